@@ -1,0 +1,152 @@
+"""The command line: ``mgit-hooks``, ``mgit`` and ``git mgit`` are this program.
+
+Each command is a module of ``mgit_hooks.commands`` with ``configure(parser)`` and ``run(args, out) -> int``;
+only the one that is asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from mgit_hooks import __version__
+from mgit_hooks.errors import MgitError, UsageError
+from mgit_hooks.output import Output
+
+COMMANDS = {
+    "init": "install the hooks, record the existing history, say what to do next",
+    "install": "write the hooks of this repository",
+    "uninstall": "put back what was there before install",
+    "status": "what is installed, what is recorded, what waits",
+    "doctor": "check everything and say how to mend each fault",
+    "log": "the records, newest first",
+    "show": "one record, whole",
+    "verify": "check every byte of the journal",
+    "repair": "mend the journal, or with --records the records in it",
+    "backfill": "record the history that is already there",
+    "export": "the journal as JSON lines, oldest first",
+    "config": "the configuration in force and where it comes from",
+    "schema": "the JSON Schemas that records and configuration are judged by",
+    "drain": "turn what the hooks spooled into records now",
+}
+INTERNAL = {"gate": "judge one hook's event (called by the hooks)"}
+
+
+def build_parser(name: str | None) -> argparse.ArgumentParser:
+    """The parser; of the commands only ``name``'s own options are known, the others are just listed."""
+    parser = _Parser(
+        prog="mgit-hooks",
+        description="Records every commit and push of a repository, and judges them where a policy says so.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="commands:\n"
+        + "\n".join(f"  {command:<10} {summary}" for command, summary in COMMANDS.items())
+        + "\n\nexit status: 0 clean, 1 findings, 2 usage or configuration, 128 not a repository or fatal",
+    )
+    parser.add_argument("--version", action="version", version=f"mgit-hooks {__version__}")
+    parser.add_argument("-C", dest="directory", metavar="DIR", default=".", help="work as if started in DIR")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for command, summary in (COMMANDS | INTERNAL).items():
+        if command == name:
+            sub = commands.add_parser(command, help=summary, description=summary[0].upper() + summary[1:] + ".")
+            _add_common(sub)
+            _module(command).configure(sub)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("common options")
+    # SUPPRESS: the same option may stand before the command, and a default here would undo it
+    group.add_argument(
+        "-C", dest="directory", metavar="DIR", default=argparse.SUPPRESS, help="work as if started in DIR"
+    )
+    group.add_argument("--json", action="store_true", help="one JSON object, or one a line for lists")
+    group.add_argument("-z", action="store_true", help="end each line of output with NUL")
+    group.add_argument("-q", "--quiet", action="store_true", help="print no remarks")
+    group.add_argument("-v", "--verbose", action="store_true", help="say more; show the traceback of a failure")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    group.add_argument("--no-pager", action="store_true", help="do not start a pager")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(message, f"see '{self.prog} --help'")
+
+
+def _module(command: str):  # type: ignore[no-untyped-def]
+    return import_module(f"mgit_hooks.commands.{command.replace('-', '_')}")
+
+
+def _command_name(arguments: list[str]) -> str | None:
+    """The first word that is a command: the options before it take at most ``-C DIR``."""
+    skip = False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument == "-C":
+            skip = True
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit code. The one place where an error becomes words and a code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    verbose = "-v" in given or "--verbose" in given
+    try:
+        return _run(given)
+    except MgitError as error:
+        return _report(error, error.message, error.remedy, error.exit_code, verbose)
+    except BrokenPipeError:
+        # The reader of our output has left (`log | head`): as quiet an end as git's own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _report(error, what, "mend that and run the command again", 128, verbose)
+    except Exception as error:
+        what = f"internal error: {type(error).__name__}: {error}"
+        return _report(error, what, "run it again with -v and report what it prints", 128, verbose)
+
+
+def _run(given: list[str]) -> int:
+    name = _command_name(given)
+    if name is not None and name not in COMMANDS and name not in INTERNAL:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean 'mgit-hooks {near[0]}'?" if near else "see 'mgit-hooks --help' for the commands"
+        raise UsageError(f"'{name}' is not a command", hint)
+    parser = build_parser(name)
+    args = parser.parse_args(given)
+    if args.command is None:
+        parser.print_help()
+        return 2 if given else 0
+    out = Output(json=args.json, z=args.z, quiet=args.quiet, verbose=args.verbose, color=args.color)
+    try:
+        code: int = _module(args.command).run(args, out)
+    finally:
+        out.flush()
+    return code
+
+
+def _report(error: BaseException, what: str, remedy: str, code: int, verbose: bool) -> int:
+    from mgit_hooks.credentials import strip
+    from mgit_hooks.display import escape
+
+    if verbose:
+        import traceback
+
+        sys.stderr.write(strip("".join(traceback.format_exception(error))))
+    print(f"mgit-hooks: {escape(strip(what))}", file=sys.stderr)
+    if remedy:
+        print(f"hint: {escape(strip(remedy))}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,59 @@
+"""The errors a user can meet. Each carries its exit code and the way out; only the entry layer exits.
+
+Exit codes follow git's own habit: 0 clean, 1 findings, 2 usage or configuration, 128 not a
+repository or fatal.
+"""
+
+from __future__ import annotations
+
+
+class MgitError(Exception):
+    """What went wrong, in one line, and what to do about it, in another."""
+
+    exit_code = 128
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(MgitError):
+    """The command line does not make sense."""
+
+    exit_code = 2
+
+
+class ConfigError(MgitError):
+    """A configuration, rule or schema file does not make sense."""
+
+    exit_code = 2
+
+
+class RepositoryError(MgitError):
+    """There is no repository here that can be read."""
+
+
+class ObjectError(MgitError):
+    """git's object database does not hold, or will not give, an object that is needed."""
+
+
+class JournalError(MgitError):
+    """The journal cannot be read or written."""
+
+
+class DamageError(JournalError):
+    """Bytes that are not what was written: located, never guessed at.
+
+    ``segment`` is the file's name, ``offset`` and ``length`` are bytes in it, ``kind`` is one of the
+    kinds listed in docs/format.md.
+    """
+
+    exit_code = 1
+
+    def __init__(self, segment: str, offset: int, length: int, kind: str) -> None:
+        super().__init__(f"{segment}: {kind} at byte {offset}", "run 'mgit-hooks repair'")
+        self.segment = segment
+        self.offset = offset
+        self.length = length
+        self.kind = kind

@@ -1,0 +1,99 @@
+"""Where a repository's parts and our files in it are."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from mgit_hooks.errors import RepositoryError
+from mgit_hooks.git import plumbing
+
+MAIN_WORKTREE = "main-worktree"
+
+
+class Location(NamedTuple):
+    """One worktree of one repository. Paths are absolute; ``root`` is None in a bare repository."""
+
+    git_dir: str
+    common_dir: str
+    root: str | None
+
+    @property
+    def mgit_dir(self) -> str:
+        return os.path.join(self.common_dir, "mgit")
+
+    @property
+    def journal_dir(self) -> str:
+        return os.path.join(self.mgit_dir, "journal")
+
+    @property
+    def spool_dir(self) -> str:
+        return os.path.join(self.mgit_dir, "spool")
+
+    @property
+    def worktree(self) -> str:
+        """``main-worktree`` or ``worktrees/NAME``, as git names per-worktree refs."""
+        return worktree_name(self.git_dir, self.common_dir)
+
+    @property
+    def gate_flag(self) -> str:
+        return os.path.join(self.mgit_dir, "gate", *self.worktree.split("/"))
+
+    @property
+    def repository_name(self) -> str:
+        """The folder people know the repository by, without the ``.git`` of a bare one."""
+        common = self.common_dir
+        if os.path.basename(common) == ".git":
+            return os.path.basename(os.path.dirname(common)) or "/"
+        return os.path.basename(self.root or common).removesuffix(".git") or "/"
+
+
+def worktree_name(git_dir: str, common_dir: str) -> str:
+    if git_dir == common_dir:
+        return MAIN_WORKTREE
+    return f"worktrees/{os.path.basename(git_dir)}"
+
+
+def locate(directory: str = ".") -> Location:
+    """The repository that git itself finds from ``directory`` (and from ``GIT_DIR`` and its kin).
+
+    Raises RepositoryError with git's own reason: not a repository, owned by someone else, and so on.
+    """
+    result = plumbing.run(
+        ("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", "--is-bare-repository"),
+        directory=directory,
+    )
+    if result.status:
+        raise RepositoryError(*_explain(result.stderr, directory))
+    git_dir, common_dir, bare = os.fsdecode(result.stdout).rstrip("\n").split("\n")
+    root = None
+    if bare != "true":
+        top = plumbing.run(("rev-parse", "--path-format=absolute", "--show-toplevel"), directory=directory)
+        if not top.status:
+            root = os.fsdecode(top.stdout).rstrip("\n")
+    return Location(os.path.realpath(git_dir), os.path.realpath(common_dir), root)
+
+
+def _explain(stderr: str, directory: str) -> tuple[str, str]:
+    reason = stderr.strip().splitlines()[0].removeprefix("fatal: ") if stderr.strip() else "git failed"
+    if "dubious ownership" in reason:
+        return (
+            f"{reason}",
+            "if you trust its owner, run 'git config --global --add safe.directory PATH' with that path",
+        )
+    if "not a git repository" in reason:
+        return f"{os.path.abspath(directory)} is not in a git repository", "change to one, or name it with -C DIR"
+    return reason, "see what 'git status' says there"
+
+
+def make_private_dir(path: str) -> None:
+    """Create ``path`` and its missing parents with mode 0700, whatever the umask."""
+    if not os.path.isdir(path):
+        parent = os.path.dirname(path)
+        if not os.path.isdir(parent):
+            make_private_dir(parent)
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            return
+        os.chmod(path, 0o700)

@@ -1,0 +1,60 @@
+"""What a command prints: data to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import IO
+
+from mgit_hooks.record import Json, encode_json
+
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+class Output:
+    """One command's way to the user. ``z`` ends records with NUL in place of a newline."""
+
+    def __init__(
+        self, *, json: bool = False, z: bool = False, quiet: bool = False, verbose: bool = False, color: str = "auto"
+    ) -> None:
+        self.as_json = json
+        self.quiet = quiet
+        self.verbose = verbose
+        self._end = b"\0" if z else b"\n"
+        self._out: IO[bytes] = sys.stdout.buffer
+        self.color = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+    def json(self, value: Json) -> None:
+        self._out.write(encode_json(value) + self._end)
+
+    def lines(self, values: Iterable[str]) -> None:
+        for value in values:
+            self.line(value)
+
+    def line(self, text: str = "") -> None:
+        """A line of data; the caller has escaped what came from the repository."""
+        self._out.write(text.encode("utf-8", "replace") + self._end)
+
+    def note(self, text: str) -> None:
+        """A word to the person: standard error, silent under -q."""
+        if not self.quiet:
+            self.flush()
+            print(text, file=sys.stderr, flush=True)
+
+    def detail(self, text: str) -> None:
+        if self.verbose:
+            self.note(text)
+
+    def style(self, text: str, *names: str) -> str:
+        if not self.color:
+            return text
+        return f"\x1b[{';'.join(_STYLES[name] for name in names)}m{text}\x1b[0m"
+
+    def redirect(self, stream: IO[bytes]) -> None:
+        """Send data to ``stream`` (a pager's standard input) from here on."""
+        self.flush()
+        self._out = stream
+
+    def flush(self) -> None:
+        self._out.flush()
