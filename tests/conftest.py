@@ -1,0 +1,74 @@
+"""Real repositories, apart from the configuration of whoever runs the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mgit_hooks.git.plumbing import LOCAL_ENV_VARS
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("home")
+    (home / "gitconfig").write_text("[init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n")
+    for name in list(os.environ):
+        if name in LOCAL_ENV_VARS or name.startswith(("GIT_", "MGIT", "PRE_COMMIT")) or name in ("SKIP", "NO_COLOR"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "xdg"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_EDITOR", "true")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada Lovelace")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
+    yield
+
+
+class Repo:
+    """A real repository and the git that drives it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def run(self, *args: str, stdin: bytes | None = None, check: bool = True, **env: str):  # type: ignore[no-untyped-def]
+        done = subprocess.run(
+            ["git", "-C", self.path, *args], input=stdin, capture_output=True, env={**os.environ, **env}
+        )
+        if check and done.returncode:
+            raise AssertionError(f"git {' '.join(args)}: {done.returncode}\n{done.stdout!r}\n{done.stderr!r}")
+        return done
+
+    def git(self, *args: str, stdin: bytes | None = None, **env: str) -> str:
+        return os.fsdecode(self.run(*args, stdin=stdin, **env).stdout).rstrip("\n")
+
+    def write(self, path: str, content: str | bytes = "") -> None:
+        target = Path(self.path, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def commit(self, message: str = "Change", files: dict[str, str | bytes] | None = None, **env: str) -> str:
+        for path, content in (files or {}).items():
+            self.write(path, content)
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message, **env)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    made = Repo(tmp_path / "repo")
+    subprocess.run(["git", "init", "-q", "-b", "main", made.path], check=True)
+    return made
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Repo:
+    made = Repo(tmp_path / "remote.git")
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", made.path], check=True)
+    return made
