@@ -48,7 +48,7 @@ class Issue(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Issue:
-        return cls(*(value.get(name) for name in cls._fields))
+        return cls._make(value.get(name) for name in cls._fields)
 
 
 class Validation(NamedTuple):
@@ -82,7 +82,7 @@ class Action(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Action:
-        return cls(*(value.get(name) for name in cls._fields))
+        return cls._make(value.get(name) for name in cls._fields)
 
 
 class Gate(NamedTuple):
@@ -125,7 +125,7 @@ class FileChange(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FileChange:
-        return cls(*(value.get(name) for name in cls._fields))
+        return cls._make(value.get(name) for name in cls._fields)
 
 
 class Commit(NamedTuple):
@@ -165,7 +165,7 @@ class Commit(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Commit:
-        fields = {name: value.get(name) for name in cls._fields}
+        fields: Json = {name: value.get(name) for name in cls._fields}
         fields["parents"] = tuple(value["parents"])
         if value["files"] is not None:
             fields["files"] = tuple(map(FileChange.from_json, value["files"]))
@@ -178,19 +178,24 @@ _COMMIT_OPTIONAL = tuple(Commit._field_defaults)
 
 
 class RefMovement(NamedTuple):
-    """A ref (or HEAD) that went from one object to another. ``reason`` is the reflog's message."""
+    """A ref (or HEAD) that went from one object to another. ``reason`` is the reflog's message.
+
+    ``ordinal`` counts, from 1, what would else be one and the same: the same ref going between the same
+    objects in the same second again. It is absent for the first.
+    """
 
     name: str
     old_oid: Oid | None
     new_oid: Oid | None
     reason: str | None
+    ordinal: int | None = None
 
     def to_json(self) -> Json:
-        return self._asdict()
+        return without_absent(self._asdict(), "ordinal")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RefMovement:
-        return cls(*(value.get(name) for name in cls._fields))
+        return cls._make(value.get(name) for name in cls._fields)
 
 
 class PushRef(NamedTuple):
@@ -206,7 +211,7 @@ class PushRef(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PushRef:
-        return cls(*(value.get(name) for name in cls._fields))
+        return cls._make(value.get(name) for name in cls._fields)
 
 
 class Push(NamedTuple):

@@ -1,0 +1,105 @@
+"""What a hook said: one line of the spool, taken apart. The stubs in hooks/ write what is read here.
+
+The line's form is in docs/decisions/0001-architecture.md.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from mgit_hooks.record import Issue, Json, Oid
+
+RECORDER_HOOKS = (
+    "post-commit", "post-merge", "post-rewrite", "post-applypatch", "post-checkout", "pre-push",
+)  # fmt: skip
+_FIELD_COUNT = {
+    "post-commit": 0, "post-applypatch": 0, "post-merge": 1, "post-rewrite": 2, "post-checkout": 3,
+    "pre-push": 3, "skip": 2, "gate": 1,
+}  # fmt: skip
+
+
+class HookEvent(NamedTuple):
+    """One spool line. ``fields`` are decoded; a standard input that stands elsewhere begins with ``@``."""
+
+    hook: str
+    ppid: int  # of the hook's shell: the git process itself
+    flag: str  # a: armed, o: open, u: unknown
+    worktree: str
+    head: Oid | None
+    fields: tuple[str, ...]
+
+
+class PushLine(NamedTuple):
+    local_ref: str | None
+    local_oid: Oid | None
+    remote_ref: str
+    remote_oid: Oid | None
+
+
+class Verdict(NamedTuple):
+    """What a gate said, in a spool line that it synced before git went on."""
+
+    stage: str
+    status: str  # passed | refused | skipped
+    reason: str | None
+    tree: Oid | None
+    message_sha256: str | None
+    level: str
+    issues: tuple[Issue, ...]
+    detail: Json
+
+    def to_json(self) -> Json:
+        return {**self._asdict(), "issues": [issue.to_json() for issue in self.issues]}
+
+    @classmethod
+    def from_json(cls, value: Json) -> Verdict:
+        return cls(**{**value, "issues": tuple(map(Issue.from_json, value["issues"]))})
+
+
+def parse(line: bytes) -> HookEvent:
+    """The event of one line without its newline; ValueError where it is none of ours."""
+    version, hook, ppid, flag, worktree, head, *fields = line.decode("utf-8", "surrogateescape").split("\t")
+    if version != "1" or len(fields) != _FIELD_COUNT.get(hook, -1) or flag not in ("a", "o", "u"):
+        raise ValueError("not a line of the spool")
+    return HookEvent(hook, int(ppid), flag, worktree, oid(head), tuple(map(decode, fields)))
+
+
+def format(event: HookEvent) -> bytes:
+    fields = ("1", event.hook, str(event.ppid), event.flag, event.worktree, event.head or "-")
+    text = "\t".join((*fields, *map(encode, event.fields))) + "\n"
+    return text.encode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> str:
+    return text.replace("%", "%25").replace("\t", "%09").replace("\n", "%0A")
+
+
+def decode(text: str) -> str:
+    return text.replace("%0A", "\n").replace("%09", "\t").replace("%25", "%")
+
+
+def oid(text: str) -> Oid | None:
+    """An object id, or None for ``-``, for nothing and for git's all-zero id."""
+    return None if text in ("", "-") or not text.strip("0") else Oid(text)
+
+
+def push_lines(stdin: str) -> tuple[PushLine, ...]:
+    """The refs of a push. Raises ValueError for a line that git does not write.
+
+    The local ref may be any expression, spaces included (``HEAD^{/fix it}``): read from the right.
+    """
+    lines = []
+    for line in stdin.splitlines():
+        local_ref, local_oid, remote_ref, remote_oid = line.rsplit(" ", 3)
+        lines.append(PushLine(None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid)))
+    return tuple(lines)
+
+
+def rewrite_pairs(stdin: str) -> tuple[tuple[Oid, Oid], ...]:
+    """post-rewrite's (old, new) pairs; what follows the second id on a line is git's to use."""
+    return tuple((Oid(parts[0]), Oid(parts[1])) for parts in map(str.split, stdin.splitlines()) if len(parts) >= 2)
+
+
+def verdict(event: HookEvent) -> Verdict:
+    return Verdict.from_json(json.loads(event.fields[0]))

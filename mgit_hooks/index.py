@@ -1,0 +1,259 @@
+"""The SQLite index: which records there are, by commit and by ref movement. Derived from the journal alone.
+
+Deleting it costs nothing but the time to read the journal once. It is advanced by whoever reads, in one
+transaction, from the place where it left off; where that place no longer holds what it held, the index
+starts anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from mgit_hooks.errors import DamageError, JournalError
+from mgit_hooks.journal import reader
+from mgit_hooks.journal.format import GENESIS, JournalId
+from mgit_hooks.journal.reader import Block, Stored
+from mgit_hooks.layout import make_private_dir
+from mgit_hooks.record import COMMIT_EVENTS, Json, Oid, RefMovement, Seq
+
+_VERSION: Final = 1
+_TABLES: Final = """
+CREATE TABLE meta (version INTEGER, segment TEXT, offset INTEGER, next_seq INTEGER, head BLOB);
+CREATE TABLE record (
+    seq INTEGER PRIMARY KEY, event TEXT, hash TEXT, branch TEXT, author TEXT, occurred_at TEXT,
+    segment TEXT, offset INTEGER, superseded_by INTEGER
+);
+CREATE TABLE movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
+"""
+_INDEXES: Final = """
+CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL;
+CREATE INDEX IF NOT EXISTS record_event ON record (event);
+"""
+
+
+class Row(NamedTuple):
+    """Where a record is and what it is about."""
+
+    seq: Seq
+    event: str
+    hash: Oid | None
+    branch: str | None
+    segment: str
+    offset: int
+
+
+def reflog_time(value: Json) -> str | None:
+    return value["occurred_at"] if value["occurred_from"] == "reflog" else None
+
+
+def movement_key(worktree: str | None, movement: RefMovement, occurred_at: str | None) -> bytes:
+    """A ref movement's identity: (worktree, ref, old, new, reflog time, ordinal), in 16 bytes.
+
+    The worktree counts only for refs of its own (HEAD); every other ref is the repository's.
+    """
+    own = worktree if not movement.name.startswith("refs/") else ""
+    parts = (own, movement.name, movement.old_oid, movement.new_oid, occurred_at, movement.ordinal or 0)
+    text = "\0".join(map(str, parts))
+    return sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
+
+
+class Index:
+    """An open index. Make it with ``open_index``."""
+
+    def __init__(self, database: sqlite3.Connection, journal_dir: str) -> None:
+        self._db = database
+        self._journal_dir = journal_dir
+        self._journals: list[JournalId] | None = None
+
+    def advance(self) -> None:
+        """Take in what the journal has and the index has not."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            segment, offset, next_seq, head = self._place()
+            if segment and not self._still_there(segment, offset, next_seq, head):
+                for table in ("record", "movement", "ref"):
+                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+                segment, offset, next_seq = "", 0, 1
+            last: Block | None = None
+            for block in reader.blocks(self._journal_dir, segment, offset):
+                if isinstance(block, Block) and block.first_seq >= next_seq:
+                    self._take(block)
+                    last, next_seq = block, block.next_seq
+            if last is not None:
+                self._db.execute("DELETE FROM meta")
+                place = (_VERSION, last.segment, last.offset, last.next_seq, last.ids[-1])
+                self._db.execute("INSERT INTO meta VALUES (?,?,?,?,?)", place)
+            self._db.executescript(_INDEXES) if last is not None and not segment else None
+
+    def seq_of(self, commit: Oid) -> Seq | None:
+        """The record of a commit, the newest where an earlier one was superseded."""
+        row = self._db.execute("SELECT max(seq) FROM record WHERE hash = ? AND superseded_by IS NULL", (commit,)).fetchone()
+        return None if row[0] is None else Seq(row[0])
+
+    def knows(self, commit: Oid) -> bool:
+        return self.seq_of(commit) is not None
+
+    def known_commits(self) -> set[Oid]:
+        return {row[0] for row in self._db.execute("SELECT hash FROM record WHERE hash IS NOT NULL")}
+
+    def has_movement(self, key: bytes) -> bool:
+        return self._db.execute("SELECT 1 FROM movement WHERE key = ?", (key,)).fetchone() is not None
+
+    def last_oid(self, ref: str) -> tuple[Oid | None] | None:
+        """Where the newest record about ``ref`` left it; None where there is none."""
+        row = self._db.execute("SELECT oid FROM ref WHERE name = ?", (ref,)).fetchone()
+        return None if row is None else (row[0],)
+
+    def count(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM record").fetchone()[0])
+
+    def next_seq(self) -> int:
+        return self._place()[2]
+
+    def by_prefix(self, prefix: str) -> list[Row]:
+        """The records of commits whose hash begins with ``prefix`` (hexadecimal, lower case)."""
+        return self._rows("WHERE hash >= ? AND hash < ? ORDER BY seq", prefix, prefix + "g")
+
+    def by_seq(self, seq: int) -> Row | None:
+        return next(iter(self._rows("WHERE seq = ?", seq)), None)
+
+    def within(self, first_seq: int, last_seq: int) -> list[Row]:
+        return self._rows("WHERE seq BETWEEN ? AND ? ORDER BY seq", first_seq, last_seq)
+
+    def newest(
+        self, *, events: Sequence[str] = (), branch: str | None = None, author: str | None = None, superseded: bool = False
+    ) -> Iterator[Row]:
+        """Rows from the highest seq down, as the filters have it."""
+        clauses: list[str] = []
+        values: list[str] = []
+        if events:
+            clauses.append(f"event IN ({','.join('?' * len(events))})")
+            values += events
+        if branch is not None:
+            clauses.append("branch = ?")
+            values.append(branch)
+        if author is not None:
+            clauses.append("author LIKE ? ESCAPE '\\'")
+            values.append("%" + author.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
+        if not superseded:
+            clauses.append("superseded_by IS NULL")
+        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
+        yield from self._stream(f"{where}ORDER BY seq DESC", *values)
+
+    def read(self, row: Row) -> Stored:
+        """The record itself, from its block. Raises DamageError where the block no longer holds."""
+        return next(iter(self.read_many([row])))
+
+    def read_many(self, rows: Iterable[Row]) -> Iterator[Stored]:
+        """The records of ``rows``, each block read once where its rows stand together."""
+        place: tuple[str, int] | None = None
+        held: dict[int, Stored] = {}
+        if self._journals is None:
+            self._journals = reader.journal_ids(self._journal_dir)
+        for row in rows:
+            if place != (row.segment, row.offset):
+                place = (row.segment, row.offset)
+                block = reader.block_at(self._journal_dir, row.segment, row.offset, self._journals)
+                held = {stored.seq: stored for stored in block.stored()}
+            if row.seq not in held:
+                raise DamageError(row.segment, row.offset, 0, "missing-record")
+            yield held[row.seq]
+
+    def _place(self) -> tuple[str, int, int, bytes]:
+        row = self._db.execute("SELECT segment, offset, next_seq, head FROM meta").fetchone()
+        return row if row is not None else ("", 0, 1, GENESIS)
+
+    def _still_there(self, segment: str, offset: int, next_seq: int, head: bytes) -> bool:
+        try:
+            block = reader.block_at(self._journal_dir, segment, offset, reader.journal_ids(self._journal_dir))
+        except (DamageError, OSError):
+            return False
+        return block.next_seq == next_seq and block.ids[-1] == head
+
+    def _take(self, block: Block) -> None:
+        rows: list[tuple[Any, ...]] = []
+        keys: list[tuple[bytes]] = []
+        refs: list[tuple[str, str | None]] = []
+        for stored in block.stored():
+            value = {"event": None} if stored.payload is None else json.loads(stored.payload)
+            commit = value.get("commit") or {}
+            hash = commit.get("hash") if value["event"] in COMMIT_EVENTS else None
+            author = f"{commit['author_name']} <{commit['author_email']}>" if commit else None
+            place = (block.segment, block.offset, None)
+            rows.append(
+                (stored.seq, value["event"], hash, value.get("branch"), author, value.get("occurred_at"), *place)
+            )
+            for movement in map(RefMovement.from_json, value.get("refs") or ()):
+                keys.append((movement_key(value["worktree"], movement, reflog_time(value)),))
+                if movement.name.startswith("refs/"):
+                    refs.append((movement.name, movement.new_oid))
+            if value.get("supersedes"):
+                self._db.execute(
+                    "UPDATE record SET superseded_by = ? WHERE seq = ?", (stored.seq, value["supersedes"])
+                )
+        self._db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        self._db.executemany("INSERT OR IGNORE INTO movement VALUES (?)", keys)
+        self._db.executemany("INSERT OR REPLACE INTO ref VALUES (?,?)", refs)
+
+    def _rows(self, clause: str, *values: Any) -> list[Row]:
+        return list(self._stream(clause, *values))
+
+    def _stream(self, clause: str, *values: Any) -> Iterator[Row]:
+        query = f"SELECT seq, event, hash, branch, segment, offset FROM record {clause}"  # noqa: S608
+        return map(Row._make, self._db.execute(query, values))
+
+
+@contextmanager
+def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
+    """The index, up to date with the journal. One that cannot be read is made anew without a question."""
+    make_private_dir(mgit_dir)
+    path = os.path.join(mgit_dir, "index.sqlite")
+    try:
+        database = _connect(path)
+        index = Index(database, journal_dir)
+        index.advance()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            raise JournalError("the index is in use by another process", "try again in a moment") from error
+        remove(mgit_dir)
+        try:
+            database = _connect(path)
+            index = Index(database, journal_dir)
+            index.advance()
+        except sqlite3.DatabaseError as again:
+            raise JournalError(f"cannot write the index: {again}", "make room on the disk and try again") from again
+    try:
+        yield index
+    finally:
+        database.close()
+
+
+def remove(mgit_dir: str) -> None:
+    for suffix in ("", "-journal"):
+        try:
+            os.unlink(os.path.join(mgit_dir, f"index.sqlite{suffix}"))
+        except FileNotFoundError:
+            continue
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(path, timeout=30, isolation_level=None)
+    # Derived: a power cut may cost the index, never the journal.
+    database.execute("PRAGMA synchronous = OFF")
+    tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
+    if not tables:
+        database.executescript("BEGIN IMMEDIATE;" + _TABLES + "COMMIT;")
+        return database
+    version = database.execute("SELECT version FROM meta").fetchone()
+    if version is not None and version[0] != _VERSION:
+        database.close()
+        raise sqlite3.DatabaseError("another version of the index")
+    return database

@@ -1,0 +1,301 @@
+"""The journal's bytes: framing, checksums, chain. docs/format.md says the same in prose.
+
+Reader, writer and repair import this module; bytes are packed and unpacked nowhere else. Pure: no file
+is touched here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Final, NamedTuple, NewType
+
+import google_crc32c
+
+from mgit_hooks import compress
+from mgit_hooks.record import Seq
+
+ChainId = NewType("ChainId", bytes)
+"""32 bytes: SHA-256 over the previous id, the record's header and the record's digest."""
+JournalId = NewType("JournalId", bytes)
+"""16 random bytes, which every checksum covers: a frame of another journal is not valid here."""
+
+VERSION: Final = 1
+MAGIC: Final = b"\x93MGIT\r\n\x1a"
+GENESIS: Final = ChainId(bytes(32))
+
+SEGMENT: Final = 1
+BLOCK: Final = 2
+CURSOR: Final = 3
+FOOTER: Final = 4
+
+MAX_RECORDS: Final = 64
+# The same limit when writing and when reading, held before memory is taken.
+MAX_BODY: Final = 256 * 1024 * 1024
+MAX_PAYLOAD: Final = MAX_BODY - 1024
+# A block is closed at this many raw bytes even when it holds fewer than 64 records.
+BLOCK_TARGET: Final = 1024 * 1024
+# A segment is sealed once it is this long.
+SEGMENT_TARGET: Final = 4 * 1024 * 1024
+
+_HEADER = struct.Struct("<8sBBHIIQ32s")
+_CHECKSUM = struct.Struct("<I")
+HEADER_LENGTH: Final = _HEADER.size + _CHECKSUM.size
+_SEGMENT_BODY = struct.Struct("<H16sIQ")
+_FOOTER_BODY = struct.Struct("<QQ")
+_CURSOR_BODY = struct.Struct("<QQ")
+_ENTRY = struct.Struct("<IB")
+_CHAIN_HEADER = struct.Struct("<QI")
+SALT_LENGTH: Final = 16
+_HAS_CURSOR: Final = 1
+_ERASED: Final = 1
+
+
+class FormatError(ValueError):
+    """These bytes are not what the format says; ``kind`` is one of docs/format.md's kinds of damage."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class NewerFormat(Exception):
+    """The segment says that it was written by a later version of the format."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+class Cursor(NamedTuple):
+    """How much of the spool stands in the journal: ``offset`` bytes of the spool file ``generation``."""
+
+    generation: int
+    offset: int
+
+
+class Frame(NamedTuple):
+    """One frame as it lies in a segment, its checksum held. ``previous`` is the chain id before it."""
+
+    kind: int
+    codec: int
+    records: int
+    raw_length: int
+    first_seq: Seq
+    previous: ChainId
+    body: bytes
+
+    @property
+    def length(self) -> int:
+        return HEADER_LENGTH + len(self.body)
+
+
+class Entry(NamedTuple):
+    """One record as the journal holds it. An erased one has its digest and no payload."""
+
+    payload: bytes | None
+    payload_length: int
+    digest: bytes
+    salt: bytes | None
+
+
+class SegmentInfo(NamedTuple):
+    version: int
+    journal: JournalId
+    number: int
+    created: int  # seconds since 1970
+
+
+class FooterInfo(NamedTuple):
+    records: int
+    last_seq: Seq
+
+
+# Frames
+
+
+def pack_frame(frame: Frame, journal: JournalId) -> bytes:
+    if len(frame.body) > MAX_BODY or frame.raw_length > MAX_BODY:
+        raise FormatError("oversized")
+    header = _HEADER.pack(
+        MAGIC, frame.kind, frame.codec, frame.records, len(frame.body), frame.raw_length, frame.first_seq, frame.previous
+    )
+    return header + _CHECKSUM.pack(_checksum(journal, header, frame.body)) + frame.body
+
+
+def declared_length(data: bytes | memoryview, offset: int) -> int:
+    """The length of the frame whose header lies at ``offset``, as that header says; 0 where there is none.
+
+    It is a claim until the checksum is held: enough to tell a torn tail from damage.
+    """
+    if len(data) - offset < HEADER_LENGTH or bytes(data[offset : offset + len(MAGIC)]) != MAGIC:
+        return 0
+    stored = int(_HEADER.unpack_from(data, offset)[4])
+    return HEADER_LENGTH + stored if stored <= MAX_BODY else 0
+
+
+def unpack_frame(data: bytes | memoryview, offset: int, journals: Sequence[JournalId]) -> Frame:
+    """The frame at ``offset``, whose checksum holds under one of ``journals``; else FormatError.
+
+    A segment header carries its own journal id, so that it can be read when nothing is known yet.
+    """
+    if len(data) - offset < HEADER_LENGTH:
+        raise FormatError("truncated")
+    fields = _HEADER.unpack_from(data, offset)
+    magic, kind, codec, count, stored_length, raw_length, first_seq, previous = fields
+    if magic != MAGIC:
+        raise FormatError("bad-magic")
+    if stored_length > MAX_BODY or raw_length > MAX_BODY:
+        raise FormatError("oversized")
+    start = offset + HEADER_LENGTH
+    if len(data) - start < stored_length:
+        raise FormatError("truncated")
+    header = bytes(data[offset : offset + _HEADER.size])
+    body = bytes(data[start : start + stored_length])
+    (expected,) = _CHECKSUM.unpack_from(data, offset + _HEADER.size)
+    candidates = journals
+    if kind == SEGMENT and stored_length == _SEGMENT_BODY.size:
+        candidates = (JournalId(_SEGMENT_BODY.unpack(body)[1]),)
+    if not any(_checksum(journal, header, body) == expected for journal in candidates):
+        raise FormatError("bad-checksum")
+    return Frame(kind, codec, count, raw_length, Seq(first_seq), ChainId(previous), body)
+
+
+def _checksum(journal: JournalId, header: bytes, body: bytes) -> int:
+    value = google_crc32c.extend(google_crc32c.value(journal + header), body)
+    return int(value)
+
+
+# Segment headers, footers, cursors
+
+
+def segment_frame(info: SegmentInfo, first_seq: Seq, previous: ChainId) -> Frame:
+    body = _SEGMENT_BODY.pack(*info)
+    return Frame(SEGMENT, compress.NONE, 0, len(body), first_seq, previous, body)
+
+
+def segment_info(frame: Frame) -> SegmentInfo:
+    """Raises NewerFormat before anything else of a later version is looked at."""
+    if frame.kind != SEGMENT or len(frame.body) < 2:
+        raise FormatError("no-segment-header")
+    (version,) = struct.unpack_from("<H", frame.body)
+    if version > VERSION:
+        raise NewerFormat(version)
+    if len(frame.body) != _SEGMENT_BODY.size:
+        raise FormatError("no-segment-header")
+    version, journal, number, created = _SEGMENT_BODY.unpack(frame.body)
+    return SegmentInfo(version, JournalId(journal), number, created)
+
+
+def peek_version(data: bytes | memoryview) -> int | None:
+    """The format version that a segment claims, before its checksum is held; None where unreadable.
+
+    This much of the layout is fixed for ever: magic at 0, kind 1 at 8, the version at byte 64.
+    """
+    if len(data) < HEADER_LENGTH + 2 or bytes(data[:8]) != MAGIC or data[8] != SEGMENT:
+        return None
+    return int(struct.unpack_from("<H", data, HEADER_LENGTH)[0])
+
+
+def footer_frame(count: int, first_seq: Seq, last_seq: Seq, head: ChainId) -> Frame:
+    body = _FOOTER_BODY.pack(count, last_seq)
+    return Frame(FOOTER, compress.NONE, 0, len(body), first_seq, head, body)
+
+
+def footer_info(frame: Frame) -> FooterInfo:
+    if len(frame.body) != _FOOTER_BODY.size:
+        raise FormatError("bad-footer")
+    count, last_seq = _FOOTER_BODY.unpack(frame.body)
+    return FooterInfo(count, Seq(last_seq))
+
+
+def cursor_frame(cursor: Cursor, next_seq: Seq, head: ChainId) -> Frame:
+    body = _CURSOR_BODY.pack(*cursor)
+    return Frame(CURSOR, compress.NONE, 0, len(body), next_seq, head, body)
+
+
+# Blocks
+
+
+def block_frame(
+    entries: Sequence[Entry], first_seq: Seq, previous: ChainId, cursor: Cursor | None, codec: int
+) -> Frame:
+    """A block of 1 to 64 records, with the spool cursor that they bring with them."""
+    if not 1 <= len(entries) <= MAX_RECORDS:
+        raise FormatError("bad-count")
+    parts = [bytes((_HAS_CURSOR,)) + _CURSOR_BODY.pack(*cursor) if cursor else b"\0"]
+    for entry in entries:
+        if entry.payload is None:
+            parts += (_ENTRY.pack(entry.payload_length, _ERASED), entry.digest)
+        else:
+            parts += (_ENTRY.pack(entry.payload_length, 0), entry.salt or b"", entry.payload)
+    raw = b"".join(parts)
+    if len(raw) > MAX_BODY:
+        raise FormatError("oversized")
+    used, body = compress.compress(raw, codec)
+    return Frame(BLOCK, used, len(entries), len(raw), first_seq, previous, body)
+
+
+def block_entries(frame: Frame) -> list[Entry]:
+    return list(_entries(_raw(frame), frame.records))
+
+
+def frame_cursor(frame: Frame) -> Cursor | None:
+    """The spool cursor that a block or a cursor frame carries."""
+    if frame.kind == CURSOR:
+        if len(frame.body) != _CURSOR_BODY.size:
+            raise FormatError("bad-cursor")
+        return Cursor(*_CURSOR_BODY.unpack(frame.body))
+    raw = _raw(frame)
+    if raw[:1] == b"\0":
+        return None
+    return Cursor(*_CURSOR_BODY.unpack_from(raw, 1))
+
+
+def _raw(frame: Frame) -> bytes:
+    try:
+        return compress.decompress(frame.body, frame.codec, frame.raw_length)
+    except ValueError as error:
+        raise FormatError("bad-block") from error
+
+
+def _entries(raw: bytes, count: int) -> Iterator[Entry]:
+    if not 1 <= count <= MAX_RECORDS or raw[:1] not in (b"\0", b"\1"):
+        raise FormatError("bad-block")
+    at = 1 + (_CURSOR_BODY.size if raw[0] == _HAS_CURSOR else 0)
+    for _ in range(count):
+        if len(raw) - at < _ENTRY.size:
+            raise FormatError("bad-block")
+        length, flags = _ENTRY.unpack_from(raw, at)
+        at += _ENTRY.size
+        if flags == _ERASED:
+            digest = raw[at : at + 32]
+            at += 32
+            entry = Entry(None, length, digest, None)
+        elif flags == 0:
+            salt = raw[at : at + SALT_LENGTH]
+            payload = raw[at + SALT_LENGTH : at + SALT_LENGTH + length]
+            at += SALT_LENGTH + length
+            entry = Entry(payload, length, sha256(salt + payload).digest(), salt)
+        else:
+            raise FormatError("bad-block")
+        if at > len(raw):
+            raise FormatError("bad-block")
+        yield entry
+    if at != len(raw):
+        raise FormatError("bad-block")
+
+
+# Chain
+
+
+def new_entry(payload: bytes, salt: bytes) -> Entry:
+    if len(payload) > MAX_PAYLOAD:
+        raise FormatError("oversized")
+    return Entry(payload, len(payload), sha256(salt + payload).digest(), salt)
+
+
+def chain(previous: ChainId, seq: int, entry: Entry) -> ChainId:
+    """SHA-256(previous id ‖ header ‖ SHA-256(salt ‖ payload)); the header is seq and payload length."""
+    return ChainId(sha256(previous + _CHAIN_HEADER.pack(seq, entry.payload_length) + entry.digest).digest())

@@ -1,0 +1,47 @@
+"""Damaged bytes are moved, never deleted: each stretch becomes a file that says where it lay."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from mgit_hooks.journal.segment import Damage
+from mgit_hooks.layout import make_private_dir
+
+
+def quarantine(journal_dir: str, damage: Damage) -> str:
+    """Copy the bytes of ``damage`` aside, synced; the name of the file that holds them.
+
+    The same bytes of the same place go to the same name, so that a repair that was killed and is run
+    again leaves one copy.
+    """
+    folder = os.path.join(os.path.dirname(journal_dir), "quarantine")
+    make_private_dir(folder)
+    with open(os.path.join(journal_dir, damage.segment), "rb") as segment:
+        segment.seek(damage.offset)
+        data = segment.read(damage.length)
+    stem = f"{damage.segment.removesuffix('.seg')}-{damage.offset:010d}-{damage.kind}"
+    name = f"{stem}.bin"
+    if not _holds(os.path.join(folder, name), data):
+        if os.path.exists(os.path.join(folder, name)):
+            name = f"{stem}-{time.time_ns()}.bin"
+        _write(os.path.join(folder, name), data)
+    return name
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read() == data
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: str, data: bytes) -> None:
+    temporary = f"{path}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(temporary, path)

@@ -1,0 +1,138 @@
+"""Reading the journal: records in order, one block at a place, and where bytes are not what was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mgit_hooks.errors import DamageError
+from mgit_hooks.journal import identity
+from mgit_hooks.journal.format import (
+    BLOCK,
+    CURSOR,
+    HEADER_LENGTH,
+    ChainId,
+    Cursor,
+    Entry,
+    FormatError,
+    JournalId,
+    block_entries,
+    chain,
+    declared_length,
+    frame_cursor,
+    unpack_frame,
+)
+from mgit_hooks.journal.segment import Damage, Located, known_journals, scan, segment_names
+from mgit_hooks.record import Record, Seq
+
+
+class Stored(NamedTuple):
+    """A record as stored: ``payload`` is None where it was erased."""
+
+    seq: Seq
+    id: ChainId
+    payload: bytes | None
+
+    def record(self) -> Record | None:
+        return None if self.payload is None else Record.decode(self.payload, self.seq, self.id.hex())
+
+
+class Block(NamedTuple):
+    segment: str
+    offset: int
+    first_seq: Seq
+    previous: ChainId
+    entries: tuple[Entry, ...]
+    ids: tuple[ChainId, ...]
+
+    @property
+    def next_seq(self) -> Seq:
+        return Seq(self.first_seq + len(self.entries))
+
+    def stored(self) -> Iterator[Stored]:
+        for position, (entry, id) in enumerate(zip(self.entries, self.ids, strict=True)):
+            yield Stored(Seq(self.first_seq + position), id, entry.payload)
+
+
+def journal_ids(journal_dir: str) -> list[JournalId]:
+    own = identity.read(journal_dir)
+    return known_journals(journal_dir, segment_names(journal_dir), own.journal if own else None)
+
+
+def frames(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterator[Located | Damage]:
+    """Every frame of every segment from ``first_segment`` (from byte ``start`` of it) on."""
+    journals = journal_ids(journal_dir)
+    for name in segment_names(journal_dir):
+        if name >= first_segment:
+            yield from scan(journal_dir, name, journals, start if name == first_segment else 0)
+
+
+def open_block(item: Located) -> Block:
+    """The records of a block frame; FormatError where a valid checksum covers bytes that are no block."""
+    entries = tuple(block_entries(item.frame))
+    ids = []
+    head = item.frame.previous
+    for position, entry in enumerate(entries):
+        head = chain(head, item.frame.first_seq + position, entry)
+        ids.append(head)
+    return Block(item.segment, item.offset, item.frame.first_seq, item.frame.previous, entries, tuple(ids))
+
+
+def blocks(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterator[Block | Damage]:
+    """Every block, and every damage, from a place on. Stops at nothing; the caller judges the chain."""
+    for item in frames(journal_dir, first_segment, start):
+        if isinstance(item, Damage):
+            yield item
+        elif item.frame.kind == BLOCK:
+            try:
+                yield open_block(item)
+            except FormatError as error:
+                yield Damage(item.segment, item.offset, item.frame.length, error.kind)
+
+
+def records(journal_dir: str) -> Iterator[Stored]:
+    """Every record that can be read, oldest first, each seq once."""
+    expected = 1
+    for block in blocks(journal_dir):
+        if isinstance(block, Block) and block.first_seq >= expected:
+            expected = block.next_seq
+            yield from block.stored()
+
+
+def block_at(journal_dir: str, segment: str, offset: int, journals: list[JournalId]) -> Block:
+    """The one block at a place, read alone. Raises DamageError where there is none any more."""
+    try:
+        with open(os.path.join(journal_dir, segment), "rb") as file:
+            file.seek(offset)
+            head = file.read(HEADER_LENGTH)
+            length = declared_length(head, 0)
+            data = head + file.read(max(length - HEADER_LENGTH, 0))
+    except FileNotFoundError:
+        raise DamageError(segment, offset, 0, "missing-segment") from None
+    try:
+        frame = unpack_frame(data, 0, journals)
+        if frame.kind != BLOCK:
+            raise FormatError("bad-block")
+        return open_block(Located(segment, offset, frame))
+    except FormatError as error:
+        raise DamageError(segment, offset, length, error.kind) from error
+
+
+def last_cursor(journal_dir: str) -> Cursor | None:
+    """How far the spool has been taken into the journal: the newest cursor on file.
+
+    Reads from the newest segment back, and stops at the first segment that has one.
+    """
+    journals = journal_ids(journal_dir)
+    for name in reversed(segment_names(journal_dir)):
+        found: Cursor | None = None
+        for item in scan(journal_dir, name, journals):
+            if isinstance(item, Located) and item.frame.kind in (BLOCK, CURSOR):
+                try:
+                    found = frame_cursor(item.frame) or found
+                except FormatError:
+                    continue
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,206 @@
+"""Judging the whole journal: every byte, every link of the chain, every number."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from mgit_hooks.journal import identity
+from mgit_hooks.journal.format import BLOCK, FOOTER, GENESIS, SEGMENT, ChainId, FormatError, footer_info, segment_info
+from mgit_hooks.journal.reader import Block, frames, open_block
+from mgit_hooks.journal.segment import Damage, Located, segment_names
+from mgit_hooks.record import Json, Seq
+
+REPAIR_PREFIX = b'{"event":"repair"'
+
+
+class Hole(NamedTuple):
+    """Records that are not there: ``before`` is the chain id at its near side, ``after`` at its far side."""
+
+    first_seq: int
+    last_seq: int
+    before: str
+    after: str
+
+    def to_json(self) -> Json:
+        return self._asdict()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Hole:
+        return cls._make(value[name] for name in cls._fields)
+
+
+class Report(NamedTuple):
+    """What ``verify`` found. ``damaged``, ``holes`` and a broken chain are findings; ``mended`` holes are not."""
+
+    journal: str | None
+    records: int
+    segments: int
+    damaged: tuple[Damage, ...]
+    holes: tuple[Hole, ...]
+    mended: tuple[Hole, ...]
+    chain_intact: bool
+    head_seq: int
+    head_id: str
+    torn_tail: Damage | None  # an append that was cut off before it was reported: an ordinary end
+    erased: int
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.damaged and not self.holes and self.chain_intact
+
+    def to_json(self) -> Json:
+        return {
+            "journal": self.journal,
+            "records": self.records,
+            "segments": self.segments,
+            "damaged": [_damage_json(damage) for damage in self.damaged],
+            "missing_seq": [[hole.first_seq, hole.last_seq] for hole in self.holes],
+            "mended": [hole.to_json() for hole in self.mended],
+            "chain_intact": self.chain_intact,
+            "head": {"seq": self.head_seq, "id": self.head_id},
+            "torn_tail": _damage_json(self.torn_tail) if self.torn_tail else None,
+            "erased": self.erased,
+        }
+
+
+def _damage_json(damage: Damage) -> Json:
+    return {"segment": damage.segment, "offset": damage.offset, "length": damage.length, "kind": damage.kind}
+
+
+class _Walk:
+    """The state that is carried from frame to frame."""
+
+    def __init__(self) -> None:
+        self.seq = Seq(1)
+        self.head: ChainId = GENESIS
+        self.records = 0
+        self.erased = 0
+        self.damaged: list[Damage] = []
+        self.holes: list[Hole] = []
+        self.declared: set[Hole] = set()
+        self.chain_intact = True
+        self.segment = ""
+        self.segment_count = 0
+        self.footer_offset: int | None = None
+
+    def take(self, item: Located | Damage) -> None:
+        if item.segment != self.segment:
+            self._enter(item.segment)
+        if isinstance(item, Damage):
+            self.damaged.append(item)
+        elif self.footer_offset is not None:
+            self._blame(item, "after-footer")
+        elif item.offset and item.frame.kind == SEGMENT:
+            self._blame(item, "duplicate")
+        elif item.frame.kind == SEGMENT:
+            self._segment(item)
+        elif item.frame.kind == BLOCK:
+            self._block(item)
+        elif item.frame.kind == FOOTER:
+            self._footer(item)
+
+    def _enter(self, name: str) -> None:
+        self.segment, self.segment_count, self.footer_offset = name, 0, None
+
+    def _segment(self, item: Located) -> None:
+        if segment_info(item.frame).number != int(self.segment[:8]):
+            self._blame(item, "misplaced-segment")
+        self._link(item)
+
+    def _block(self, item: Located) -> None:
+        try:
+            block = open_block(item)
+        except FormatError as error:
+            self._blame(item, error.kind)
+            return
+        if not self._link(item):
+            return
+        self.seq, self.head = block.next_seq, block.ids[-1]
+        self.records += len(block.entries)
+        self.segment_count += len(block.entries)
+        self._read(block)
+
+    def _read(self, block: Block) -> None:
+        for entry in block.entries:
+            if entry.payload is None:
+                self.erased += 1
+            elif entry.payload.startswith(REPAIR_PREFIX):
+                self.declared.update(map(Hole.from_json, json.loads(entry.payload)["detail"].get("holes", ())))
+
+    def _footer(self, item: Located) -> None:
+        self.footer_offset = item.offset
+        info = footer_info(item.frame)
+        if info.last_seq >= self.seq:
+            # Blocks before the footer are gone; it still says how far the segment went.
+            self._gap(Seq(info.last_seq + 1), item.frame.previous)
+        elif info.last_seq != self.seq - 1 or item.frame.previous != self.head:
+            self._blame(item, "bad-footer")
+
+    def _link(self, item: Located) -> bool:
+        """Hold a frame against the chain so far; False where it repeats what was already read."""
+        frame = item.frame
+        if frame.first_seq < self.seq:
+            self._blame(item, "duplicate")
+            return False
+        if frame.first_seq > self.seq:
+            self._gap(frame.first_seq, frame.previous)
+        elif frame.previous != self.head:
+            self.chain_intact = False
+            self._blame(item, "broken-chain")
+            self.head = frame.previous
+        return True
+
+    def _gap(self, next_seq: Seq, after: ChainId) -> None:
+        self.holes.append(Hole(self.seq, next_seq - 1, self.head.hex(), after.hex()))
+        self.seq, self.head = next_seq, after
+
+    def _blame(self, item: Located, kind: str) -> None:
+        self.damaged.append(Damage(item.segment, item.offset, item.frame.length, kind))
+
+
+def walk(items: Iterator[Located | Damage]) -> _Walk:
+    state = _Walk()
+    for item in items:
+        state.take(item)
+    return state
+
+
+def verify(journal_dir: str) -> Report:
+    """Read every byte of the journal and say what is wrong with it. Changes nothing.
+
+    Raises JournalError for a later format version.
+    """
+    names = segment_names(journal_dir)
+    state = walk(frames(journal_dir))
+    hint = identity.read_head(journal_dir)
+    if hint is not None and hint.seq >= state.seq:
+        # Reported as recorded once, and gone from the end: no ordinary end, however clean the cut.
+        state.holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))
+        reported_gone = True
+    else:
+        reported_gone = False
+    torn = None
+    if state.damaged and state.damaged[-1].kind == "torn-tail" and names and state.damaged[-1].segment == names[-1]:
+        torn = state.damaged[-1] if reported_gone else state.damaged.pop()
+    own = identity.read(journal_dir)
+    mended = tuple(hole for hole in state.holes if hole in state.declared)
+    return Report(
+        journal=own.journal.hex() if own else None,
+        records=state.records,
+        segments=len(names),
+        damaged=tuple(state.damaged),
+        holes=tuple(hole for hole in state.holes if hole not in state.declared),
+        mended=mended,
+        chain_intact=state.chain_intact,
+        head_seq=state.seq - 1,
+        head_id=state.head.hex(),
+        torn_tail=torn,
+        erased=state.erased,
+    )
+
+
+def exists(journal_dir: str) -> bool:
+    return os.path.isdir(journal_dir) and bool(segment_names(journal_dir))

@@ -1,0 +1,360 @@
+"""Appending to the journal: one writer at a time, one write a frame, synced before success is told."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mgit_hooks import compress
+from mgit_hooks.errors import JournalError
+from mgit_hooks.journal import identity
+from mgit_hooks.journal.format import (
+    BLOCK,
+    BLOCK_TARGET,
+    CURSOR,
+    FOOTER,
+    GENESIS,
+    MAX_RECORDS,
+    SALT_LENGTH,
+    SEGMENT,
+    SEGMENT_TARGET,
+    VERSION,
+    ChainId,
+    Cursor,
+    Entry,
+    Frame,
+    JournalId,
+    SegmentInfo,
+    block_frame,
+    chain,
+    cursor_frame,
+    footer_frame,
+    footer_info,
+    frame_cursor,
+    new_entry,
+    pack_frame,
+    segment_frame,
+)
+from mgit_hooks.journal.quarantine import quarantine
+from mgit_hooks.journal.reader import open_block
+from mgit_hooks.journal.segment import Damage, Located, known_journals, scan, segment_name, segment_names, segment_number
+from mgit_hooks.layout import make_private_dir
+from mgit_hooks.lock import required
+from mgit_hooks.record import Seq
+
+
+class Appended(NamedTuple):
+    """Where a record went: enough for the index, and for whoever must name it later."""
+
+    seq: Seq
+    id: ChainId
+    segment: str
+    offset: int
+
+
+class Tail(NamedTuple):
+    """How a segment ends. ``frame_offset`` is that of its last frame; ``end`` the first byte after it."""
+
+    first_seq: Seq
+    next_seq: Seq
+    head: ChainId
+    records: int
+    sealed: bool
+    frame_offset: int
+    end: int
+    torn: Damage | None
+    damaged: bool
+    cursor: Cursor | None
+
+
+class Appender:
+    """The one writer. Make it with ``appender``, which holds the lock."""
+
+    def __init__(self, journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> None:
+        self._dir = journal_dir
+        self._fd = -1
+        self._name = ""
+        self.cursor: Cursor | None = None
+        names = segment_names(journal_dir)
+        own = identity.read(journal_dir)
+        if not names:
+            self._begin(own.journal if own else None)
+            return
+        journals = known_journals(journal_dir, names, own.journal if own else None)
+        if own is None and not journals:
+            raise JournalError("the journal's identity and every segment header are unreadable", "run 'mgit-hooks repair'")
+        self._journal = own.journal if own else journals[-1]
+        self._continue(names, journals)
+        if own is None:
+            identity.write(journal_dir, self._journal)
+        elif not own.at_home:
+            self._adopt(adopted)
+
+    # What follows is the state after each append: the next record's seq and the chain's head.
+
+    @property
+    def next_seq(self) -> Seq:
+        return self._next_seq
+
+    @property
+    def head(self) -> ChainId:
+        return self._head
+
+    @property
+    def journal(self) -> JournalId:
+        return self._journal
+
+    def append(self, payloads: Iterable[bytes], cursor: Cursor | None = None) -> list[Appended]:
+        """Append each payload as a record, in blocks of at most 64 records.
+
+        ``cursor`` goes into the last block, so that it counts only where all of its records do; with
+        no payload it goes into a frame of its own. Nothing is promised before ``sync``.
+        Raises JournalError where the disk will not take it: the segment then ends where it ended before
+        the frame that failed.
+        """
+        done: list[Appended] = []
+        pending: list[Entry] = []
+        for group in _groups(payloads):
+            if pending:
+                done += self._append_block(pending, None)
+            pending = group
+        if pending:
+            done += self._append_block(pending, cursor)
+        elif cursor is not None:
+            self._write(cursor_frame(cursor, self._next_seq, self._head))
+        if cursor is not None:
+            self.cursor = cursor
+        return done
+
+    def sync(self) -> None:
+        """Return once all that was appended is on the disk; only then may it be reported as recorded.
+
+        After a failed fsync the kernel may call the pages clean without having written them: this writer
+        is done for, and the next one reads what really is on file.
+        """
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise JournalError(
+                f"the disk did not take the journal: {error.strerror}", "run 'mgit-hooks verify' once it is mended"
+            ) from error
+        last = self._next_seq - 1
+        place = (self._name, self._last_offset, self._end, self._first_seq, self._count, self.cursor)
+        identity.write_head(self._dir, identity.Head(last, self._head, *place))
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    # Beginning and continuing
+
+    def _begin(self, journal: JournalId | None) -> None:
+        self._journal = journal or identity.new_id()
+        self._next_seq, self._head, self._count = Seq(1), GENESIS, 0
+        hint = identity.read_head(self._dir)
+        if hint is not None:
+            # Records were reported, and every segment is gone: their numbers are not given out again.
+            self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
+        # The identity before the first segment: a crash between leaves an empty journal with a name.
+        identity.write(self._dir, self._journal)
+        self._open_segment(1 if hint is None else segment_number(hint.segment) + 1)
+
+    def _continue(self, names: Sequence[str], journals: Sequence[JournalId]) -> None:
+        name = names[-1]
+        hint = identity.read_head(self._dir)
+        tail = read_tail(self._dir, name, journals, hint)
+        self._next_seq, self._head, self._count = tail.next_seq, tail.head, tail.records
+        self._first_seq = tail.first_seq
+        self.cursor = tail.cursor
+        if tail.damaged or not tail.end:
+            # The last segment alone no longer says where the journal and the spool's cursor stand.
+            self._look_back(names[:-1], journals)
+        if tail.torn is not None:
+            # What a write that was cut off has left. Kept aside, since nothing is ever deleted.
+            quarantine(self._dir, tail.torn)
+            os.truncate(os.path.join(self._dir, name), tail.end)
+        lost = hint is not None and hint.seq >= self._next_seq
+        if lost and hint is not None:
+            # Reported records are gone from the end. The hole stays visible: their numbers and the chain
+            # id after them are known from the hint, and a new segment goes on from there.
+            self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
+        if tail.sealed or lost or not tail.end:
+            if not tail.end:
+                os.unlink(os.path.join(self._dir, name))
+            self._open_segment(segment_number(name) + (1 if tail.end else 0))
+            return
+        self._name, self._end, self._last_offset = name, tail.end, tail.frame_offset
+        self._fd = os.open(os.path.join(self._dir, name), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def _look_back(self, names: Sequence[str], journals: Sequence[JournalId]) -> None:
+        for name in reversed(names):
+            before = read_tail(self._dir, name, journals, None)
+            self.cursor = self.cursor or before.cursor
+            if before.next_seq > self._next_seq:
+                self._next_seq, self._head = before.next_seq, before.head
+            if self.cursor is not None and self._next_seq > 1:
+                return
+
+    def _adopt(self, adopted: Callable[[str, int, str], bytes]) -> None:
+        """This folder is a copy: it goes on under an id of its own, from a segment that says where it came from."""
+        before = (self._journal.hex(), self._next_seq - 1, self._head.hex())
+        self._seal()
+        self._journal = identity.new_id()
+        self._open_segment(segment_number(self._name) + 1)
+        self.append([adopted(*before)])
+        self.sync()
+        # Last: a crash before this leaves a copy that adopts itself once more, which is true twice.
+        identity.write(self._dir, self._journal)
+
+    # Writing
+
+    def _append_block(self, entries: list[Entry], cursor: Cursor | None) -> list[Appended]:
+        if self._end >= SEGMENT_TARGET:
+            self._seal()
+            self._open_segment(segment_number(self._name) + 1)
+        frame = block_frame(entries, self._next_seq, self._head, cursor, compress.SNAPPY)
+        offset = self._end
+        self._write(frame)
+        done = []
+        for entry in entries:
+            self._head = chain(self._head, self._next_seq, entry)
+            done.append(Appended(self._next_seq, self._head, self._name, offset))
+            self._next_seq = Seq(self._next_seq + 1)
+        self._count += len(entries)
+        return done
+
+    def _seal(self) -> None:
+        self._write(footer_frame(self._count, self._first_seq, Seq(self._next_seq - 1), self._head))
+        self.sync()
+        self.close()
+
+    def _open_segment(self, number: int) -> None:
+        self._name = segment_name(number)
+        self._count, self._first_seq, self._end, self._last_offset = 0, self._next_seq, 0, 0
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._fd = os.open(os.path.join(self._dir, self._name), flags, 0o600)
+        os.fchmod(self._fd, 0o600)
+        info = SegmentInfo(VERSION, self._journal, number, int(time.time()))
+        self._write(segment_frame(info, self._next_seq, self._head))
+        if self.cursor is not None:
+            # So that the newest segment alone always tells how far the spool has been read.
+            self._write(cursor_frame(self.cursor, self._next_seq, self._head))
+        os.fsync(self._fd)
+        sync_directory(self._dir)
+
+    def _write(self, frame: Frame) -> None:
+        data = pack_frame(frame, self._journal)
+        try:
+            written = os.write(self._fd, data)
+            while written < len(data):  # a signal, or a disk that is nearly full: the next one says which
+                written += os.write(self._fd, data[written:])
+        except OSError as error:
+            os.ftruncate(self._fd, self._end)
+            raise JournalError(
+                f"cannot append to {self._name}: {error.strerror}", "make room on the disk; what waits is kept"
+            ) from error
+        self._last_offset = self._end
+        self._end += len(data)
+
+
+@contextmanager
+def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Iterator[Appender]:
+    """The writer, under the one lock that all worktrees share.
+
+    ``adopted`` gives the payload of the record that a copied journal begins with, from the old
+    journal's id, its last seq and its chain head.
+    """
+    make_private_dir(journal_dir)
+    with required(os.path.join(journal_dir, "lock"), "the journal"):
+        made = Appender(journal_dir, adopted)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def read_tail(
+    journal_dir: str, name: str, journals: Sequence[JournalId], hint: identity.Head | None
+) -> Tail:
+    """How the segment ends. Where ``hint`` still holds, only what follows it is read; else all of it."""
+    if hint is not None and hint.segment == name and _holds(journal_dir, hint, journals):
+        state = Tail(
+            Seq(hint.first_seq),
+            Seq(hint.seq + 1),
+            ChainId(hint.id),
+            hint.records,
+            False,
+            hint.offset,
+            hint.end,
+            None,
+            False,
+            Cursor(*hint.cursor) if hint.cursor else None,
+        )
+        return _read_on(journal_dir, name, journals, state)
+    return _read_on(journal_dir, name, journals, Tail(Seq(1), Seq(1), GENESIS, 0, False, 0, 0, None, False, None))
+
+
+def _holds(journal_dir: str, hint: identity.Head, journals: Sequence[JournalId]) -> bool:
+    """Whether the frame that the hint names lies there, and ends the journal with the id that it names."""
+    item = next(iter(scan(journal_dir, hint.segment, journals, hint.offset)), None)
+    if not isinstance(item, Located) or item.end != hint.end or item.frame.kind == FOOTER:
+        return False
+    if item.frame.kind == BLOCK:
+        return open_block(item).ids[-1] == hint.id
+    return item.frame.previous == hint.id
+
+
+def _read_on(journal_dir: str, name: str, journals: Sequence[JournalId], state: Tail) -> Tail:
+    for item in scan(journal_dir, name, journals, state.end):
+        if isinstance(item, Damage):
+            if item.kind == "torn-tail":
+                return state._replace(torn=item)
+            # Damage that is not an ordinary end stays where it is, for repair: appends go on after it.
+            state = state._replace(damaged=True, end=item.end)
+            continue
+        state = _after(state, item)
+    return state
+
+
+def _after(state: Tail, item: Located) -> Tail:
+    frame = item.frame
+    if frame.kind == SEGMENT:
+        state = state._replace(first_seq=frame.first_seq, next_seq=frame.first_seq, head=frame.previous)
+    elif frame.kind == BLOCK:
+        block = open_block(item)
+        state = state._replace(next_seq=block.next_seq, head=block.ids[-1], records=state.records + len(block.entries))
+    elif frame.kind == FOOTER:
+        state = state._replace(next_seq=Seq(footer_info(frame).last_seq + 1), head=frame.previous)
+    cursor = frame_cursor(frame) if frame.kind in (BLOCK, CURSOR) else None
+    return state._replace(
+        sealed=frame.kind == FOOTER, frame_offset=item.offset, end=item.end, cursor=cursor or state.cursor
+    )
+
+
+def _groups(payloads: Iterable[bytes]) -> Iterator[list[Entry]]:
+    """Entries by the block: at most 64 of them, and no more than about a mebibyte unless one alone is larger."""
+    group: list[Entry] = []
+    size = 0
+    for payload in payloads:
+        if group and (len(group) == MAX_RECORDS or size + len(payload) > BLOCK_TARGET):
+            yield group
+            group, size = [], 0
+        group.append(new_entry(payload, os.urandom(SALT_LENGTH)))
+        size += len(payload)
+    if group:
+        yield group
+
+
+def sync_directory(path: str) -> None:
+    """Make names in a directory durable, where the system has a way to."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,67 @@
+"""Locks that a killed process cannot leave behind: the kernel lets go of them with the file."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mgit_hooks.errors import JournalError
+
+
+@contextmanager
+def exclusive(path: str, *, wait: float | None = None) -> Iterator[bool]:
+    """Hold the lock file ``path`` for the block; gives whether it was got.
+
+    ``wait`` is in seconds: 0 tries once, None waits for ever.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield _acquire(descriptor, wait)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def required(path: str, what: str, *, wait: float = 60.0) -> Iterator[None]:
+    """As ``exclusive``, but raises JournalError where the lock is not to be had within ``wait`` seconds."""
+    with exclusive(path, wait=wait) as held:
+        if not held:
+            raise JournalError(f"{what} is in use by another process", "wait for it to end and try again")
+        yield
+
+
+def _acquire(descriptor: int, wait: float | None) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return _acquire_msvcrt(descriptor, wait)
+    if wait is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return True
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
+
+
+def _acquire_msvcrt(descriptor: int, wait: float | None) -> bool:
+    import msvcrt
+
+    deadline = None if wait is None else time.monotonic() + wait
+    while True:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
