@@ -1,0 +1,3 @@
+what=commit
+find_repository && record
+finish "$@"

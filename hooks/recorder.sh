@@ -1,0 +1,30 @@
+# The recorder lane: a line in the spool, a drain in the background. It never fails git.
+
+# A rebase runs the hooks of each pick: post-rewrite and the reflogs tell it all at its end.
+rebasing() {
+	[ -d "$gitdir/rebase-merge" ] || [ -d "$gitdir/rebase-apply" ]
+}
+
+# $1 is the payload, with a tab before each field.
+record() {
+	complaint=
+	read_head
+	spool "$hook" "$1"
+	start_drain
+	[ -z "$complaint" ] || printf 'mgit-hooks: %s\n' "$complaint" >&2
+}
+
+# Unless one runs. A drain that is about to end looks at the spool once more after it has taken its pid away.
+start_drain() {
+	line=
+	{ IFS= read -r line <"$mgit/draining"; } 2>/dev/null
+	case $line in '' | *[!0-9]*) ;; *) kill -0 "$line" 2>/dev/null && return ;; esac
+	if can_start; then
+		# Whoever reads git's output waits until nobody holds it open.
+		"$python" -I "$boot" drain --background --git-dir "$gitdir" </dev/null >/dev/null 2>&1 &
+	elif [ -z "$complaint" ]; then
+		line=$boot
+		[ -x "$python" ] || line=$python
+		complaint="$line is gone: this $what is spooled, not lost; run 'mgit-hooks install' from where it lives now"
+	fi
+}

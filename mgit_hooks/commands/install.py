@@ -1,0 +1,33 @@
+"""``install``: write the hooks of this repository."""
+
+from __future__ import annotations
+
+import argparse
+
+from mgit_hooks.display import escape
+from mgit_hooks.install import install
+from mgit_hooks.layout import locate
+from mgit_hooks.output import Output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shared",
+        action="store_true",
+        help="write even to a hooks folder that others use too",
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    report = install(locate(args.directory), allow_shared=args.shared)
+    if args.json:
+        out.json(report.to_json())
+        return 0
+    for change in report.hooks:
+        out.line(
+            f"{change.action:<9} {change.hook}" + (", then the hook that was here" if change.chained else "")
+        )
+    for note in report.notes:
+        out.note(escape(note))
+    out.note(f"hooks are in {escape(report.hooks_dir)}; 'mgit-hooks uninstall' takes them out again")
+    return 0

@@ -1,0 +1,32 @@
+"""``uninstall``: put back what was there before install."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mgit_hooks.display import escape
+from mgit_hooks.install import uninstall
+from mgit_hooks.layout import locate
+from mgit_hooks.output import Output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    del parser
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    location = locate(args.directory)
+    report = uninstall(location)
+    if args.json:
+        out.json(report.to_json())
+        return 0
+    for change in report.hooks:
+        out.line(f"{change.action:<9} {change.hook}")
+    for note in report.notes:
+        out.note(escape(note))
+    if not report.hooks:
+        out.note(f"no hook in {escape(report.hooks_dir)} is ours")
+    if os.path.isdir(location.mgit_dir):
+        out.note(f"what was recorded stays in {escape(location.mgit_dir)}")
+    return 0

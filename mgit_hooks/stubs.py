@@ -1,0 +1,94 @@
+"""The sh stubs: one self-contained file a hook, assembled from the parts in ``hooks/``."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+from typing import NamedTuple
+
+from mgit_hooks import resources
+
+VERSION = 1
+CHAINED = ".mgit-chained"
+
+_RECORDER = ("common", "recorder")
+_TOLD = ("common", "recorder", "text", "stdin")
+_GATE = ("common", "text", "gate", "judge")
+_PARTS = {
+    "pre-commit": _GATE,
+    "pre-merge-commit": _GATE,
+    "commit-msg": _GATE,
+    "pre-push": (*_TOLD, "gate", "pre-push"),
+    "post-commit": (*_RECORDER, "post-commit"),
+    "post-merge": (*_RECORDER, "post-merge"),
+    "post-rewrite": (*_TOLD, "post-rewrite"),
+    "post-applypatch": (*_RECORDER, "post-applypatch"),
+    "post-checkout": (*_RECORDER, "post-checkout"),
+}
+HOOKS = tuple(_PARTS)
+
+# The digest covers all that follows its line: a stub tells by itself whether somebody has changed it.
+_HEADER = re.compile(rb"#!/bin/sh\n# mgit-hooks stub, version (\d+): ([a-z-]+) ([0-9a-f]{16})\n")
+
+
+class Stub(NamedTuple):
+    """What a file in a hooks folder says of itself."""
+
+    version: int
+    hook: str
+    digest: str
+    intact: bool  # nobody has changed it since it was written
+
+
+def assemble(hook: str, python: str, boot: str) -> bytes:
+    """The stub of ``hook``, which starts ``python`` (an absolute path, as is ``boot``) where it must."""
+    text = b"".join(
+        (
+            b"# Written by 'mgit-hooks install'; 'mgit-hooks uninstall' puts back what was here before.\n",
+            f"hook={hook}\n".encode(),
+            b"python=" + _quote(python) + b"\n",
+            b"boot=" + _quote(boot) + b"\n",
+            *(_read(part) for part in _PARTS[hook]),
+        )
+    )
+    return f"#!/bin/sh\n# mgit-hooks stub, version {VERSION}: {hook} {_digest(text)}\n".encode() + text
+
+
+def recognise(content: bytes) -> Stub | None:
+    """The stub that ``content`` is, whichever version of mgit-hooks wrote it; None where it is not ours."""
+    header = _HEADER.match(content)
+    if header is None:
+        return None
+    digest = header[3].decode()
+    return Stub(int(header[1]), header[2].decode(), digest, _digest(content[header.end() :]) == digest)
+
+
+def paths(content: bytes) -> tuple[str | None, str | None]:
+    """The interpreter and the boot file that a stub starts."""
+    return _unquote(b"python", content), _unquote(b"boot", content)
+
+
+def renewed(content: bytes, hook: str) -> bytes | None:
+    """The stub that this version would write in place of ``content``, for the same interpreter."""
+    python, boot = paths(content)
+    return None if python is None or boot is None else assemble(hook, python, boot)
+
+
+def _unquote(name: bytes, content: bytes) -> str | None:
+    found = re.search(rb"^%s=('(?:[^']|'\\\\'')*')$" % name, content, re.MULTILINE)
+    return None if found is None else os.fsdecode(found[1][1:-1].replace(b"'\\''", b"'"))
+
+
+def _read(part: str) -> bytes:
+    """A part without its comments: every hook that git runs parses it anew."""
+    with open(os.path.join(resources.hooks_dir(), f"{part}.sh"), "rb") as file:
+        return b"".join(line for line in file if not line.lstrip().startswith(b"#"))
+
+
+def _quote(path: str) -> bytes:
+    return b"'" + os.fsencode(path).replace(b"'", b"'\\''") + b"'"
+
+
+def _digest(text: bytes) -> str:
+    return sha256(text).hexdigest()[:16]
