@@ -292,7 +292,7 @@ def _remembered(location: Location) -> Json:
 
 
 def _remember(
-    location: Location, directory: str, created: bool, python: str, changes: tuple[Change, ...]
+    location: Location, directory: str, created: bool, starts: tuple[str, str], changes: tuple[Change, ...]
 ) -> None:
     hooks = {}
     for change in changes:
