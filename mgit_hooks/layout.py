@@ -65,13 +65,23 @@ def locate(directory: str = ".") -> Location:
     )
     if result.status:
         raise RepositoryError(*_explain(result.stderr, directory))
-    git_dir, common_dir, bare = os.fsdecode(result.stdout).rstrip("\n").split("\n")
+    lines = os.fsdecode(result.stdout).removesuffix("\n").split("\n")
+    if len(lines) != 3:  # the name of a folder holds a newline
+        lines = [
+            _ask(directory, question)
+            for question in ("--git-dir", "--git-common-dir", "--is-bare-repository")
+        ]
+    git_dir, common_dir, bare = lines
     root = None
     if bare != "true":
-        top = plumbing.run(("rev-parse", "--path-format=absolute", "--show-toplevel"), directory=directory)
-        if not top.status:
-            root = os.fsdecode(top.stdout).rstrip("\n")
+        root = _ask(directory, "--show-toplevel") or None
     return Location(os.path.realpath(git_dir), os.path.realpath(common_dir), root)
+
+
+def _ask(directory: str, question: str) -> str:
+    """One answer of rev-parse; nothing where git has none."""
+    result = plumbing.run(("rev-parse", "--path-format=absolute", question), directory=directory)
+    return "" if result.status else os.fsdecode(result.stdout).removesuffix("\n")
 
 
 def _explain(stderr: str, directory: str) -> tuple[str, str]:
@@ -82,7 +92,10 @@ def _explain(stderr: str, directory: str) -> tuple[str, str]:
             "if you trust its owner, run 'git config --global --add safe.directory PATH' with that path",
         )
     if "not a git repository" in reason:
-        return f"{os.path.abspath(directory)} is not in a git repository", "change to one, or name it with -C DIR"
+        return (
+            f"{os.path.abspath(directory)} is not in a git repository",
+            "change to one, or name it with -C DIR",
+        )
     return reason, "see what 'git status' says there"
 
 
