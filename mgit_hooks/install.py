@@ -120,7 +120,7 @@ def install(
         created = created or (
             before.get("hooks_dir") == directory and before.get("created_hooks_dir") is True
         )
-        _remember(location, directory, created, python, changes)
+        _remember(location, directory, created, (python, boot), changes)
     return Report(directory, changes)
 
 

@@ -76,7 +76,7 @@ def renewed(content: bytes, hook: str) -> bytes | None:
 
 
 def _unquote(name: bytes, content: bytes) -> str | None:
-    found = re.search(rb"^%s=('(?:[^']|'\\\\'')*')$" % name, content, re.MULTILINE)
+    found = re.search(rb"^%s=('(?:[^']|'\\'')*')$" % name, content, re.MULTILINE)
     return None if found is None else os.fsdecode(found[1][1:-1].replace(b"'\\''", b"'"))
 
 
