@@ -1,0 +1,131 @@
+"""From a commit id to what is recorded of the commit, through libgit2."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+
+from mgit_hooks import rawcommit
+from mgit_hooks.contents import UNKNOWN, Contents
+from mgit_hooks.errors import ObjectError
+from mgit_hooks.git import library
+from mgit_hooks.git.library import Head, MissingObject
+from mgit_hooks.rawdiff import GITLINK, Change
+from mgit_hooks.record import Commit, FileChange, Oid, readable
+from mgit_hooks.similarity import pair
+
+_TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
+
+
+class Capturer:
+    """Reads one repository; ``git_dir`` is its common directory or a linked worktree's. Not for two threads.
+
+    Raises RepositoryError where libgit2 cannot read the repository.
+    """
+
+    def __init__(self, git_dir: str) -> None:
+        self._repository = library.open_repository(git_dir)
+        self._objects = library.Objects(self._repository)
+        self._contents = Contents(self._objects, library.Attributes(self._repository))
+        self._boundary = library.shallow_boundary(self._repository)
+
+    def commit(self, oid: Oid) -> Commit:
+        """Raises ObjectError where the commit object itself is missing or is none."""
+        raw = rawcommit.parse(self._objects.read_commit(oid), oid)
+        boundary = oid in self._boundary
+        missing: list[Oid] = []
+        files = None if boundary else self._compared(raw, missing)
+        text = functools.partial(rawcommit.decode, encoding=raw.encoding)
+        author_name, author_name_bytes = text(raw.author.name)
+        author_email, author_email_bytes = text(raw.author.email)
+        committer_name, committer_name_bytes = text(raw.committer.name)
+        committer_email, committer_email_bytes = text(raw.committer.email)
+        message, message_bytes = text(raw.message)
+        return Commit(
+            hash=oid,
+            parents=raw.parents,
+            tree=raw.tree,
+            author_name=author_name,
+            author_email=author_email,
+            date=raw.author.date,
+            committer_name=committer_name,
+            committer_email=committer_email,
+            committer_date=raw.committer.date,
+            message=message,
+            files=files,
+            missing=tuple(missing) or None,
+            boundary=boundary or None,
+            encoding=raw.encoding,
+            author_name_bytes=author_name_bytes,
+            author_email_bytes=author_email_bytes,
+            committer_name_bytes=committer_name_bytes,
+            committer_email_bytes=committer_email_bytes,
+            message_bytes=message_bytes,
+        )
+
+    def commits(self, oids: Iterable[Oid]) -> Iterator[Commit]:
+        """As ``commit``, in the given order; parents first is fastest: blobs are kept for children."""
+        return map(self.commit, oids)
+
+    def references(self) -> dict[str, Oid]:
+        """All direct refs and their objects, tags not peeled."""
+        return library.references(self._repository)
+
+    def head(self) -> Head:
+        return library.head(self._repository)
+
+    def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
+        """Whether ``new`` holds all of ``old``'s history; None where an object to tell by is missing."""
+        return library.is_ancestor(self._repository, old, new)
+
+    def _compared(self, raw: rawcommit.RawCommit, missing: list[Oid]) -> tuple[FileChange, ...] | None:
+        """The files against the first parent; None where a tree cannot be read, which ``missing`` names."""
+        try:
+            parent = None
+            if raw.parents:
+                first = raw.parents[0]
+                parent = rawcommit.parse(self._objects.read_commit(first), first).tree
+            changes = self._objects.changes(parent, raw.tree)
+        except MissingObject as error:
+            missing.append(error.oid)
+            return None
+        except ObjectError:  # a parent that is no commit: nothing to compare with
+            missing.append(raw.parents[0])
+            return None
+        return self._files(changes, missing)
+
+    def _files(self, changes: list[Change], missing: list[Oid]) -> tuple[FileChange, ...]:
+        return tuple(self._file(change, missing) for change in pair(changes, self._contents))
+
+    def _file(self, change: Change, missing: list[Oid]) -> FileChange:
+        filename, filename_bytes = readable(change.path)
+        old_filename, old_filename_bytes = readable(change.old_path) if change.old_path else (None, None)
+        counts, size = UNKNOWN, None
+        try:
+            if change.new_oid is not None and change.new_mode != GITLINK:
+                size = self._contents.size(change.new_oid)
+            counts = self._contents.counts(change)
+        except MissingObject as error:
+            if error.oid not in missing:
+                missing.append(error.oid)
+        return FileChange(
+            filename=filename,
+            old_filename=old_filename,
+            change_type=_TYPES.get(change.status, "unknown"),
+            index_status=change.status,
+            worktree_status=".",
+            old_mode=_mode(change.old_mode),
+            new_mode=_mode(change.new_mode),
+            old_oid=change.old_oid,
+            new_oid=change.new_oid,
+            size_bytes=size,
+            additions=counts.additions,
+            deletions=counts.deletions,
+            binary=counts.binary,
+            filename_bytes=filename_bytes,
+            old_filename_bytes=old_filename_bytes,
+        )
+
+
+def _mode(mode: int) -> str | None:
+    return f"{mode:06o}" if mode else None

@@ -1,0 +1,258 @@
+"""libgit2 through pygit2: the only module that imports it.
+
+What leaves this module are plain values: object ids as hexadecimal text, paths and contents as bytes.
+libgit2 has no lazy fetch, so nothing here goes to the network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+import pygit2
+from pygit2.enums import DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
+
+from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.rawdiff import Change
+from mgit_hooks.record import Oid
+
+_TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
+_OID = re.compile(r"[0-9a-f]{40,64}")
+
+if hasattr(pygit2.settings, "enable_strict_hash_verification"):  # pygit2 1.19 and newer
+    # Objects are read here, not checked (`git fsck` is for that): the second hash costs as much as reading.
+    pygit2.settings.enable_strict_hash_verification(False)
+    # An old mark of partial clones that libgit2 does not know. What was not fetched counts as missing.
+    pygit2.settings.set_extensions(["partialclone"])
+
+
+class MissingObject(ObjectError):
+    """An object that git should have and that cannot be read; ``oid`` names it."""
+
+    def __init__(self, oid: Oid) -> None:
+        remedy = "run 'git fsck'; then fetch it again or restore it from a backup"
+        super().__init__(f"object {oid} is missing or damaged", remedy)
+        self.oid = oid
+
+
+class Head(NamedTuple):
+    """``branch`` is None where HEAD is detached, ``oid`` where the branch is unborn."""
+
+    branch: str | None
+    oid: Oid | None
+
+
+def open_repository(git_dir: str) -> pygit2.Repository:
+    """The repository whose git directory (or a linked worktree's) this is, and no other.
+
+    Raises RepositoryError for what libgit2 cannot read (SHA-256, reftable and other extensions of the
+    format) and for what it must not: someone else's repository.
+    """
+    try:
+        return pygit2.Repository(git_dir, RepositoryOpenFlag.NO_SEARCH)
+    except (pygit2.GitError, KeyError, ValueError) as error:
+        raise RepositoryError(*_explain(str(error), git_dir)) from None
+
+
+def _explain(reason: str, git_dir: str) -> tuple[str, str]:
+    if "not owned by" in reason:
+        trust = f"if you trust its owner, run 'git config --global --add safe.directory {git_dir}'"
+        return f"{git_dir} is owned by someone else", trust
+    if "not found at" in reason:
+        return f"{git_dir} is not a git repository", "change to one, or name it with -C DIR"
+    if "object format" in reason:
+        return f"{git_dir} uses SHA-256 object ids, which libgit2 cannot read", "record it from a SHA-1 clone"
+    if "extensions.refstorage" in reason:
+        return (
+            f"{git_dir} keeps its refs in reftable, which libgit2 cannot read",
+            "run 'git refs migrate --ref-format=files' (git 2.48 or newer)",
+        )
+    if "extensions.partialclone" in reason:
+        return (
+            f"{git_dir} is a partial clone, which this pygit2 cannot read",
+            "upgrade pygit2 to 1.19 or newer, or run 'git fetch --unshallow --refetch' without a filter",
+        )
+    return f"libgit2 cannot read this repository: {reason}", "see what 'git status' says there"
+
+
+class Objects:
+    """The objects of one repository, read as bytes. Not for use by two threads at once."""
+
+    def __init__(self, repository: pygit2.Repository) -> None:
+        self._repository = repository
+        self._odb = repository.odb
+        self._read_header: Any = getattr(self._odb, "read_header", None)  # pygit2 1.19 and newer
+
+    def read(self, oid: Oid) -> bytes:
+        """Raises MissingObject."""
+        try:
+            return self._odb.read(oid)[1]
+        except (pygit2.GitError, KeyError, ValueError):
+            raise MissingObject(oid) from None
+
+    def read_commit(self, oid: Oid) -> bytes:
+        """Raises MissingObject, or ObjectError where the object is not a commit."""
+        try:
+            kind, raw = self._odb.read(oid)
+        except (pygit2.GitError, KeyError, ValueError):
+            raise MissingObject(oid) from None
+        if kind != ObjectType.COMMIT:
+            raise ObjectError(f"object {oid} is not a commit", "name a commit")
+        return raw
+
+    def size(self, oid: Oid) -> int:
+        """Bytes, from the object's header. Raises MissingObject."""
+        try:
+            if self._read_header is not None:
+                return int(self._read_header(oid)[1])
+            blob: Any = self._repository[oid]
+            return int(blob.size)
+        except (pygit2.GitError, KeyError, ValueError):
+            raise MissingObject(oid) from None
+
+    def __contains__(self, oid: Oid) -> bool:
+        return oid in self._odb
+
+    def changes(self, old: Oid | None, new: Oid | None) -> list[Change]:
+        """What differs between two trees (None is the empty one), by path; renames are not looked for.
+
+        Raises MissingObject where a tree cannot be read.
+        """
+        if old == new:
+            return []
+        try:
+            diff = self._diff(old, new)
+        except (pygit2.GitError, KeyError, ValueError, TypeError) as error:
+            named = _OID.search(str(error))
+            raise MissingObject(Oid(named.group()) if named else new or old or Oid("")) from None
+        return list(_changes(diff))
+
+    def _diff(self, old: Oid | None, new: Oid | None) -> pygit2.Diff:
+        if old is None or new is None:
+            only = cast(pygit2.Tree, self._repository[cast(Oid, new or old)])
+            return only.diff_to_tree(flags=_TREE_FLAGS, context_lines=0, swap=old is None)
+        tree = cast(pygit2.Tree, self._repository[old])
+        return tree.diff_to_tree(cast(pygit2.Tree, self._repository[new]), _TREE_FLAGS, 0)
+
+
+def _changes(diff: pygit2.Diff) -> Iterator[Change]:
+    for delta in diff.deltas:
+        old, new = delta.old_file, delta.new_file
+        status = delta.status_char()
+        yield Change(
+            status,
+            0 if status == "A" else int(old.mode),
+            0 if status == "D" else int(new.mode),
+            None if status == "A" else Oid(str(old.id)),
+            None if status == "D" else Oid(str(new.id)),
+            new.raw_path,
+        )
+
+
+def line_counts(old: bytes, new: bytes) -> tuple[int, int]:
+    """Lines added and deleted between two texts, by libgit2's copy of git's own xdiff."""
+    patch = pygit2.Patch.create_from(old, new, flag=DiffOption.FORCE_TEXT, context_lines=0)
+    _, added, deleted = patch.line_stats
+    return added, deleted
+
+
+def shallow_boundary(repository: pygit2.Repository) -> frozenset[Oid]:
+    """The commits whose parents a shallow clone left out (``$GIT_COMMON_DIR/shallow``)."""
+    if not repository.is_shallow:
+        return frozenset()
+    try:
+        with open(os.path.join(common_dir(repository), "shallow"), encoding="ascii") as lines:
+            return frozenset(Oid(line.strip()) for line in lines)
+    except FileNotFoundError:
+        return frozenset()
+
+
+def common_dir(repository: pygit2.Repository) -> str:
+    path = repository.path
+    try:
+        with open(os.path.join(path, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
+            return os.path.normpath(os.path.join(path, file.read().rstrip("\n")))
+    except FileNotFoundError:
+        return path
+
+
+def references(repository: pygit2.Repository) -> dict[str, Oid]:
+    """Every direct ref and its object, tags not peeled. A symbolic ref only repeats another: left out."""
+    found: dict[str, Oid] = {}
+    for reference in repository.references.iterator():
+        if reference.type == ReferenceType.DIRECT:
+            found[os.fsdecode(reference.raw_name)] = Oid(str(reference.target))
+    return found
+
+
+def head(repository: pygit2.Repository) -> Head:
+    reference = repository.lookup_reference("HEAD")
+    if reference.type == ReferenceType.DIRECT:
+        return Head(None, Oid(str(reference.target)))
+    name = os.fsdecode(cast(bytes, reference.raw_target))
+    branch = name.removeprefix("refs/heads/")
+    try:
+        return Head(branch, Oid(str(reference.resolve().target)))
+    except (pygit2.GitError, KeyError):
+        return Head(branch, None)
+
+
+def is_ancestor(repository: pygit2.Repository, old: Oid, new: Oid) -> bool | None:
+    """None where an object on the way is not here to tell."""
+    if old not in repository.odb or new not in repository.odb:
+        return None
+    try:
+        return old == new or repository.descendant_of(new, old)
+    except (pygit2.GitError, KeyError, ValueError):
+        return None
+
+
+class Attributes:
+    """The ``diff`` attribute of paths, which says what git takes for text.
+
+    Looked up only where an attributes file can apply: a look-up per file would cost as much as its lines.
+    """
+
+    def __init__(self, repository: pygit2.Repository) -> None:
+        self._repository = repository
+        self._root = os.fsencode(repository.workdir) if repository.workdir else None
+        self._everywhere = any(map(os.path.lexists, _attribute_files(repository)))
+        self._folders: dict[bytes, bool] = {b"": self._everywhere or self._has_file(b"")}
+
+    def binary(self, path: bytes) -> bool | None:
+        """None where the content decides."""
+        if not self._may_apply(path.rpartition(b"/")[0]):
+            return None
+        told = self._repository.get_attr(path, "diff")
+        if isinstance(told, str):  # a driver of the user's; it is text unless its configuration knows better
+            return _driver_binary(self._repository, told)
+        return None if told is None else not told
+
+    def _may_apply(self, folder: bytes) -> bool:
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._may_apply(folder.rpartition(b"/")[0]) or self._has_file(folder)
+            self._folders[folder] = known
+        return known
+
+    def _has_file(self, folder: bytes) -> bool:
+        return self._root is not None and os.path.lexists(os.path.join(self._root, folder, b".gitattributes"))
+
+
+def _attribute_files(repository: pygit2.Repository) -> Iterator[str]:
+    yield os.path.join(common_dir(repository), "info", "attributes")
+    yield "/etc/gitattributes"
+    if "core.attributesfile" in repository.config:
+        yield os.path.expanduser(repository.config["core.attributesfile"] or "")
+    settings = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    yield os.path.join(settings, "git", "attributes")
+
+
+def _driver_binary(repository: pygit2.Repository, driver: str) -> bool | None:
+    key = f"diff.{driver}.binary"
+    try:
+        return repository.config.get_bool(key) if key in repository.config else None
+    except (pygit2.GitError, ValueError):
+        return None

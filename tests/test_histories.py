@@ -1,0 +1,134 @@
+"""Every commit of whole histories, captured through libgit2 and told by git: the same, to the line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from base64 import b64decode
+from pathlib import Path
+
+import gitlog
+import histories
+import pytest
+
+from mgit_hooks.capture import Capturer
+from mgit_hooks.record import Commit, FileChange
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+REPLAY = CHECKOUT.parent / "shared" / "histories" / "replay"
+
+
+def original(text: str | None, raw: str | None) -> bytes | None:
+    if raw is not None:
+        return b64decode(raw)
+    return None if text is None else text.encode()
+
+
+def as_git_tells(change: FileChange) -> gitlog.GitFile:
+    path = original(change.filename, change.filename_bytes)
+    assert path is not None
+    assert change.binary is not None
+    return gitlog.GitFile(
+        change.old_mode or "000000",
+        change.new_mode or "000000",
+        change.old_oid or "0" * 40,
+        change.new_oid or "0" * 40,
+        change.index_status,
+        original(change.old_filename, change.old_filename_bytes),
+        path,
+        change.additions,
+        change.deletions,
+        change.binary,
+    )
+
+
+def commit_as_git_tells(commit: Commit) -> gitlog.GitCommit:
+    """Names and messages as git re-encodes them to UTF-8."""
+
+    def text(readable: str, raw: str | None) -> bytes:
+        known = commit.encoding is not None and "\ufffd" not in readable
+        return readable.encode() if known or raw is None else b64decode(raw)
+
+    assert commit.files is not None
+    return gitlog.GitCommit(
+        commit.hash,
+        commit.parents,
+        commit.tree,
+        (
+            text(commit.author_name, commit.author_name_bytes),
+            text(commit.author_email, commit.author_email_bytes),
+            commit.date,
+        ),
+        (
+            text(commit.committer_name, commit.committer_name_bytes),
+            text(commit.committer_email, commit.committer_email_bytes),
+            commit.committer_date,
+        ),
+        text(commit.message, commit.message_bytes),
+        tuple(map(as_git_tells, commit.files)),
+    )
+
+
+def assert_same(path: str) -> int:
+    told = list(gitlog.read(path))
+    git_dir = subprocess.check_output(
+        ("git", "-C", path, "rev-parse", "--absolute-git-dir"), text=True
+    ).strip()
+    capturer = Capturer(git_dir)
+    differences = [
+        f"{commit.hash}: git {ours}\nwe {theirs}"
+        for commit in reversed(told)
+        for theirs, ours in zip(commit_as_git_tells(capturer.commit(commit.hash)), commit, strict=True)  # type: ignore[arg-type]
+        if theirs != ours
+    ]
+    assert not differences, f"{len(differences)} differences\n" + "\n".join(differences[:20])
+    return len(told)
+
+
+def written(history: histories.History, path: Path) -> str:
+    subprocess.run(("git", "init", "-q", "--bare", str(path)), check=True)
+    history.write(str(path))
+    return str(path)
+
+
+def test_every_kind_of_change(tmp_path: Path) -> None:
+    assert assert_same(written(histories.every_kind(), tmp_path / "kinds.git")) > 45
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_renames(tmp_path: Path, seed: int) -> None:
+    assert assert_same(written(histories.renames(seed), tmp_path / "renames.git")) == 61
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_renames(tmp_path: Path, seed: int) -> None:
+    assert_same(written(histories.renames(seed, commits=150), tmp_path / "renames.git"))
+
+
+def test_this_repository() -> None:
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("not run from a git checkout")
+    assert assert_same(str(CHECKOUT)) > 0
+
+
+@pytest.mark.parametrize("name", ["small", pytest.param("medium", marks=pytest.mark.full)])
+def test_replayed_history(name: str, pytestconfig: pytest.Config) -> None:
+    assert assert_same(replayed(name, pytestconfig)) > 2000
+
+
+def replayed(name: str, config: pytest.Config) -> str:
+    """The replay is the same at every run, so it is made once and kept in pytest's cache."""
+    if not REPLAY.exists():
+        pytest.skip(f"{REPLAY} is not here")
+    kept = config.cache.mkdir("histories") / name  # type: ignore[union-attr]
+    if not kept.exists():
+        fresh = f"{kept}.{os.getpid()}"
+        subprocess.run(
+            (str(REPLAY), str(REPLAY.parent / f"{name}.jsonl.gz"), fresh), check=True, capture_output=True
+        )
+        try:
+            os.rename(fresh, kept)
+        except OSError:  # another worker was faster
+            pass
+    return str(kept)
