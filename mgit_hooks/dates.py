@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 from typing import Final
 
@@ -31,3 +32,8 @@ def now() -> str:
     """This moment in UTC, to the microsecond."""
     nanoseconds = time.time_ns()
     return from_git(nanoseconds // 10**9, 0).replace("+", f".{nanoseconds // 1000 % 10**6:06d}+")
+
+
+def seconds(text: str) -> int:
+    """The second since 1970 of a time that ``now`` wrote."""
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))

@@ -31,6 +31,8 @@ CREATE TABLE record (
 );
 CREATE TABLE movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
+CREATE TABLE baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
 """
 _INDEXES: Final = """
 CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL;
@@ -78,7 +80,7 @@ class Index:
             self._db.execute("BEGIN IMMEDIATE")
             segment, offset, next_seq, head = self._place()
             if segment and not self._still_there(segment, offset, next_seq, head):
-                for table in ("record", "movement", "ref"):
+                for table in ("record", "movement", "ref", "baseline", "outcome"):
                     self._db.execute(f"DELETE FROM {table}")  # noqa: S608
                 segment, offset, next_seq = "", 0, 1
             last: Block | None = None
@@ -110,6 +112,23 @@ class Index:
         """Where the newest record about ``ref`` left it; None where there is none."""
         row = self._db.execute("SELECT oid FROM ref WHERE name = ?", (ref,)).fetchone()
         return None if row is None else (row[0],)
+
+    def live_refs(self) -> set[str]:
+        return {row[0] for row in self._db.execute("SELECT name FROM ref WHERE oid IS NOT NULL")}
+
+    def baseline(self) -> list[Oid]:
+        """Where refs and HEADs stood when recording began."""
+        return [row[0] for row in self._db.execute("SELECT oid FROM baseline ORDER BY oid")]
+
+    def began(self) -> str | None:
+        """When recording began: the time of the first snapshot; None before any."""
+        row = self._db.execute("SELECT occurred_at FROM record WHERE event = 'snapshot' ORDER BY seq").fetchone()
+        return None if row is None else row[0]
+
+    def confirmed(self, push: Seq) -> bool | None:
+        """What an outcome record said of the push ``push``; None where there is none."""
+        row = self._db.execute("SELECT confirmed FROM outcome WHERE push = ?", (push,)).fetchone()
+        return None if row is None or row[0] is None else bool(row[0])
 
     def count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM record").fetchone()[0])
@@ -194,6 +213,13 @@ class Index:
                 keys.append((movement_key(value["worktree"], movement, reflog_time(value)),))
                 if movement.name.startswith("refs/"):
                     refs.append((movement.name, movement.new_oid))
+            if value["event"] == "snapshot":
+                refs += value["detail"]["refs"].items()
+                tips = {(oid,) for oid in (*value["detail"]["refs"].values(), *value["detail"]["heads"])}
+                self._db.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", tips)
+            if value["event"] == "push-outcome" and value["detail"]["push"] is not None:
+                outcome = (value["detail"]["push"], value["push"]["confirmed"])
+                self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
             if value.get("supersedes"):
                 self._db.execute(
                     "UPDATE record SET superseded_by = ? WHERE seq = ?", (stored.seq, value["supersedes"])
@@ -213,8 +239,11 @@ class Index:
 @contextmanager
 def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
     """The index, up to date with the journal. One that cannot be read is made anew without a question."""
-    make_private_dir(mgit_dir)
     path = os.path.join(mgit_dir, "index.sqlite")
+    if not os.access(mgit_dir if os.path.isdir(mgit_dir) else os.path.dirname(mgit_dir), os.W_OK):
+        path = ":memory:"  # a repository that may only be read is read all the same
+    else:
+        make_private_dir(mgit_dir)
     try:
         database = _connect(path)
         index = Index(database, journal_dir)
@@ -244,7 +273,8 @@ def remove(mgit_dir: str) -> None:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if path != ":memory:":
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=30, isolation_level=None)
     # Derived: a power cut may cost the index, never the journal.
     database.execute("PRAGMA synchronous = OFF")

@@ -56,5 +56,9 @@ class Output:
         self.flush()
         self._out = stream
 
+    def restore(self) -> None:
+        """Data goes to standard output again."""
+        self._out = sys.stdout.buffer
+
     def flush(self) -> None:
         self._out.flush()

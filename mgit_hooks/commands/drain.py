@@ -1,0 +1,29 @@
+"""``mgit-hooks drain``: turn what the hooks spooled into records now."""
+
+from __future__ import annotations
+
+import argparse
+
+from mgit_hooks.drain import drain
+from mgit_hooks.errors import JournalError
+from mgit_hooks.layout import locate
+from mgit_hooks.output import Output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="for another drain to end (default 60)")
+    parser.add_argument("--framework", action="store_true", help="started by a hook manager (records say so)")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    location = locate(args.directory)
+    done = drain(location, wait=args.wait, source="framework" if args.framework else "hook")
+    if done.busy:
+        raise JournalError(f"another drain is still running after {args.wait:g} s", "try again in a moment")
+    if args.json:
+        out.json({"records": done.records, "garbled": done.garbled})
+    elif not args.framework:
+        out.line(f"{done.records} recorded")
+    if done.garbled:
+        out.note(f"mgit-hooks: {done.garbled} lines of the spool were not of its form; the log has them")
+    return 0

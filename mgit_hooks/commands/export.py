@@ -1,0 +1,52 @@
+"""``mgit-hooks export``: the journal as JSON lines, oldest first."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mgit_hooks.journal import reader
+from mgit_hooks.journal.segment import Damage
+from mgit_hooks.layout import locate
+from mgit_hooks.output import Output
+from mgit_hooks.session import drain_first, require_journal
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, which must not exist, instead of standard output")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Exit code 1 where damage kept records from being exported: the export is then not the whole journal."""
+    location = locate(args.directory)
+    require_journal(location)
+    drain_first(location, out)
+    if args.output is None:
+        return _export(location.journal_dir, out)
+    descriptor = os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:
+        out.redirect(file)
+        try:
+            return _export(location.journal_dir, out)
+        finally:
+            out.flush()
+            out.restore()
+
+
+def _export(journal_dir: str, out: Output) -> int:
+    damaged = 0
+    expected = 1
+    for block in reader.blocks(journal_dir):
+        if isinstance(block, Damage):
+            damaged += 1
+            continue
+        if block.first_seq < expected:
+            continue
+        expected = block.next_seq
+        for stored in block.stored():
+            record = stored.record()
+            if record is not None:
+                out.json(record.to_json())
+    if damaged:
+        out.note(f"mgit-hooks: {damaged} damaged places were passed over; see 'mgit-hooks verify'")
+    return 1 if damaged else 0

@@ -1,0 +1,134 @@
+"""Records as people read them: one line each, or one record whole. Pure; every text is made safe here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from mgit_hooks.display import escape, escape_block
+from mgit_hooks.record import Commit, FileChange, Push, Record
+
+Style = Callable[..., str]
+
+_EVENT_STYLES: Final = {
+    "refused": ("red",), "skipped": ("yellow",), "repair": ("yellow",), "rebuilt": ("yellow",), "push": ("cyan",),
+    "push-outcome": ("cyan",), "checkout": ("dim",), "ref-update": ("dim",), "snapshot": ("dim",),
+}  # fmt: skip
+
+
+def one_line(record: Record, style: Style) -> str:
+    """``seq  event  when  what  marks``."""
+    when = (record.occurred_at or record.recorded_at)[:16].replace("T", " ")
+    event = style(f"{record.event:<11}", *_EVENT_STYLES.get(record.event, ("green",)))
+    marks = "".join(f"  {style(mark, color)}" for mark, color in _marks(record))
+    return f"{style(f'{record.seq:>6}', 'dim')}  {event}  {when}  {_what(record)}{marks}"
+
+
+def _marks(record: Record) -> Iterator[tuple[str, str]]:
+    if record.gate.status in ("bypassed", "refused", "skipped"):
+        yield f"[gate {record.gate.status}]", "yellow"
+    if not record.validation.is_valid:
+        yield "[" + ", ".join(dict.fromkeys(issue.code for issue in record.validation.issues)) + "]", "red"
+    if record.recovery:
+        yield f"[{record.recovery[-1].action_type}]", "yellow"
+
+
+def _what(record: Record) -> str:
+    if record.commit is not None:
+        subject = record.commit.message.partition("\n")[0]
+        return f"{record.commit.hash[:10]} {escape(subject)[:100]}{_changes(record.commit)}"
+    if record.push is not None:
+        return _push_words(record.push)
+    if record.refs:
+        first = record.refs[0]
+        old, new = ((oid or "none")[:10] for oid in (first.old_oid, first.new_oid))
+        return f"{escape(first.name)} {old} → {new}  {escape(first.reason or '')[:80]}".rstrip()
+    if record.gate.reason:
+        return escape(record.gate.reason)[:120]
+    return escape(record.repository_name)
+
+
+def _changes(commit: Commit) -> str:
+    if not commit.files:
+        return ""
+    added = sum(change.additions or 0 for change in commit.files)
+    deleted = sum(change.deletions or 0 for change in commit.files)
+    files = "1 file" if len(commit.files) == 1 else f"{len(commit.files)} files"
+    return f"  ({files}, +{added} -{deleted})"
+
+
+def _push_words(push: Push) -> str:
+    to = escape(push.remote_name)
+    names = ", ".join(escape(ref.remote_ref.removeprefix("refs/heads/")) for ref in push.refs[:3])
+    more = f" and {len(push.refs) - 3} more" if len(push.refs) > 3 else ""
+    forced = " (forced)" if any(ref.forced for ref in push.refs) else ""
+    outcome = {True: ", confirmed", False: ", failed", None: ""}[push.confirmed]
+    return f"{names}{more} → {to}{forced}{outcome}"
+
+
+def whole(record: Record, style: Style) -> Iterator[str]:
+    """One record as a page, in the order in which a reader asks: what, when, by whom, judged how, on which files."""
+    yield style(f"record {record.seq}", "bold", "yellow") + f"  {record.event}"
+    yield f"id         {record.id}"
+    yield f"recorded   {record.recorded_at} (from {record.source})"
+    if record.occurred_at:
+        yield f"occurred   {record.occurred_at} (as the {record.occurred_from} says)"
+    yield f"repository {escape(record.repository_name)}"
+    if record.worktree:
+        yield f"worktree   {escape(record.worktree)}" + (f" on {escape(record.branch)}" if record.branch else "")
+    yield f"gate       {record.gate.status}" + (f": {escape(record.gate.reason)}" if record.gate.reason else "")
+    verdict = "valid" if record.validation.is_valid else style("invalid", "red")
+    yield f"validation {verdict} at level {record.validation.level}"
+    for issue in record.validation.issues:
+        yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
+    for action in record.recovery:
+        yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
+    if record.supersedes:
+        yield f"supersedes record {record.supersedes}"
+    for movement in record.refs or ():
+        old, new = (oid or "none" for oid in (movement.old_oid, movement.new_oid))
+        yield f"ref        {escape(movement.name)} {old[:12]} → {new[:12]}  {escape(movement.reason or '')}".rstrip()
+    if record.push is not None:
+        yield from _push_page(record.push)
+    if record.commit is not None:
+        yield from _commit_page(record, record.commit)
+
+
+def _push_page(push: Push) -> Iterator[str]:
+    yield f"remote     {escape(push.remote_name)} {escape(push.remote_url or '')}".rstrip()
+    for ref in push.refs:
+        local, remote = ((oid or "none")[:12] for oid in (ref.local_oid, ref.remote_oid))
+        marks = " forced" * bool(ref.forced) + " deleted" * ref.deleted
+        yield f"push       {escape(ref.local_ref or '')} {local} → {escape(ref.remote_ref)} (was {remote}){marks}"
+
+
+def _commit_page(record: Record, commit: Commit) -> Iterator[str]:
+    yield f"commit     {commit.hash}"
+    for parent in commit.parents:
+        yield f"parent     {parent}"
+    for old in record.replaces or ():
+        yield f"replaces   {old}"
+    yield f"author     {escape(commit.author_name)} <{escape(commit.author_email)}> {commit.date}"
+    yield f"committer  {escape(commit.committer_name)} <{escape(commit.committer_email)}> {commit.committer_date}"
+    yield ""
+    for line in escape_block(commit.message).rstrip("\n").split("\n"):
+        yield f"    {line}".rstrip()
+    yield ""
+    if commit.files is None:
+        yield "files were not looked at" + (" (the history is cut off here)" if commit.boundary else "")
+    for oid in commit.missing or ():
+        yield f"missing    {oid}: git no longer has this object"
+    for change in commit.files or ():
+        yield _file_line(change)
+
+
+def _file_line(change: FileChange) -> str:
+    counts = "binary" if change.binary else f"+{_or_dash(change.additions)} -{_or_dash(change.deletions)}"
+    name = escape(change.filename)
+    if change.old_filename is not None:
+        name = f"{escape(change.old_filename)} → {name}"
+    return f"  {change.index_status} {counts:>12}  {name}"
+
+
+def _or_dash(count: int | None) -> str:
+    return "?" if count is None else str(count)

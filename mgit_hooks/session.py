@@ -1,0 +1,57 @@
+"""What every reading command begins with: find the repository, take in what waits, open the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mgit_hooks.errors import JournalError, MgitError, RepositoryError
+from mgit_hooks.index import Index, open_index
+from mgit_hooks.journal.verify import exists
+from mgit_hooks.layout import Location, locate
+from mgit_hooks.output import Output
+
+# A drain that another process runs is waited for this long; then the records that are there are shown.
+_PATIENCE = 10.0
+
+
+class Session(NamedTuple):
+    location: Location
+    index: Index
+
+
+@contextmanager
+def reading(directory: str, out: Output) -> Iterator[Session]:
+    """The journal of the repository at ``directory``, drained.
+
+    Raises RepositoryError where nothing was ever recorded.
+    """
+    location = locate(directory)
+    require_journal(location)
+    drain_first(location, out)
+    with open_index(location.mgit_dir, location.journal_dir) as index:
+        yield Session(location, index)
+
+
+def require_journal(location: Location) -> None:
+    if not exists(location.journal_dir):
+        raise RepositoryError(
+            f"nothing is recorded in {location.root or location.common_dir} yet",
+            "run 'mgit-hooks init' to install the hooks and record the history",
+        )
+
+
+def drain_first(location: Location, out: Output) -> None:
+    """Take in what waits. What cannot be taken in now (a full disk, no write permission) stays in the spool."""
+    from mgit_hooks.drain import drain
+
+    try:
+        if drain(location, wait=_PATIENCE).busy:
+            out.note("mgit-hooks: another process is still recording: its newest records are not shown")
+    except JournalError as error:
+        if "format" in error.message:
+            raise
+        out.note(f"mgit-hooks: what waits is not recorded yet: {error.message}")
+    except (MgitError, OSError) as error:
+        out.note(f"mgit-hooks: what waits is not recorded yet: {error}")

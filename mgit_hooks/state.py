@@ -1,0 +1,77 @@
+"""Where reconcile left off. A hint: without it every reflog is read again, and the index knows what is new."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+from mgit_hooks.git.reflog import Place
+from mgit_hooks.layout import make_private_dir
+
+
+class State(NamedTuple):
+    """``reflogs``: how far each was read, by its path. ``stamps``: the files' size and time then.
+
+    ``refs``: a fingerprint of all refs; where it is unchanged there is nothing to list.
+    """
+
+    reflogs: dict[str, Place]
+    stamps: dict[str, list[int]]
+    refs: str | None
+
+
+EMPTY = State({}, {}, None)
+
+
+def read(mgit_dir: str) -> State:
+    try:
+        with open(os.path.join(mgit_dir, "state.json"), "rb") as file:
+            value = json.load(file)
+        places = {path: Place(*place) for path, place in value["reflogs"].items()}
+        return State(places, value["stamps"], value["refs"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return EMPTY
+
+
+def write(mgit_dir: str, state: State) -> None:
+    write_json(os.path.join(mgit_dir, "state.json"), state._asdict())
+
+
+def write_json(path: str, value: object) -> None:
+    """Replace a small file of ours; a crash leaves the old one or the new one."""
+    make_private_dir(os.path.dirname(path))
+    temporary = f"{path}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        os.chmod(temporary, 0o600)
+        file.write(json.dumps(value).encode())
+    os.replace(temporary, path)
+
+
+def fingerprint(common_dir: str) -> str:
+    """What all refs are, without listing them: packed-refs by its stat, loose refs by their content."""
+    from hashlib import sha256
+
+    digest = sha256()
+    for name in ("packed-refs", os.path.join("reftable", "tables.list")):
+        digest.update(repr(stamp(os.path.join(common_dir, name))).encode())
+    top = os.path.join(common_dir, "refs")
+    for folder, folders, files in os.walk(top):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            try:
+                with open(path, "rb") as file:
+                    digest.update(os.fsencode(path) + b"\0" + file.read(256) + b"\0")
+            except FileNotFoundError:
+                continue
+    return digest.hexdigest()
+
+
+def stamp(path: str) -> list[int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
