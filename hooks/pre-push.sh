@@ -35,4 +35,4 @@ record "$tab$remote$tab$text"
 gate_wanted || exit "$code"
 MGIT_GATE_WAS=$was
 export MGIT_GATE_WAS
-feed "$python" -I "$boot" gate "$hook" "$PPID" -- "$@"
+feed "$python" -I "$boot" gate "$hook" "$ppid" -- "$@"

@@ -90,7 +90,7 @@ def push_lines(stdin: str) -> tuple[PushLine, ...]:
     The local ref may be any expression, spaces included (``HEAD^{/fix it}``): read from the right.
     """
     lines = []
-    for line in stdin.splitlines():
+    for line in filter(None, stdin.split("\n")):  # a ref's name may hold what else ends a line in Unicode
         local_ref, local_oid, remote_ref, remote_oid = line.rsplit(" ", 3)
         lines.append(PushLine(None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid)))
     return tuple(lines)

@@ -43,7 +43,7 @@ def read(spool_dir: str, cursor: Cursor | None) -> Batch:
         start = at.offset if generation == at.generation else 0
         data = _read_from(path, start)
         whole = data[: data.rfind(b"\n") + 1]
-        for line in whole.splitlines():
+        for line in whole.split(b"\n"):  # only there: a field may hold a carriage return
             try:
                 events.append(_resolve(spool_dir, event.parse(line)))
             except (ValueError, OSError):
@@ -130,6 +130,6 @@ def _resolve(spool_dir: str, said: HookEvent) -> HookEvent:
     for field in said.fields:
         if field.startswith("@x.") and "/" not in field:
             with open(os.path.join(spool_dir, field[1:]), "rb") as file:
-                field = event.decode(os.fsdecode(file.read()))
+                field = os.fsdecode(file.read())  # as git gave it: only fields within a line are encoded
         fields.append(field)
     return said._replace(fields=tuple(fields))
