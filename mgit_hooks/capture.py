@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from mgit_hooks import rawcommit
+from mgit_hooks import ancestry, rawcommit
 from mgit_hooks.contents import UNKNOWN, Contents
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import library
@@ -27,6 +27,7 @@ class Capturer:
         self._repository = library.open_repository(git_dir)
         self._objects = library.Objects(self._repository)
         self._contents = Contents(self._objects, library.Attributes(self._repository))
+        self.missing: tuple[Oid, ...] = ()
         self._boundary = library.shallow_boundary(self._repository)
 
     def commit(self, oid: Oid) -> Commit:
@@ -66,6 +67,15 @@ class Capturer:
     def commits(self, oids: Iterable[Oid]) -> Iterator[Commit]:
         """As ``commit``, in the given order; parents first is fastest: blobs are kept for children."""
         return map(self.commit, oids)
+
+    def new_commits(self, tips: Iterable[Oid], known: Callable[[Oid], bool]) -> list[Oid]:
+        """The commits that ``tips`` reach, less the known ones and all behind them; parents before children.
+
+        ``missing`` then names what could not be read on the way, tips included.
+        """
+        walked = ancestry.walk(self._objects, self._boundary, tips, known)
+        self.missing = walked.missing
+        return walked.oids
 
     def references(self) -> dict[str, Oid]:
         """All direct refs and their objects, tags not peeled."""

@@ -57,6 +57,17 @@ def parse(raw: bytes, oid: Oid) -> RawCommit:
     return RawCommit(Oid(tree), tuple(parents), author or NOBODY, committer or NOBODY, encoding, message)
 
 
+def parents(raw: bytes) -> tuple[Oid, ...]:
+    """As the object says, whatever a shallow clone or a graft hides."""
+    found: list[Oid] = []
+    start = raw.find(b"\n") + 1  # behind the tree
+    while raw.startswith(b"parent ", start):
+        end = raw.find(b"\n", start)
+        found.append(Oid(raw[start + 7 : end].decode("ascii", "replace")))
+        start = end + 1
+    return tuple(found)
+
+
 def committer_time(raw: bytes) -> int:
     """Seconds since 1970 for ordering; 0 where the object says none."""
     start = raw.find(b"\ncommitter ")

@@ -102,6 +102,20 @@ class Objects:
             raise ObjectError(f"object {oid} is not a commit", "name a commit")
         return raw
 
+    def peel_to_commit(self, oid: Oid) -> Oid | None:
+        """The commit that a chain of tags ends at; None where it ends at something else.
+
+        Raises MissingObject.
+        """
+        while True:
+            try:
+                kind, raw = self._odb.read(oid)
+            except (pygit2.GitError, KeyError, ValueError):
+                raise MissingObject(oid) from None
+            if kind != ObjectType.TAG:
+                return oid if kind == ObjectType.COMMIT else None
+            oid = Oid(raw[7 : raw.find(b"\n")].decode("ascii", "replace"))
+
     def size(self, oid: Oid) -> int:
         """Bytes, from the object's header. Raises MissingObject."""
         try:
