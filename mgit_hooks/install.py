@@ -15,9 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from mgit_hooks import __version__, hookfiles, stubs
-from mgit_hooks.errors import MgitError, RepositoryError, UsageError
-from mgit_hooks.git import plumbing
-from mgit_hooks.hookfiles import HookFile
+from mgit_hooks.errors import MgitError, UsageError
+from mgit_hooks.hookfiles import HookFile, hooks_dir, sharing
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.record import Json
 
@@ -48,38 +47,6 @@ class Report(NamedTuple):
 
 def boot_path() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "boot.py")
-
-
-def hooks_dir(location: Location) -> str:
-    """The folder that git runs this repository's hooks from, absolute; ``core.hooksPath`` is honoured.
-
-    Raises RepositoryError where git does not say.
-    """
-    result = _git(location, "rev-parse", "--path-format=absolute", "--git-path", "hooks")
-    if result.status:
-        raise RepositoryError(
-            result.stderr.strip() or "git failed", "see what 'git rev-parse --git-path hooks' says"
-        )
-    return os.path.normpath(os.fsdecode(result.stdout.removesuffix(b"\n")))
-
-
-def sharing(location: Location, directory: str) -> str | None:
-    """Whose the hooks folder is, where it is not this repository's alone; None where it is."""
-    real = os.path.realpath(directory)
-    if _inside(real, location.common_dir):
-        return None
-    if location.root is not None and _inside(real, os.path.realpath(location.root)):
-        return "it lies in the worktree, with the files of the project"
-    scope = (
-        _git(location, "config", "--show-scope", "--get", "core.hooksPath").stdout.split(b"\t")[0].decode()
-    )
-    if scope in ("local", "worktree"):
-        return None
-    return (
-        f"core.hooksPath is set in the {scope} configuration"
-        if scope
-        else "it is a link out of the repository"
-    )
 
 
 def install(
@@ -218,7 +185,7 @@ def _uninstall_hook(found: HookFile) -> Change:
         os.rename(found.path, aside)
         note = f"somebody had changed our stub; that version is kept as {_name(aside)}"
     if found.chained:
-        os.replace(found.kept, found.path)
+        hookfiles.put_back(found.kept, found.path)
         return Change(found.hook, "restored", False, note)
     if found.state == "missing":
         return Change(found.hook, "absent", False)
@@ -321,17 +288,3 @@ def _name(path: str) -> str:
 def _unlink(path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _git(location: Location, *arguments: str) -> plumbing.Result:
-    """git in the folder that it runs hooks in, which a relative ``core.hooksPath`` is relative to, with no
-    more configuration than every later git there has too."""
-    env = plumbing.without_local(os.environ)
-    env["GIT_DIR"] = location.git_dir
-    if location.root is not None:
-        env["GIT_WORK_TREE"] = location.root
-    return plumbing.run(arguments, directory=location.root or location.git_dir, env=env)
