@@ -158,11 +158,11 @@ class _Drain:
                 if index.began() is None:
                     self._before = snapshot(location, journal, before_last=self._source == "framework")
                     index.advance()
-                memory = Memory(index)
+                intake = Intake(location)
+                memory = Memory(index, intake.capturer.new_commits)
                 reading = movements.unread(location.common_dir, self._before, since(index.began()))
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 _hold_over(location, evidence.to_hold)
-                intake = Intake(location)
                 setting = self._setting(intake.armed, fingerprint, reading)
                 reconciler = Reconciler(intake.capturer, memory, evidence, setting)
                 records = reconciler.records(reading.movements)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mgit_hooks.index import Index, movement_key
 from mgit_hooks.record import COMMIT_EVENTS, Oid, Push, Record, RefMovement, Seq
 
@@ -12,8 +14,10 @@ _RECENT_PUSHES = 50
 class Memory:
     """Answers for the reconciler. ``note`` it of every record that is appended."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, new_commits: Callable[[list[Oid], Callable[[Oid], bool]], list[Oid]]) -> None:
         self._index = index
+        self._new_commits = new_commits
+        self._older: frozenset[Oid] | None = None
         self._commits: set[Oid] = set()
         self._movements: set[bytes] = set()
         self._refs: dict[str, Oid | None] = {}
@@ -30,12 +34,14 @@ class Memory:
         if record.event == "push" and record.push is not None:
             self._pushes.append((seq, record.push))
 
-    def knows(self, commit: Oid) -> bool:
+    def has_record(self, commit: Oid) -> bool:
         return commit in self._commits or self._index.knows(commit)
 
-    def hidden(self) -> list[Oid]:
-        """Where history stood when recording began: what is older is for ``backfill`` to record."""
-        return self._index.baseline()
+    def is_older(self, commit: Oid) -> bool:
+        """Whether the commit was reachable when recording began, and is not on record."""
+        if self._older is None:
+            self._older = frozenset(self._new_commits(self._index.baseline(), self._index.knows))
+        return commit in self._older
 
     def has_movement(self, worktree: str | None, movement: RefMovement, occurred_at: str) -> bool:
         key = movement_key(worktree, movement, occurred_at)

@@ -36,9 +36,7 @@ class Capturer(Protocol):
     """What reconcile asks of git's objects (mgit_hooks.capture)."""
 
     def commit(self, oid: Oid) -> Commit: ...
-    def new_commits(
-        self, tips: list[Oid], known: Callable[[Oid], bool], hidden: list[Oid]
-    ) -> list[Oid]: ...
+    def new_commits(self, tips: list[Oid], known: Callable[[Oid], bool]) -> list[Oid]: ...
     def references(self) -> dict[str, Oid]: ...
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None: ...
 
@@ -46,8 +44,8 @@ class Capturer(Protocol):
 class Memory(Protocol):
     """What is already on record (mgit_hooks.index), this drain's own records included."""
 
-    def knows(self, commit: Oid) -> bool: ...
-    def hidden(self) -> list[Oid]: ...
+    def has_record(self, commit: Oid) -> bool: ...
+    def is_older(self, commit: Oid) -> bool: ...
     def has_movement(self, worktree: str | None, movement: RefMovement, occurred_at: str) -> bool: ...
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
     def live_refs(self) -> set[str]: ...
@@ -108,18 +106,25 @@ class Reconciler:
         seen: set[Oid] = set()
         for movement in queue:
             oid = movement.new_oid
-            if oid is None or oid in seen or self._memory.knows(oid):
+            if oid is None or oid in seen or self._memory.has_record(oid):
                 continue
             claimed = classify.made_by(movement.message)
             if claimed is not None or oid in self._evidence.hooks or oid in self._evidence.rewrites:
                 seen.add(oid)
                 yield oid, (claimed or "", movement)
 
+    def _knows(self, oid: Oid) -> bool:
+        """Whether a commit is on record, or was there before recording began and is backfill's to record."""
+        if self._memory.has_record(oid):
+            return True
+        made_since = oid in self._made or oid in self._evidence.hooks
+        return not made_since and self._memory.is_older(oid)
+
     # One movement
 
     def _moved(self, movement: Movement) -> Iterator[Record]:
         oid = movement.new_oid
-        first_sight = oid is not None and not self._memory.knows(oid)
+        first_sight = oid is not None and not self._knows(oid)
         if oid is not None and first_sight:
             yield from self._commits(oid, movement)
         if oid is not None and first_sight and oid in self._made and self._made[oid][1] is movement:
@@ -133,7 +138,7 @@ class Reconciler:
     def _commits(self, tip: Oid, movement: Movement) -> Iterator[Record]:
         """Records of ``tip`` and of its ancestors that are not on record, parents first."""
         source = "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else "reconcile"
-        for oid in self._git.new_commits([tip], self._memory.knows, self._memory.hidden()):
+        for oid in self._git.new_commits([tip], self._knows):
             try:
                 commit = self._git.commit(oid)
             except ObjectError:
@@ -249,9 +254,9 @@ class Reconciler:
     def _heads_without_reflog(self) -> Iterator[Record]:
         """Commits that a hook stood at, in a repository that keeps no reflogs."""
         for oid in self._evidence.hooks:
-            if self._memory.knows(oid):
+            if self._memory.has_record(oid):
                 continue
-            for missing in self._git.new_commits([oid], self._memory.knows, self._memory.hidden()):
+            for missing in self._git.new_commits([oid], self._knows):
                 yield self._commit_record(self._git.commit(missing), "reconcile")
 
     def _late_rewrites(self) -> Iterator[Record]:
@@ -274,7 +279,7 @@ class Reconciler:
                 continue
             old = last[0] if last else None
             movement = Movement(None, old, oid, "", "", (RefMovement(name, old, oid, None),))
-            if not self._memory.knows(oid):
+            if not self._knows(oid):
                 yield from self._commits(oid, movement)
             yield self._unlogged(movement)
         for name in sorted(self._memory.live_refs() - current.keys()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from mgit_hooks.errors import JournalError, MgitError, RepositoryError
 from mgit_hooks.index import Index, open_index
@@ -16,9 +15,12 @@ from mgit_hooks.output import Output
 _PATIENCE = 10.0
 
 
-class Session(NamedTuple):
-    location: Location
-    index: Index
+class Session:
+    """A repository and the index of its journal."""
+
+    def __init__(self, location: Location, index: Index) -> None:
+        self.location = location
+        self.index = index
 
 
 @contextmanager

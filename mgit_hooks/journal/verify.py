@@ -82,6 +82,8 @@ class _Walk:
         self.holes: list[Hole] = []
         self.declared: set[Hole] = set()
         self.chain_intact = True
+        self._last: Located | None = None  # the frame that was last linked
+        self._break: tuple[Located | None, Located] | None = None  # a link that does not hold, not yet blamed
         self.segment = ""
         self.segment_count = 0
         self.footer_offset: int | None = None
@@ -147,11 +149,38 @@ class _Walk:
             return False
         if frame.first_seq > self.seq:
             self._gap(frame.first_seq, frame.previous)
-        elif frame.previous != self.head:
-            self.chain_intact = False
-            self._blame(item, "broken-chain")
-            self.head = frame.previous
+        else:
+            self._hold(item)
+        self._last = item
         return True
+
+    def _hold(self, item: Located) -> None:
+        """One of two frames is false where a link does not hold; the next link tells which.
+
+        Changed records break only the link after them; a changed link breaks the one after it too.
+        """
+        holds = item.frame.previous == self.head
+        if self._break is not None:
+            before, after = self._break
+            self._false(before if holds else after)
+            self._break = None
+        elif not holds:
+            self._break = (self._last, item)
+        self.head = item.frame.previous
+
+    def end(self, reported: tuple[int, bytes] | None) -> None:
+        """Close the chain against the seq and id that were last reported, where that is known."""
+        at_head = reported is not None and reported == (self.seq - 1, self.head)
+        if self._break is not None:
+            before, after = self._break
+            self._false(after if reported is not None and not at_head else before)
+        elif reported is not None and reported[0] == self.seq - 1 and not at_head:
+            self._false(self._last)
+
+    def _false(self, item: Located | None) -> None:
+        self.chain_intact = False
+        if item is not None:
+            self._blame(item, "broken-chain")
 
     def _gap(self, next_seq: Seq, after: ChainId) -> None:
         self.holes.append(Hole(self.seq, next_seq - 1, self.head.hex(), after.hex()))
@@ -176,6 +205,7 @@ def verify(journal_dir: str) -> Report:
     names = segment_names(journal_dir)
     state = walk(frames(journal_dir))
     hint = identity.read_head(journal_dir)
+    state.end((hint.seq, hint.id) if hint is not None else None)
     if hint is not None and hint.seq >= state.seq:
         # Reported as recorded once, and gone from the end: no ordinary end, however clean the cut.
         state.holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))

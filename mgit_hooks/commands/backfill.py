@@ -1,0 +1,27 @@
+"""``mgit-hooks backfill``: record the history that is already there."""
+
+from __future__ import annotations
+
+import argparse
+
+from mgit_hooks.backfill import backfill
+from mgit_hooks.layout import locate
+from mgit_hooks.output import Output
+from mgit_hooks.progress import progress
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that read commits (default: one a core, at most 4)")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    location = locate(args.directory)
+    with progress("recording", out) as show:
+        done = backfill(location, show, workers=args.workers)
+    if args.json:
+        out.json(done._asdict())
+    else:
+        out.line(f"{done.recorded} commits recorded, {done.already} were on record")
+    for oid in done.missing:
+        out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")
+    return 1 if done.missing else 0

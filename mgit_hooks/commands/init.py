@@ -1,0 +1,51 @@
+"""``mgit-hooks init``: install, backfill, and what to do next."""
+
+from __future__ import annotations
+
+import argparse
+
+from mgit_hooks.backfill import backfill
+from mgit_hooks.install import install
+from mgit_hooks.journal.verify import verify
+from mgit_hooks.layout import Location, locate
+from mgit_hooks.output import Output
+from mgit_hooks.progress import progress
+from mgit_hooks.session import drain_first
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shared", action="store_true", help="also where the hooks folder serves other repositories")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that read commits (default: one a core, at most 4)")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    location = locate(args.directory)
+    installed = install(location, allow_shared=args.shared)
+    with progress("recording", out) as show:
+        done = backfill(location, show, workers=args.workers)
+    drain_first(location, out)
+    report = verify(location.journal_dir)
+    if args.json:
+        out.json({"install": installed.to_json(), "backfill": done._asdict(), "verify": report.to_json()})
+        return 0 if report.is_clean else 1
+    for note in installed.notes:
+        out.note(f"mgit-hooks: {note}")
+    out.line(f"hooks      installed in {installed.hooks_dir}")
+    out.line(f"history    {done.recorded} commits recorded now, {done.already} were on record")
+    out.line(f"journal    {report.records} records, {'verified' if report.is_clean else 'NOT clean: run mgit-hooks repair'}")
+    out.lines(_next_steps(location))
+    for oid in done.missing:
+        out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")
+    return 0 if report.is_clean else 1
+
+
+def _next_steps(location: Location) -> list[str]:
+    return [
+        "",
+        "From now on every commit, amend, merge, rebase, checkout and push here is recorded by itself.",
+        "  mgit-hooks log -n 10          the newest records",
+        "  mgit-hooks show HEAD          one of them, whole",
+        "  mgit-hooks verify             is every byte of the journal as it was written?",
+        "  mgit-hooks status             what is installed, recorded and waiting",
+        "Nothing is refused yet: 'mgit-hooks config' shows the policy, docs/configuration.md how to set one.",
+    ]

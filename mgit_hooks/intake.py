@@ -1,0 +1,93 @@
+"""The way into the journal that every record takes: judged, recovered where the policy says so, encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mgit_hooks import dates, gateflag, log, policy, schemas
+from mgit_hooks.capture import Capturer
+from mgit_hooks.config import Config
+from mgit_hooks.errors import ConfigError
+from mgit_hooks.journal.writer import Appender, appender
+from mgit_hooks.judging import judge
+from mgit_hooks.layout import Location, make_private_dir
+from mgit_hooks.record import Gate, Record, Validation, is_valid
+from mgit_hooks.recover import Context, recover_record
+from mgit_hooks.validate import validate
+
+
+# Of a broken configuration: the defaults judge. Nothing may stop the recorder.
+_DEFAULTS = Config("standard", "repair", "none", True, 3, (), {}, ())
+
+
+class Intake:
+    """Judges records by the configuration of one worktree, as it is when this is made.
+
+    A configuration that is broken never stops recording: the defaults judge, and the log says so.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.config = _configuration(location)
+        self.armed = policy.armed(self.config)
+        self.capturer = Capturer(location.common_dir)
+        self._schemas = schemas.load()
+        self._context = Context(
+            location.mgit_dir,
+            location.root or location.common_dir,
+            self.config.retries,
+            self.config.rules,
+            self.capturer.commit,
+        )
+
+    def judge(self, record: Record) -> Record:
+        """``record`` with its validation and, where something fails, what recovery made of it."""
+        if record.event in ("refused", "skipped"):
+            return record  # the gate's verdict is the judgement
+        config = self.config
+        value = record.to_json()
+        issues = validate("record", value, config.level, self._schemas)
+        if config.rules:
+            issues += judge(config.rules, value, self._schemas)
+        decision = policy.decide(issues, config.strategy, config.enforce, can_refuse=False)
+        if isinstance(decision, policy.Recover):
+            return recover_record(record, issues, decision.strategy, config.level, self._schemas, self._context)
+        return record._replace(validation=Validation(config.level, is_valid(issues), issues))
+
+
+def _configuration(location: Location) -> Config:
+    try:
+        return gateflag.refresh(location)
+    except ConfigError as error:
+        log.error(location.mgit_dir, "the configuration is broken: judged by the defaults", error=error.message)
+        return _DEFAULTS
+
+
+@contextmanager
+def journal_of(location: Location) -> Iterator[Appender]:
+    """The repository's journal, for writing. In a copied repository it begins a life of its own."""
+
+    def adopted(journal: str, last_seq: int, head: str) -> bytes:
+        detail = {"journal": journal, "last_seq": last_seq, "head": head}
+        return plain_record(location, "adopted", detail).encode()
+
+    make_private_dir(location.journal_dir)
+    with appender(location.journal_dir, adopted) as journal:
+        yield journal
+
+
+def plain_record(location: Location, event: str, detail: dict[str, object]) -> Record:
+    """A record about the journal itself: no commit, no ref, nothing to judge."""
+    return Record(
+        event=event,
+        source="reconcile",
+        recorded_at=dates.now(),
+        occurred_at=None,
+        occurred_from=None,
+        repository_name=location.repository_name,
+        worktree=None,
+        branch=None,
+        gate=Gate("none", "not a commit"),
+        validation=Validation("standard", True),
+        detail=detail,
+    )

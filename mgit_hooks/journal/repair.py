@@ -1,0 +1,118 @@
+"""Mending the journal's files: damaged bytes move to quarantine, whole frames stay byte for byte.
+
+Nothing is filled in and nothing is rewritten: a segment loses exactly the bytes that are no frame of it,
+and gets back the header or footer that can be told from what is left. What was lost by it is for the
+caller to declare in a ``repair`` record. May be killed anywhere and run again: bytes are in quarantine,
+synced, before the segment without them takes the place of the old one in one rename.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mgit_hooks.journal import identity
+from mgit_hooks.journal.format import (
+    BLOCK,
+    SEGMENT,
+    VERSION,
+    Frame,
+    JournalId,
+    SegmentInfo,
+    pack_frame,
+    segment_frame,
+    segment_info,
+)
+from mgit_hooks.journal.quarantine import quarantine
+from mgit_hooks.journal.reader import journal_ids, open_block
+from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number
+from mgit_hooks.journal.verify import verify
+from mgit_hooks.journal.writer import sync_directory
+
+
+class Mending(NamedTuple):
+    """What mending the files did, or under ``dry_run`` would do. ``quarantined`` names what was moved."""
+
+    salvaged: int  # records in the segments that had damage, all of them still there
+    quarantined: tuple[str, ...]
+    actions: tuple[str, ...]
+
+
+def mend(journal_dir: str, *, dry_run: bool) -> Mending:
+    """Take every damaged stretch out of the segments. Call it under the journal's lock.
+
+    Raises JournalError for a later format version, with nothing changed.
+    """
+    report = verify(journal_dir)
+    damages = [*report.damaged, *([report.torn_tail] if report.torn_tail else [])]
+    journals = journal_ids(journal_dir)
+    salvaged, quarantined, actions = 0, [], []
+    for name in segment_names(journal_dir):
+        cut = sorted((damage for damage in damages if damage.segment == name), key=lambda damage: damage.offset)
+        if not cut:
+            continue
+        kept = _kept(journal_dir, name, journals, cut)
+        salvaged += sum(len(open_block(item).entries) for item in kept if item.frame.kind == BLOCK)
+        for damage in cut:
+            what = f"{damage.length} bytes ({damage.kind}) of {name} at byte {damage.offset}"
+            actions.append(f"{'would move' if dry_run else 'moved'} {what} to quarantine")
+            if not dry_run:
+                quarantined.append(quarantine(journal_dir, damage))
+        if not dry_run:
+            _replace(journal_dir, name, kept, journals)
+    return Mending(salvaged, tuple(quarantined), tuple(actions))
+
+
+def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Sequence[Damage]) -> list[Located]:
+    blamed = {damage.offset for damage in cut}
+    return [
+        item for item in scan(journal_dir, name, journals) if isinstance(item, Located) and item.offset not in blamed
+    ]
+
+
+def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Sequence[JournalId]) -> None:
+    """Put in place of a segment the frames of it that are whole, under a header of their own journal."""
+    path = os.path.join(journal_dir, name)
+    if not kept:
+        os.unlink(path)
+        sync_directory(journal_dir)
+        return
+    journal = _journal_of(journal_dir, name, kept, journals)
+    frames: list[Frame] = [item.frame for item in kept]
+    if frames[0].kind != SEGMENT:
+        info = SegmentInfo(VERSION, journal, segment_number(name), int(os.stat(path).st_mtime))
+        frames.insert(0, segment_frame(info, frames[0].first_seq, frames[0].previous))
+    temporary = f"{path}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        for frame in frames:
+            file.write(pack_frame(frame, journal))
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(temporary, path)
+    sync_directory(journal_dir)
+
+
+def _journal_of(
+    journal_dir: str, name: str, kept: Sequence[Located], journals: Sequence[JournalId]
+) -> JournalId:
+    """The journal whose id the checksums of a segment's frames are under."""
+    if kept[0].frame.kind == SEGMENT:
+        return segment_info(kept[0].frame).journal
+    return next(
+        journal
+        for journal in journals
+        if any(isinstance(item, Located) for item in scan(journal_dir, name, [journal]))
+    )
+
+
+def restore_identity(journal_dir: str) -> str | None:
+    """Write the identity anew where it is unreadable and a segment still says whose it is; what was done."""
+    if identity.read(journal_dir) is not None:
+        return None
+    journals = journal_ids(journal_dir)
+    if not journals:
+        return None
+    identity.write(journal_dir, journals[-1])
+    return "wrote the journal's identity anew, from the newest segment's header"
