@@ -31,7 +31,7 @@ def _objects(value: Any) -> Iterator[tuple[int, Json]]:
 
 def _embedded_too_large(change: Json, path: str = "") -> Iterator[Issue]:
     content = change.get("embedded_content")
-    data = _embedded_bytes(content) if isinstance(content, dict) else None
+    data = embedded_bytes(content) if isinstance(content, dict) else None
     if data is not None and len(data) > EMBEDDED_LIMIT:
         yield Issue(
             "warning",
@@ -47,7 +47,7 @@ def _content_hash(change: Json, path: str = "") -> Iterator[Issue]:
     content = change.get("embedded_content")
     if not isinstance(content, dict):
         return
-    data = _embedded_bytes(content)
+    data = embedded_bytes(content)
     if data is None:
         return
     whole = content.get("strategy") == "full" and not content.get("truncated")
@@ -74,7 +74,7 @@ def _content_hash(change: Json, path: str = "") -> Iterator[Issue]:
             )
 
 
-def _embedded_bytes(content: Json) -> bytes | None:
+def embedded_bytes(content: Json) -> bytes | None:
     """The bytes that were embedded; None where there are none or only a picture of them (a hex dump)."""
     text = content.get("content")
     if not isinstance(text, str):

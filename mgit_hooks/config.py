@@ -87,6 +87,11 @@ def load(
     return read(location, overrides, environ).resolve()
 
 
+def defaults() -> Config:
+    """What holds where nobody said anything."""
+    return Read((), (), _Reader.defaults()).resolve()
+
+
 def read(
     location: Location, overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
 ) -> Read:
@@ -113,7 +118,7 @@ def read(
             reader.worktree(location.root, "pyproject.toml"),
         )
     sources = tuple(Source(path, os.path.exists(path)) for path in dict.fromkeys(reader.files))
-    return Read(tuple(layers), sources, reader.defaults)
+    return Read(tuple(layers), sources, reader.defaults())
 
 
 def _variable(key: str) -> str:
@@ -127,7 +132,11 @@ class _Reader:
         self._spec: Json = self._schemas.documents["urn:mgit-hooks:config"]["properties"]
         self._environ = environ
         self._directory = location.root or location.git_dir
-        self.defaults = {key: spec["default"] for key, spec in self._spec.items()}
+
+    @staticmethod
+    def defaults() -> dict[str, Any]:
+        spec: Json = schemas.load().documents["urn:mgit-hooks:config"]["properties"]
+        return {key: each["default"] for key, each in spec.items()}
 
     def texts(self, given: Mapping[str, tuple[str, str]]) -> _Layer:
         """A layer of the command line or of the environment."""

@@ -112,7 +112,7 @@ def violations(prepared: Prepared, value: Any, unknown: frozenset[str] = frozens
     found = [
         _issue(rule, finding)
         for finding in explain.findings(made, value)
-        if not _hangs_on(unknown, finding, prepared)
+        if not _may_hang_on(unknown, finding, prepared)
     ]
     return explain.in_document_order(found, value)
 
@@ -141,16 +141,21 @@ def failed(rule: Rule, code: str, what: str, fix: str) -> Issue:
     return Issue("critical", code, f"rule {rule.id} {what}", "", fix, context)
 
 
-def _hangs_on(unknown: frozenset[str], finding: Any, prepared: Prepared) -> bool:
+def hangs_on(unknown: frozenset[str], field_path: str) -> bool:
+    """Whether a finding is about what is not known yet, or about something in it."""
+    return any(field_path == each or field_path.startswith(f"{each}/") for each in unknown)
+
+
+def _may_hang_on(unknown: frozenset[str], finding: Any, prepared: Prepared) -> bool:
     if not unknown:
         return False
-    from mgit_hooks.explain import path_of
+    from mgit_hooks.explain import path_of, pointer
 
+    if hangs_on(unknown, pointer(finding.path)):
+        return True
     path = tuple(map(str, finding.path))
     for each in unknown:
         parts = path_of(each)
-        if path[: len(parts)] == parts:
-            return True
         # A finding about a whole that holds the unknown may be due to the unknown; so may one under
         # not, anyOf or if, wherever it shows, when the rule looks at the unknown at all.
         if parts[: len(path)] == path and finding.keyword != "required":
