@@ -41,6 +41,7 @@ def walk(
             continue
         try:
             raw = objects.read_commit(oid)
+            rawcommit.parse(raw, oid)
         except ObjectError:
             if oid not in missing:
                 missing.append(oid)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from mgit_hooks import ancestry, rawcommit
 from mgit_hooks.contents import UNKNOWN, Contents
@@ -13,8 +15,18 @@ from mgit_hooks.git.library import Head, MissingObject
 from mgit_hooks.rawdiff import GITLINK, Change
 from mgit_hooks.record import Commit, FileChange, Oid, readable
 from mgit_hooks.similarity import pair
+from mgit_hooks.treehash import changed_tree
 
 _TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
+
+
+class Staged(NamedTuple):
+    """A commit to be, against HEAD. An amend's is compared with the commit that it replaces."""
+
+    parents: tuple[Oid, ...]
+    tree: Oid | None  # None while paths are unmerged: there is no tree yet
+    files: tuple[FileChange, ...]
+    missing: tuple[Oid, ...] | None = None
 
 
 class Capturer:
@@ -87,6 +99,33 @@ class Capturer:
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
         """Whether ``new`` holds all of ``old``'s history; None where an object to tell by is missing."""
         return library.is_ancestor(self._repository, old, new)
+
+    def staged(self, environment: Mapping[str, str]) -> Staged:
+        """What `git commit` is about to commit, where ``environment`` is its hook's.
+
+        During `git commit -a` and `git commit PATH` the index that counts is the one that git names in
+        ``GIT_INDEX_FILE``. Nothing is written: the tree's id is computed. Raises RepositoryError where
+        libgit2 cannot read the index, ObjectError where HEAD's tree is missing.
+        """
+        head = self.head().oid
+        tree = None if head is None else rawcommit.parse(self._objects.read_commit(head), head).tree
+        changes = library.staged_changes(self._repository, self._index_file(environment), tree)
+        unmerged = any(change.status == "U" for change in changes)
+        missing: list[Oid] = []
+        files = self._files(changes, missing)
+        return Staged(
+            parents=(() if head is None else (head,)) + library.merge_heads(self._repository),
+            tree=None if unmerged else changed_tree(tree, changes, self._objects.read),
+            files=files,
+            missing=tuple(missing) or None,
+        )
+
+    def _index_file(self, environment: Mapping[str, str]) -> str:
+        named = environment.get("GIT_INDEX_FILE")
+        if not named:
+            return os.path.join(self._repository.path, "index")
+        # git runs hooks at the top of the worktree, and says the path from there.
+        return os.path.join(self._repository.workdir or os.getcwd(), named)
 
     def _compared(self, raw: rawcommit.RawCommit, missing: list[Oid]) -> tuple[FileChange, ...] | None:
         """The files against the first parent; None where a tree cannot be read, which ``missing`` names."""

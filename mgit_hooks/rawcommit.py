@@ -6,13 +6,15 @@ shows both. So the object is read from its bytes: ``header lines, an empty line,
 
 from __future__ import annotations
 
+import re
 from binascii import b2a_base64
 from typing import NamedTuple
 
+from mgit_hooks import dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.record import Oid, readable
 
-_LAST_SECOND = 253402300799  # 9999-12-31T23:59:59, the last that ISO 8601 writes in four digits
+_ZONE = re.compile(r"[+-](?:[01][0-9]|2[0-3])[0-5][0-9]")
 
 
 class Person(NamedTuple):
@@ -89,36 +91,11 @@ def decode(raw: bytes, encoding: str | None) -> tuple[str, str | None]:
     return text, b2a_base64(raw, newline=False).decode("ascii")
 
 
-def iso_date(seconds: int, offset: str) -> str:
-    """As ``%aI`` writes it. ``offset`` is git's ``±hhmm``.
-
-    A moment that ISO 8601 cannot hold keeps git's own form, so that nothing is lost and nothing raises.
-    """
-    hours, minutes = offset[1:3], offset[3:]
-    if len(offset) != 5 or not offset[1:].isdecimal() or hours > "23" or minutes > "59":
-        return f"@{seconds} {offset}"
-    ahead = int(hours) * 3600 + int(minutes) * 60
-    local = seconds + (-ahead if offset[0] == "-" else ahead)
-    if not 0 <= local <= _LAST_SECOND or seconds < 0:
-        return f"@{seconds} {offset}"
-    days, rest = divmod(local, 86400)
-    year, month, day = _civil(days)
-    sign = "-" if offset[0] == "-" and ahead else "+"
-    return (
-        f"{year:04d}-{month:02d}-{day:02d}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
-        f"{sign}{hours}:{minutes}"
-    )
-
-
-def _civil(days: int) -> tuple[int, int, int]:
-    """The Gregorian date of a day since 1970-01-01 (http://howardhinnant.github.io/date_algorithms.html)."""
-    days += 719468
-    era, day_of_era = divmod(days, 146097)
-    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
-    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    shifted = (5 * day_of_year + 2) // 153
-    month = shifted + 3 if shifted < 10 else shifted - 9
-    return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1
+def _date(seconds: int, zone: str) -> str:
+    """As ``%aI`` writes it; a zone that is no time of day keeps git's own form, so that nothing is lost."""
+    if not _ZONE.fullmatch(zone):
+        return f"@{seconds} {zone}"
+    return dates.from_git(seconds, dates.offset_minutes(zone))
 
 
 def _person(line: bytes) -> Person:
@@ -128,7 +105,7 @@ def _person(line: bytes) -> Person:
         return Person(line.strip(), b"", "")
     email = rest.partition(b">")[0]
     seconds, offset = _clock(rest)
-    return Person(name.strip(), email.strip(), "" if seconds is None else iso_date(seconds, offset))
+    return Person(name.strip(), email.strip(), "" if seconds is None else _date(seconds, offset))
 
 
 def _clock(line: bytes) -> tuple[int | None, str]:

@@ -12,7 +12,7 @@ GITLINK = 0o160000
 class Change(NamedTuple):
     """One path that differs between two trees. Mode 0 and oid None stand for "not there"."""
 
-    status: str  # A | D | M | T, and R once renames are paired
+    status: str  # A | D | M | T; R once renames are paired; U where an index is unmerged
     old_mode: int
     new_mode: int
     old_oid: Oid | None

@@ -85,3 +85,13 @@ def test_missing_tree_leaves_the_files_open(repo: Repo) -> None:
     assert commit.files is None
     assert commit.missing == (tree,)
     assert commit.message == "One\n"
+
+
+def test_empty_tree_need_not_be_there(repo: Repo) -> None:
+    empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    one = Oid(repo.git("commit-tree", "-m", "Nothing", empty))
+    repo.git("update-ref", "refs/heads/main", one)
+    two = repo.commit("Something", {"a": "1\n"})
+    three = Oid(repo.git("commit-tree", "-m", "Nothing again", "-p", two, empty))
+    files = [commit.files for commit in capturer(repo).commits([one, Oid(two), three])]
+    assert [[change.index_status for change in found or ()] for found in files] == [[], ["A"], ["D"]]

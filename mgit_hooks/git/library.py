@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import pygit2
-from pygit2.enums import DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
+from pygit2.enums import DeltaStatus, DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
 
 from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.git.indexfile import intent_to_add
 from mgit_hooks.rawdiff import Change
 from mgit_hooks.record import Oid
 
 _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
+EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+"""git knows it without its being there; libgit2 does not."""
 _OID = re.compile(r"[0-9a-f]{40,64}")
 
 if hasattr(pygit2.settings, "enable_strict_hash_verification"):  # pygit2 1.19 and newer
@@ -87,6 +90,8 @@ class Objects:
 
     def read(self, oid: Oid) -> bytes:
         """Raises MissingObject."""
+        if oid == EMPTY_TREE:
+            return b""
         try:
             return self._odb.read(oid)[1]
         except (pygit2.GitError, KeyError, ValueError):
@@ -134,6 +139,7 @@ class Objects:
 
         Raises MissingObject where a tree cannot be read.
         """
+        old, new = (None if oid == EMPTY_TREE else oid for oid in (old, new))
         if old == new:
             return []
         try:
@@ -155,6 +161,9 @@ def _changes(diff: pygit2.Diff) -> Iterator[Change]:
     for delta in diff.deltas:
         old, new = delta.old_file, delta.new_file
         status = delta.status_char()
+        if delta.status == DeltaStatus.CONFLICTED:
+            yield Change("U", 0, 0, None, None, old.raw_path)
+            continue
         yield Change(
             status,
             0 if status == "A" else int(old.mode),
@@ -163,6 +172,46 @@ def _changes(diff: pygit2.Diff) -> Iterator[Change]:
             None if status == "D" else Oid(str(new.id)),
             new.raw_path,
         )
+
+
+class _Index(pygit2.Index):
+    """pygit2's own, less the complaint that it prints when one could not be opened."""
+
+    def __del__(self) -> None:
+        if hasattr(self, "_index"):
+            super().__del__()
+
+
+def staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | None) -> list[Change]:
+    """What the index in ``index_file`` has against ``tree``, by path; no renames. ``U`` is an unmerged path.
+
+    What `git add -N` only promised is left out, as git does. Raises RepositoryError where libgit2 cannot
+    read the index (a split or sparse one), MissingObject where it cannot read the tree.
+    """
+    try:
+        index = _Index(index_file)
+        with open(index_file, "rb") as file:
+            promised = intent_to_add(file.read())
+    except FileNotFoundError:  # nothing was ever added
+        promised = frozenset()
+    except (pygit2.GitError, OSError, ValueError) as error:
+        raise RepositoryError(
+            f"libgit2 cannot read the index: {error}",
+            "run 'git update-index --no-split-index', or 'git sparse-checkout reapply --no-sparse-index'",
+        ) from None
+    if tree is None or tree == EMPTY_TREE:
+        whole = (
+            Change("A", 0, int(entry.mode), None, Oid(str(entry.id)), os.fsencode(entry.path))
+            for entry in index
+        )
+        return [change for change in whole if change.path not in promised]
+    try:
+        root = cast(pygit2.Tree, repository[tree])
+        changes = list(_changes(root.diff_to_index(index, _TREE_FLAGS, 0)))
+    except (pygit2.GitError, KeyError, ValueError) as error:
+        named = _OID.search(str(error))
+        raise MissingObject(Oid(named.group()) if named else tree) from None
+    return [change for change in changes if change.path not in promised]
 
 
 def line_counts(old: bytes, new: bytes) -> tuple[int, int]:
@@ -181,6 +230,15 @@ def shallow_boundary(repository: pygit2.Repository) -> frozenset[Oid]:
             return frozenset(Oid(line.strip()) for line in lines)
     except FileNotFoundError:
         return frozenset()
+
+
+def merge_heads(repository: pygit2.Repository) -> tuple[Oid, ...]:
+    """What the next commit merges, besides HEAD (``MERGE_HEAD``)."""
+    try:
+        with open(os.path.join(repository.path, "MERGE_HEAD"), encoding="ascii", errors="replace") as lines:
+            return tuple(Oid(line.strip()) for line in lines if line.strip())
+    except FileNotFoundError:
+        return ()
 
 
 def common_dir(repository: pygit2.Repository) -> str:
