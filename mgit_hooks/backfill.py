@@ -4,7 +4,7 @@ those descends from, that is not on record yet."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -34,8 +34,17 @@ class Summary(NamedTuple):
     missing: tuple[Oid, ...]  # named by a ref or reflog, or as a parent, and not in git any more
 
 
-def backfill(location: Location, progress: Progress, *, workers: int | None = None, wait: float = 60.0) -> Summary:
+def backfill(
+    location: Location,
+    progress: Progress,
+    *,
+    workers: int | None = None,
+    overrides: Mapping[str, str] | None = None,
+    wait: float = 60.0,
+) -> Summary:
     """Record what is missing, parents before children. Run again, it goes on where it was stopped.
+
+    ``overrides`` go before the configuration that judges.
 
     Raises JournalError where another process records for longer than ``wait`` seconds.
     """
@@ -44,10 +53,16 @@ def backfill(location: Location, progress: Progress, *, workers: int | None = No
         if not held:
             raise JournalError("another process is recording", "try again in a moment")
         with journal_of(location) as journal:
-            return _backfill(location, journal, progress, workers)
+            return _backfill(location, journal, progress, workers, overrides or {})
 
 
-def _backfill(location: Location, journal: Appender, progress: Progress, workers: int | None) -> Summary:
+def _backfill(
+    location: Location,
+    journal: Appender,
+    progress: Progress,
+    workers: int | None,
+    overrides: Mapping[str, str],
+) -> Summary:
     with open_index(location.mgit_dir, location.journal_dir) as index:
         if index.began() is None:
             write_state(location.mgit_dir, snapshot(location, journal, before_last=False))
@@ -55,7 +70,9 @@ def _backfill(location: Location, journal: Appender, progress: Progress, workers
     capturer = Capturer(location.common_dir)
     new = capturer.new_commits(tips(location, capturer), known.__contains__)
     recorded = 0
-    payloads = bulk.capture(location.common_dir, new, partial(_payload, location), workers)
+    payloads = bulk.capture(
+        location.common_dir, new, partial(_payload, location, tuple(overrides.items())), workers
+    )
     for chunk in _chunks(payloads):
         journal.append(chunk)
         journal.sync()
@@ -77,14 +94,15 @@ def tips(location: Location, capturer: Capturer) -> list[Oid]:
     return list(found)
 
 
-_intakes: dict[Location, Intake] = {}
+_Overrides = tuple[tuple[str, str], ...]
+_intakes: dict[tuple[Location, _Overrides], Intake] = {}
 
 
-def _payload(location: Location, commit: Commit) -> bytes:
+def _payload(location: Location, overrides: _Overrides, commit: Commit) -> bytes:
     """The judged record of one commit, encoded: made in the worker that captured it."""
-    intake = _intakes.get(location)
+    intake = _intakes.get((location, overrides))
     if intake is None:
-        intake = _intakes[location] = Intake(location)
+        intake = _intakes[location, overrides] = Intake(location, dict(overrides))
     return intake.judge(imported(location, commit, "import", "backfill")).encode()
 
 

@@ -20,7 +20,12 @@ _MESSAGES: Final = (
     (re.compile(r"cherry-pick: (?!fast-forward)"), "cherry-pick"),
     (re.compile(r"revert: "), "revert"),
     (re.compile(r"am: "), "am"),
-    (re.compile(r"(?:rebase|pull)\b[^:]*\((?:pick|reword|edit|squash|fixup|continue|merge|break|exec)\): "), "rebase"),
+    (
+        re.compile(
+            r"(?:rebase|pull)\b[^:]*\((?:pick|reword|edit|squash|fixup|continue|merge|break|exec)\): "
+        ),
+        "rebase",
+    ),
     (re.compile(r"rebase: "), "rebase"),
     (re.compile(r".*: Merge made by "), "merge"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -76,10 +76,13 @@ def _detach(git_dir: str | None) -> Location:
     return location
 
 
-def drain(location: Location, *, wait: float, source: str = "hook") -> Summary:
+def drain(
+    location: Location, *, wait: float, source: str = "hook", overrides: Mapping[str, str] | None = None
+) -> Summary:
     """Record all that waits. ``wait`` is how long, in seconds, another drain is waited for.
 
-    ``source`` is what records are said to come from where a hook bears witness to them.
+    ``source`` is what records are said to come from where a hook bears witness to them; ``overrides`` go
+    before the configuration that judges.
     Raises JournalError or RepositoryError where something cannot be read or written; what was in the spool
     stays there.
     """
@@ -90,7 +93,7 @@ def drain(location: Location, *, wait: float, source: str = "hook") -> Summary:
             if not held:
                 return total._replace(busy=True)
             with _marked(location.mgit_dir):
-                done = _drain(location, source)
+                done = _drain(location, source, overrides)
         total = Summary(total.records + done.records, total.garbled + done.garbled)
         # A stub that saw this drain's mark has started no other: look once more, now that the mark is gone.
         if not _spool_grew(location):
@@ -110,11 +113,11 @@ def _marked(mgit_dir: str) -> Iterator[None]:
         os.unlink(path)
 
 
-def _drain(location: Location, source: str) -> Summary:
+def _drain(location: Location, source: str, overrides: Mapping[str, str] | None) -> Summary:
     before = state.read(location.mgit_dir)
     if _nothing_waits(location, before):
         return Summary()
-    return _Drain(location, source, before).run()
+    return _Drain(location, source, overrides, before).run()
 
 
 def _nothing_waits(location: Location, before: State) -> bool:
@@ -140,9 +143,12 @@ def _spool_grew(location: Location) -> bool:
 class _Drain:
     """One pass, under the drain's lock."""
 
-    def __init__(self, location: Location, source: str, before: State) -> None:
+    def __init__(
+        self, location: Location, source: str, overrides: Mapping[str, str] | None, before: State
+    ) -> None:
         self._location = location
         self._source = source
+        self._overrides = overrides
         self._before = before
 
     def run(self) -> Summary:
@@ -158,7 +164,7 @@ class _Drain:
                 if index.began() is None:
                     self._before = snapshot(location, journal, before_last=self._source == "framework")
                     index.advance()
-                intake = Intake(location)
+                intake = Intake(location, self._overrides)
                 memory = Memory(index, intake.capturer.new_commits)
                 reading = movements.unread(location.common_dir, self._before, since(index.began()))
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
@@ -183,7 +189,9 @@ class _Drain:
         name = self._location.repository_name
         return Setting(name, armed, self._source, fingerprint != self._before.refs, is_settled)
 
-    def _settled(self, cursor: Cursor | None, held: Sequence[HookEvent]) -> tuple[spool.Batch, frozenset[int]]:
+    def _settled(
+        self, cursor: Cursor | None, held: Sequence[HookEvent]
+    ) -> tuple[spool.Batch, frozenset[int]]:
         """The spool, and which of the git processes in it had not ended before it was read.
 
         Those that may say more in a moment (post-rewrite comes after post-commit, a push's verdict after

@@ -92,13 +92,19 @@ def push_lines(stdin: str) -> tuple[PushLine, ...]:
     lines = []
     for line in filter(None, stdin.split("\n")):  # a ref's name may hold what else ends a line in Unicode
         local_ref, local_oid, remote_ref, remote_oid = line.rsplit(" ", 3)
-        lines.append(PushLine(None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid)))
+        lines.append(
+            PushLine(
+                None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid)
+            )
+        )
     return tuple(lines)
 
 
 def rewrite_pairs(stdin: str) -> tuple[tuple[Oid, Oid], ...]:
     """post-rewrite's (old, new) pairs; what follows the second id on a line is git's to use."""
-    return tuple((Oid(parts[0]), Oid(parts[1])) for parts in map(str.split, stdin.splitlines()) if len(parts) >= 2)
+    return tuple(
+        (Oid(parts[0]), Oid(parts[1])) for parts in map(str.split, stdin.splitlines()) if len(parts) >= 2
+    )
 
 
 def verdict(event: HookEvent) -> Verdict:

@@ -39,7 +39,9 @@ class Evidence:
         for said in (*held, *events):
             self._take(said)
         waiting = [said for verdicts in self._open.values() for said in verdicts if said.ppid in alive]
-        unjudged = [said for said in self._pushes.values() if self._awaits_verdict(said) and said.ppid in alive]
+        unjudged = [
+            said for said in self._pushes.values() if self._awaits_verdict(said) and said.ppid in alive
+        ]
         self.to_hold = (*waiting, *unjudged)
         """What a later drain needs: verdicts whose commit, and pushes whose verdict, may still come."""
         released = [said for said in held if said.hook == "pre-push"]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from mgit_hooks.errors import DamageError, JournalError
 from mgit_hooks.journal import reader
@@ -96,7 +97,9 @@ class Index:
 
     def seq_of(self, commit: Oid) -> Seq | None:
         """The record of a commit, the newest where an earlier one was superseded."""
-        row = self._db.execute("SELECT max(seq) FROM record WHERE hash = ? AND superseded_by IS NULL", (commit,)).fetchone()
+        row = self._db.execute(
+            "SELECT max(seq) FROM record WHERE hash = ? AND superseded_by IS NULL", (commit,)
+        ).fetchone()
         return None if row[0] is None else Seq(row[0])
 
     def knows(self, commit: Oid) -> bool:
@@ -122,7 +125,9 @@ class Index:
 
     def began(self) -> str | None:
         """When recording began: the time of the first snapshot; None before any."""
-        row = self._db.execute("SELECT occurred_at FROM record WHERE event = 'snapshot' ORDER BY seq").fetchone()
+        row = self._db.execute(
+            "SELECT occurred_at FROM record WHERE event = 'snapshot' ORDER BY seq"
+        ).fetchone()
         return None if row is None else row[0]
 
     def confirmed(self, push: Seq) -> bool | None:
@@ -147,7 +152,12 @@ class Index:
         return self._rows("WHERE seq BETWEEN ? AND ? ORDER BY seq", first_seq, last_seq)
 
     def newest(
-        self, *, events: Sequence[str] = (), branch: str | None = None, author: str | None = None, superseded: bool = False
+        self,
+        *,
+        events: Sequence[str] = (),
+        branch: str | None = None,
+        author: str | None = None,
+        superseded: bool = False,
     ) -> Iterator[Row]:
         """Rows from the highest seq down, as the filters have it."""
         clauses: list[str] = []
@@ -170,20 +180,35 @@ class Index:
         """The record itself, from its block. Raises DamageError where the block no longer holds."""
         return next(iter(self.read_many([row])))
 
-    def read_many(self, rows: Iterable[Row]) -> Iterator[Stored]:
-        """The records of ``rows``, each block read once where its rows stand together."""
+    def read_many(self, rows: Iterable[Row], damaged: list[DamageError] | None = None) -> Iterator[Stored]:
+        """The records of ``rows``, each block read once where its rows stand together.
+
+        A block that no longer holds raises DamageError, or, where ``damaged`` is given, is put there and
+        passed over.
+        """
         place: tuple[str, int] | None = None
         held: dict[int, Stored] = {}
-        if self._journals is None:
-            self._journals = reader.journal_ids(self._journal_dir)
         for row in rows:
             if place != (row.segment, row.offset):
                 place = (row.segment, row.offset)
-                block = reader.block_at(self._journal_dir, row.segment, row.offset, self._journals)
-                held = {stored.seq: stored for stored in block.stored()}
-            if row.seq not in held:
-                raise DamageError(row.segment, row.offset, 0, "missing-record")
-            yield held[row.seq]
+                try:
+                    held = self._block(row)
+                except DamageError as error:
+                    if damaged is None:
+                        raise
+                    damaged.append(error)
+                    held = {}
+            if row.seq in held:
+                yield held[row.seq]
+
+    def _block(self, row: Row) -> dict[int, Stored]:
+        if self._journals is None:
+            self._journals = reader.journal_ids(self._journal_dir)
+        block = reader.block_at(self._journal_dir, row.segment, row.offset, self._journals)
+        held = {stored.seq: stored for stored in block.stored()}
+        if row.seq not in held:
+            raise DamageError(row.segment, row.offset, 0, "missing-record")
+        return dict(held)
 
     def _place(self) -> tuple[str, int, int, bytes]:
         row = self._db.execute("SELECT segment, offset, next_seq, head FROM meta").fetchone()
@@ -201,13 +226,21 @@ class Index:
         keys: list[tuple[bytes]] = []
         refs: list[tuple[str, str | None]] = []
         for stored in block.stored():
-            value = {"event": None} if stored.payload is None else json.loads(stored.payload)
+            value: Json = {"event": None} if stored.payload is None else json.loads(stored.payload)
             commit = value.get("commit") or {}
             hash = commit.get("hash") if value["event"] in COMMIT_EVENTS else None
             author = f"{commit['author_name']} <{commit['author_email']}>" if commit else None
             place = (block.segment, block.offset, None)
             rows.append(
-                (stored.seq, value["event"], hash, value.get("branch"), author, value.get("occurred_at"), *place)
+                (
+                    stored.seq,
+                    value["event"],
+                    hash,
+                    value.get("branch"),
+                    author,
+                    value.get("occurred_at"),
+                    *place,
+                )
             )
             for movement in map(RefMovement.from_json, value.get("refs") or ()):
                 keys.append((movement_key(value["worktree"], movement, reflog_time(value)),))
@@ -257,11 +290,39 @@ def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
             index = Index(database, journal_dir)
             index.advance()
         except sqlite3.DatabaseError as again:
-            raise JournalError(f"cannot write the index: {again}", "make room on the disk and try again") from again
+            raise JournalError(
+                f"cannot write the index: {again}", "make room on the disk and try again"
+            ) from again
     try:
         yield index
     finally:
         database.close()
+
+
+def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] | None:
+    """The commits whose records had the seqs of ``ranges``, as the index on file still has it.
+
+    None where it cannot tell: there is none, it cannot be read, or it never came that far.
+    """
+    path = os.path.join(mgit_dir, "index.sqlite")
+    if not os.path.exists(path):
+        return None
+    found: list[Oid] = []
+    try:
+        database = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
+        try:
+            for first, last in ranges:
+                rows = database.execute(
+                    "SELECT hash FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+                ).fetchall()
+                if len(rows) != last - first + 1:
+                    return None
+                found += [row[0] for row in rows if row[0] is not None]
+        finally:
+            database.close()
+    except sqlite3.DatabaseError:
+        return None
+    return found
 
 
 def remove(mgit_dir: str) -> None:

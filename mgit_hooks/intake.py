@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from mgit_hooks import dates, gateflag, log, policy, schemas
@@ -27,8 +27,8 @@ class Intake:
     A configuration that is broken never stops recording: the defaults judge, and the log says so.
     """
 
-    def __init__(self, location: Location) -> None:
-        self.config = _configuration(location)
+    def __init__(self, location: Location, overrides: Mapping[str, str] | None = None) -> None:
+        self.config = _configuration(location, overrides)
         self.armed = policy.armed(self.config)
         self.capturer = Capturer(location.common_dir)
         self._schemas = schemas.load()
@@ -51,15 +51,19 @@ class Intake:
             issues += judge(config.rules, value, self._schemas)
         decision = policy.decide(issues, config.strategy, config.enforce, can_refuse=False)
         if isinstance(decision, policy.Recover):
-            return recover_record(record, issues, decision.strategy, config.level, self._schemas, self._context)
+            return recover_record(
+                record, issues, decision.strategy, config.level, self._schemas, self._context
+            )
         return record._replace(validation=Validation(config.level, is_valid(issues), issues))
 
 
-def _configuration(location: Location) -> Config:
+def _configuration(location: Location, overrides: Mapping[str, str] | None) -> Config:
     try:
-        return gateflag.refresh(location)
+        return gateflag.refresh(location, overrides)
     except ConfigError as error:
-        log.error(location.mgit_dir, "the configuration is broken: judged by the defaults", error=error.message)
+        log.error(
+            location.mgit_dir, "the configuration is broken: judged by the defaults", error=error.message
+        )
         return _DEFAULTS
 
 

@@ -14,7 +14,9 @@ _RECENT_PUSHES = 50
 class Memory:
     """Answers for the reconciler. ``note`` it of every record that is appended."""
 
-    def __init__(self, index: Index, new_commits: Callable[[list[Oid], Callable[[Oid], bool]], list[Oid]]) -> None:
+    def __init__(
+        self, index: Index, new_commits: Callable[[list[Oid], Callable[[Oid], bool]], list[Oid]]
+    ) -> None:
         self._index = index
         self._new_commits = new_commits
         self._older: frozenset[Oid] | None = None

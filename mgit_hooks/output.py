@@ -16,14 +16,22 @@ class Output:
     """One command's way to the user. ``z`` ends records with NUL in place of a newline."""
 
     def __init__(
-        self, *, json: bool = False, z: bool = False, quiet: bool = False, verbose: bool = False, color: str = "auto"
+        self,
+        *,
+        json: bool = False,
+        z: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        color: str = "auto",
     ) -> None:
         self.as_json = json
         self.quiet = quiet
         self.verbose = verbose
         self._end = b"\0" if z else b"\n"
         self._out: IO[bytes] = sys.stdout.buffer
-        self.color = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+        self.color = color == "always" or (
+            color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        )
 
     def json(self, value: Json) -> None:
         self._out.write(encode_json(value) + self._end)

@@ -84,7 +84,10 @@ class Reconciler:
         at = 0
         for said in self._evidence.events:
             until = next((i for i in range(at, len(queue)) if queue[i].new_oid == said.head), None)
-            if said.hook in ("post-commit", "post-merge", "post-applypatch", "post-checkout") and until is not None:
+            if (
+                said.hook in ("post-commit", "post-merge", "post-applypatch", "post-checkout")
+                and until is not None
+            ):
                 for movement in queue[at : until + 1]:
                     yield from self._moved(movement)
                 at = until + 1
@@ -156,7 +159,9 @@ class Reconciler:
             len(commit.parents),
         )
         if event is None:
-            return self._record("import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED)
+            return self._record(
+                "import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED
+            )
         movement = claimed[1] if claimed else None
         replaces: tuple[Oid, ...] | None = ()
         if event in ("amend", "rebase"):
@@ -265,7 +270,12 @@ class Reconciler:
             record = self._memory.unlinked_rewrite(oid)
             if record is not None:
                 yield record._replace(
-                    replaces=rewrite.old, supersedes=record.seq, recorded_at=dates.now(), refs=None, seq=None, id=None
+                    replaces=rewrite.old,
+                    supersedes=record.seq,
+                    recorded_at=dates.now(),
+                    refs=None,
+                    seq=None,
+                    id=None,
                 )
 
     def _refs_without_reflog(self) -> Iterator[Record]:
@@ -285,7 +295,9 @@ class Reconciler:
         for name in sorted(self._memory.live_refs() - current.keys()):
             last = self._memory.last_oid(name)
             if last is not None and last[0] is not None and self._setting.is_settled(name):
-                yield self._unlogged(Movement(None, last[0], None, "", "", (RefMovement(name, last[0], None, None),)))
+                yield self._unlogged(
+                    Movement(None, last[0], None, "", "", (RefMovement(name, last[0], None, None),))
+                )
 
     def _unlogged(self, movement: Movement) -> Record:
         return self._record("ref-update", "reconcile", None, None, refs=movement.refs)

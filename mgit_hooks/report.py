@@ -75,14 +75,20 @@ def whole(record: Record, style: Style) -> Iterator[str]:
         yield f"occurred   {record.occurred_at} (as the {record.occurred_from} says)"
     yield f"repository {escape(record.repository_name)}"
     if record.worktree:
-        yield f"worktree   {escape(record.worktree)}" + (f" on {escape(record.branch)}" if record.branch else "")
-    yield f"gate       {record.gate.status}" + (f": {escape(record.gate.reason)}" if record.gate.reason else "")
+        yield f"worktree   {escape(record.worktree)}" + (
+            f" on {escape(record.branch)}" if record.branch else ""
+        )
+    yield f"gate       {record.gate.status}" + (
+        f": {escape(record.gate.reason)}" if record.gate.reason else ""
+    )
     verdict = "valid" if record.validation.is_valid else style("invalid", "red")
     yield f"validation {verdict} at level {record.validation.level}"
     for issue in record.validation.issues:
         yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
     for action in record.recovery:
-        yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
+        yield f"recovery   {action.action_type}: {escape(action.description)}" + (
+            "" if action.success else " (failed)"
+        )
     if record.supersedes:
         yield f"supersedes record {record.supersedes}"
     for movement in record.refs or ():

@@ -44,7 +44,10 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
         places[key] = place
         if entries and worktree is not None and entries[-1].new_oid is not None:
             heads.add(entries[-1].new_oid)
-    detail: Json = {"refs": {name: oid for name, oid in refs.items() if oid is not None}, "heads": sorted(heads)}
+    detail: Json = {
+        "refs": {name: oid for name, oid in refs.items() if oid is not None},
+        "heads": sorted(heads),
+    }
     now = dates.now()
     record = Record(
         event="snapshot",

@@ -78,7 +78,9 @@ def tidy(spool_dir: str, cursor: Cursor, commit_cursor: Callable[[Cursor], None]
     ``commit_cursor`` puts a cursor into the journal, durably. A file is deleted only after the journal
     says that reading goes on in the next generation, so that its number is never given to another file.
     """
-    rotated = [(generation, path) for generation, path in _files(spool_dir, cursor) if os.path.basename(path) != _NOW]
+    rotated = [
+        (generation, path) for generation, path in _files(spool_dir, cursor) if os.path.basename(path) != _NOW
+    ]
     for generation, path in rotated:
         read_to_end = cursor.generation > generation or cursor == (generation, os.path.getsize(path))
         if not read_to_end or time.time() - os.path.getmtime(path) < _SETTLE:
@@ -111,7 +113,9 @@ def _files(spool_dir: str, cursor: Cursor) -> list[tuple[int, str]]:
         names = sorted(os.listdir(spool_dir))
     except FileNotFoundError:
         return []
-    found = [(int(name), os.path.join(spool_dir, name)) for name in names if len(name) == 8 and name.isdigit()]
+    found = [
+        (int(name), os.path.join(spool_dir, name)) for name in names if len(name) == 8 and name.isdigit()
+    ]
     if _NOW in names:
         following = found[-1][0] + 1 if found else cursor.generation
         found.append((following, os.path.join(spool_dir, _NOW)))

@@ -5,19 +5,26 @@ from __future__ import annotations
 import argparse
 
 from mgit_hooks.backfill import backfill
+from mgit_hooks.commands import policyoptions
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that read commits (default: one a core, at most 4)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that read commits (default: one a core, at most 4)",
+    )
+    policyoptions.configure(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     with progress("recording", out) as show:
-        done = backfill(location, show, workers=args.workers)
+        done = backfill(location, show, workers=args.workers, overrides=policyoptions.overrides(args))
     if args.json:
         out.json(done._asdict())
     else:

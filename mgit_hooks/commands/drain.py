@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mgit_hooks.commands import policyoptions
 from mgit_hooks.drain import drain
 from mgit_hooks.errors import JournalError
 from mgit_hooks.layout import locate
@@ -11,13 +12,21 @@ from mgit_hooks.output import Output
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="for another drain to end (default 60)")
+    parser.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another drain to end (default 60)"
+    )
     parser.add_argument("--framework", action="store_true", help="started by a hook manager (records say so)")
+    policyoptions.configure(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
-    done = drain(location, wait=args.wait, source="framework" if args.framework else "hook")
+    done = drain(
+        location,
+        wait=args.wait,
+        source="framework" if args.framework else "hook",
+        overrides=policyoptions.overrides(args),
+    )
     if done.busy:
         raise JournalError(f"another drain is still running after {args.wait:g} s", "try again in a moment")
     if args.json:

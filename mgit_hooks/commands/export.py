@@ -13,7 +13,12 @@ from mgit_hooks.session import drain_first, require_journal
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, which must not exist, instead of standard output")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write to FILE, which must not exist, instead of standard output",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

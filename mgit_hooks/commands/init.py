@@ -14,8 +14,15 @@ from mgit_hooks.session import drain_first
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shared", action="store_true", help="also where the hooks folder serves other repositories")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that read commits (default: one a core, at most 4)")
+    parser.add_argument(
+        "--shared", action="store_true", help="also where the hooks folder serves other repositories"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that read commits (default: one a core, at most 4)",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -32,7 +39,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note(f"mgit-hooks: {note}")
     out.line(f"hooks      installed in {installed.hooks_dir}")
     out.line(f"history    {done.recorded} commits recorded now, {done.already} were on record")
-    out.line(f"journal    {report.records} records, {'verified' if report.is_clean else 'NOT clean: run mgit-hooks repair'}")
+    out.line(
+        f"journal    {report.records} records, {'verified' if report.is_clean else 'NOT clean: run mgit-hooks repair'}"
+    )
     out.lines(_next_steps(location))
     for oid in done.missing:
         out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")

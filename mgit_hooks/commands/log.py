@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from mgit_hooks import report
-from mgit_hooks.errors import UsageError
+from mgit_hooks.errors import DamageError, UsageError
 from mgit_hooks.index import Index
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
@@ -17,12 +17,20 @@ from mgit_hooks.session import reading
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most N records")
-    parser.add_argument("--event", action="append", default=[], metavar="EVENT", help="only this event; may be repeated")
+    parser.add_argument(
+        "--event", action="append", default=[], metavar="EVENT", help="only this event; may be repeated"
+    )
     parser.add_argument("--branch", help="only what happened on this branch")
-    parser.add_argument("--author", metavar="TEXT", help="only commits whose author has TEXT in name or e-mail")
+    parser.add_argument(
+        "--author", metavar="TEXT", help="only commits whose author has TEXT in name or e-mail"
+    )
     parser.add_argument("--invalid", action="store_true", help="only records with errors among their issues")
-    parser.add_argument("--bypassed", action="store_true", help="only commits and pushes that went round an armed gate")
-    parser.add_argument("--superseded", action="store_true", help="also records that a later one stands in for")
+    parser.add_argument(
+        "--bypassed", action="store_true", help="only commits and pushes that went round an armed gate"
+    )
+    parser.add_argument(
+        "--superseded", action="store_true", help="also records that a later one stands in for"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -31,18 +39,23 @@ def run(args: argparse.Namespace, out: Output) -> int:
             raise UsageError(f"'{event}' is not an event", f"one of: {', '.join(sorted(EVENTS))}")
     if args.max_count is not None and args.max_count < 0:
         raise UsageError("-n takes a number from 0", "for example: mgit-hooks log -n 20")
+    damaged: list[DamageError] = []
     with reading(args.directory, out) as session, paged(out, disabled=args.no_pager):
-        for record in islice(_chosen(session.index, args), args.max_count):
+        for record in islice(_chosen(session.index, args, damaged), args.max_count):
             if args.json:
                 out.json(record.to_json())
             else:
                 out.line(report.one_line(record, out.style))
-    return 0
+    for place in damaged:
+        out.note(f"mgit-hooks: records passed over: {place.message}")
+    if damaged:
+        out.note("hint: run 'mgit-hooks repair'")
+    return 1 if damaged else 0
 
 
-def _chosen(index: Index, args: argparse.Namespace) -> Iterator[Record]:
+def _chosen(index: Index, args: argparse.Namespace, damaged: list[DamageError]) -> Iterator[Record]:
     rows = index.newest(events=args.event, branch=args.branch, author=args.author, superseded=args.superseded)
-    for stored in index.read_many(rows):
+    for stored in index.read_many(rows, damaged):
         record = stored.record()
         if record is None:
             continue

@@ -21,7 +21,10 @@ class NoRecord(MgitError):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", default="HEAD", help="a record's number, a commit's hash or its beginning, or a revision (HEAD)"
+        "what",
+        nargs="?",
+        default="HEAD",
+        help="a record's number, a commit's hash or its beginning, or a revision (HEAD)",
     )
 
 
@@ -30,7 +33,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
         row = _find(session, args.what, args.directory)
         record = session.index.read(row).record()
         if record is None:
-            raise NoRecord(f"record {row.seq} was erased", "its place in the chain is kept: see 'mgit-hooks verify'")
+            raise NoRecord(
+                f"record {row.seq} was erased", "its place in the chain is kept: see 'mgit-hooks verify'"
+            )
         record = folded(session.index, record)
         with paged(out, disabled=args.no_pager):
             if args.json:
@@ -49,16 +54,22 @@ def _find(session: Session, what: str, directory: str) -> Row:
         rows = session.index.by_prefix(what.lower())
         if rows:
             return _only(what, rows)
-    found = plumbing.run(("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}"), directory=directory)
+    found = plumbing.run(
+        ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}"), directory=directory
+    )
     if found.status:
-        raise UsageError(f"'{what}' is neither a record nor a revision", "see 'mgit-hooks log' for what is recorded")
+        raise UsageError(
+            f"'{what}' is neither a record nor a revision", "see 'mgit-hooks log' for what is recorded"
+        )
     return _of_commit(session.index, found.stdout.decode().strip(), what)
 
 
 def _of_commit(index: Index, commit: str, what: str) -> Row:
     rows = index.by_prefix(commit)
     if not rows:
-        raise NoRecord(f"{what} ({commit[:10]}) is not recorded", "run 'mgit-hooks backfill' to record older history")
+        raise NoRecord(
+            f"{what} ({commit[:10]}) is not recorded", "run 'mgit-hooks backfill' to record older history"
+        )
     return _only(what, rows)
 
 
@@ -66,5 +77,7 @@ def _only(what: str, rows: list[Row]) -> Row:
     """The newest of the records of one commit; a prefix of several commits names none."""
     commits = sorted({row.hash for row in rows if row.hash})
     if len(commits) > 1:
-        raise UsageError(f"'{what}' is the beginning of {len(commits)} commits", f"for example {', '.join(commits[:3])}")
+        raise UsageError(
+            f"'{what}' is the beginning of {len(commits)} commits", f"for example {', '.join(commits[:3])}"
+        )
     return rows[-1]

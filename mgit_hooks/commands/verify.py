@@ -29,10 +29,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _lines(report: Report) -> list[str]:
-    lines = [f"{report.records} records in {report.segments} segments, up to {report.head_seq} ({report.head_id[:16]})"]
+    lines = [
+        f"{report.records} records in {report.segments} segments, up to {report.head_seq} ({report.head_id[:16]})"
+    ]
     lines += [f"damaged: {d.segment} byte {d.offset}, {d.length} bytes: {d.kind}" for d in report.damaged]
     lines += [f"missing: records {hole.first_seq} to {hole.last_seq}" for hole in report.holes]
-    lines += [f"mended: records {hole.first_seq} to {hole.last_seq} were lost, and a repair says so" for hole in report.mended]
+    lines += [
+        f"mended: records {hole.first_seq} to {hole.last_seq} were lost, and a repair says so"
+        for hole in report.mended
+    ]
     if report.torn_tail is not None:
         lines.append("the last append was cut off before it was reported: the next one starts clean")
     if report.erased:

@@ -49,7 +49,9 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
     journals = journal_ids(journal_dir)
     salvaged, quarantined, actions = 0, [], []
     for name in segment_names(journal_dir):
-        cut = sorted((damage for damage in damages if damage.segment == name), key=lambda damage: damage.offset)
+        cut = sorted(
+            (damage for damage in damages if damage.segment == name), key=lambda damage: damage.offset
+        )
         if not cut:
             continue
         kept = _kept(journal_dir, name, journals, cut)
@@ -67,7 +69,9 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
 def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Sequence[Damage]) -> list[Located]:
     blamed = {damage.offset for damage in cut}
     return [
-        item for item in scan(journal_dir, name, journals) if isinstance(item, Located) and item.offset not in blamed
+        item
+        for item in scan(journal_dir, name, journals)
+        if isinstance(item, Located) and item.offset not in blamed
     ]
 
 

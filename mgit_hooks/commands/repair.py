@@ -1,0 +1,43 @@
+"""``mgit-hooks repair``: mend the journal, or with ``--records`` the records in it."""
+
+from __future__ import annotations
+
+import argparse
+
+from mgit_hooks.commands import policyoptions
+from mgit_hooks.layout import locate
+from mgit_hooks.mend import recover_records, repair
+from mgit_hooks.output import Output
+from mgit_hooks.session import require_journal
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+    parser.add_argument(
+        "--records", action="store_true", help="judge again, and recover, the records on file as invalid"
+    )
+    policyoptions.configure(parser)
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Exit code 1 where something is left to mend, under ``--dry-run`` where something would be mended."""
+    location = locate(args.directory)
+    require_journal(location)
+    if args.records:
+        mended, still = recover_records(location, policyoptions.overrides(args))
+        if args.json:
+            out.json({"mended": mended, "invalid": still})
+        else:
+            out.line(f"{mended} records mended, {still} still invalid")
+        return 1 if still else 0
+    done = repair(location, dry_run=args.dry_run)
+    if args.json:
+        out.json(done.to_json())
+    else:
+        out.lines(done.actions or ("nothing to mend",))
+        if done.actions:
+            out.line(
+                f"{done.salvaged} records salvaged, {done.rebuilt} rebuilt from git, {done.lost} lost, "
+                f"{len(done.quarantined)} pieces in quarantine"
+            )
+    return 0 if done.clean else 1
