@@ -16,7 +16,6 @@ from mgit_hooks.record import Gate, Record, Validation, is_valid
 from mgit_hooks.recover import Context, recover_record
 from mgit_hooks.validate import validate
 
-
 # Of a broken configuration: the defaults judge. Nothing may stop the recorder.
 _DEFAULTS = Config("standard", "repair", "none", True, 3, (), {}, ())
 

@@ -126,6 +126,8 @@ class Reconciler:
     # One movement
 
     def _moved(self, movement: Movement) -> Iterator[Record]:
+        if not self._is_new(movement):
+            return  # told with its commit, which another movement reached first
         oid = movement.new_oid
         first_sight = oid is not None and not self._knows(oid)
         if oid is not None and first_sight:

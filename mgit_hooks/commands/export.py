@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from mgit_hooks.errors import UsageError
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.segment import Damage
 from mgit_hooks.layout import locate
@@ -28,7 +29,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
     drain_first(location, out)
     if args.output is None:
         return _export(location.journal_dir, out)
-    descriptor = os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{args.output} is there already", "name another file, or remove that one") from None
     with open(descriptor, "wb") as file:
         out.redirect(file)
         try:

@@ -118,9 +118,8 @@ class FooterInfo(NamedTuple):
 def pack_frame(frame: Frame, journal: JournalId) -> bytes:
     if len(frame.body) > MAX_BODY or frame.raw_length > MAX_BODY:
         raise FormatError("oversized")
-    header = _HEADER.pack(
-        MAGIC, frame.kind, frame.codec, frame.records, len(frame.body), frame.raw_length, frame.first_seq, frame.previous
-    )
+    lengths = (len(frame.body), frame.raw_length)
+    header = _HEADER.pack(MAGIC, frame.kind, frame.codec, frame.records, *lengths, frame.first_seq, frame.previous)
     return header + _CHECKSUM.pack(_checksum(journal, header, frame.body)) + frame.body
 
 

@@ -40,7 +40,15 @@ from mgit_hooks.journal.format import (
 )
 from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.reader import open_block
-from mgit_hooks.journal.segment import Damage, Located, known_journals, scan, segment_name, segment_names, segment_number
+from mgit_hooks.journal.segment import (
+    Damage,
+    Located,
+    known_journals,
+    scan,
+    segment_name,
+    segment_names,
+    segment_number,
+)
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import required
 from mgit_hooks.record import Seq
