@@ -96,23 +96,29 @@ def _timed(number: int, entries: list[Entry]) -> list[tuple[int, int, int, Entry
 
 
 def _group(entries: Iterable[Entry]) -> list[Movement]:
+    """One movement per act: a branch's entry joins the entry of the HEAD that moved with it."""
     movements: list[Movement] = []
-    open_acts: dict[tuple[object, ...], int] = {}
+    of_heads: dict[tuple[object, ...], list[int]] = {}
     for entry in entries:
-        key = (entry.old_oid, entry.new_oid, entry.seconds, entry.message, entry.ordinal)
-        position = open_acts.get(key)
-        if entry.worktree is None and position is not None:
+        act = (entry.old_oid, entry.new_oid, entry.seconds, entry.message)
+        position = None if entry.worktree else _without(movements, of_heads.get(act, ()), entry.ref)
+        if position is not None:
             held = movements[position]
             movements[position] = held._replace(refs=(*held.refs, _movement(entry)))
             continue
         if entry.worktree is not None:
-            open_acts[key] = len(movements)
+            of_heads.setdefault(act, []).append(len(movements))
         occurred_at = dates.from_git(entry.seconds, dates.offset_minutes(entry.offset))
         message = _text(entry.message)
         movements.append(
             Movement(entry.worktree, entry.old_oid, entry.new_oid, occurred_at, message, (_movement(entry),))
         )
     return movements
+
+
+def _without(movements: list[Movement], positions: Iterable[int], ref: str) -> int | None:
+    """The first of the movements that does not tell of ``ref`` yet: the same act can come twice in a second."""
+    return next((at for at in positions if all(held.name != ref for held in movements[at].refs)), None)
 
 
 def _movement(entry: Entry) -> RefMovement:
