@@ -1,0 +1,31 @@
+"""``mgit-hooks gate STAGE``: judge one hook's event for a hook manager (.pre-commit-hooks.yaml)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mgit_hooks import gate
+from mgit_hooks.candidate import STAGES
+from mgit_hooks.managed import git_process, push_of_pre_commit
+from mgit_hooks.output import Output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "stage", choices=STAGES, metavar="STAGE", help="pre-commit, pre-merge-commit, commit-msg or pre-push"
+    )
+    parser.add_argument("--ppid", type=int, metavar="PID", help="the git process that runs the hook")
+    parser.add_argument("arguments", nargs="*", metavar="ARG", help="what git gave the hook")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    os.chdir(args.directory)
+    ppid = git_process(args.stage, os.environ) if args.ppid is None else args.ppid
+    if args.stage != "pre-push":
+        return gate.framework(args.stage, ppid, args.arguments, None)
+    told = push_of_pre_commit(os.environ)
+    if told is None:
+        return gate.framework(args.stage, ppid, args.arguments, None)
+    remote, url, lines = told
+    return gate.framework(args.stage, ppid, [remote, url], lines)

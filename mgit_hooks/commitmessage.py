@@ -1,0 +1,76 @@
+"""The message that git will store, from the file that commit-msg is given: git cleans it up only later.
+
+The rules are those of git's sequencer.c (cleanup_message), wt-status.c (wt_status_locate_end) and
+builtin/stripspace.c, as git-commit(1) tells them under ``--cleanup``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_SCISSORS = b" ------------------------ >8 ------------------------\n"
+_SPACE = b" \t\r\n"
+# What core.commentChar=auto chooses from (builtin/commit.c, adjust_comment_line_char).
+_AUTO = b"#;@!$%^&|:"
+
+
+class Style(NamedTuple):
+    """How one commit cleans its message. ``edited``: the user has had an editor for it."""
+
+    cleanup: str = "default"  # default | strip | whitespace | verbatim | scissors
+    comment: bytes = b"#"  # core.commentChar or core.commentString; "auto" is one too
+    edited: bool = True
+    verbose: bool = False  # the diff stands below the scissors
+
+
+def clean(raw: bytes, style: Style) -> bytes:
+    """``raw`` as git will store it."""
+    mode = _mode(style)
+    comment = _auto(raw) if style.comment == b"auto" else style.comment
+    if mode == "scissors" or style.verbose:
+        raw = raw[: _end(raw, comment)]
+    if mode == "verbatim":
+        return raw
+    return strip_space(raw, comment if mode == "strip" else None)
+
+
+def strip_space(raw: bytes, comment: bytes | None) -> bytes:
+    """As ``git stripspace``; with ``comment`` lines that begin with it are left out (``-s``)."""
+    kept: list[bytes] = []
+    for line in raw.split(b"\n"):
+        if comment and line.startswith(comment):
+            continue
+        line = line.rstrip(_SPACE)
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    if kept and not kept[-1]:
+        kept.pop()
+    return b"".join(line + b"\n" for line in kept)
+
+
+def _mode(style: Style) -> str:
+    """What ``default`` and ``scissors`` mean hangs on whether there was an editor."""
+    if style.cleanup == "scissors" and not style.edited:
+        return "whitespace"
+    if style.cleanup == "default":
+        return "strip" if style.edited else "whitespace"
+    return style.cleanup
+
+
+def _end(raw: bytes, comment: bytes) -> int:
+    line = comment + _SCISSORS
+    if raw.startswith(line):
+        return 0
+    found = raw.find(b"\n" + line)
+    return len(raw) if found < 0 else found + 1
+
+
+def _auto(raw: bytes) -> bytes:
+    """The character that git chose: its own remarks, begun with it, come last (above a diff, if any)."""
+    for char in _AUTO:
+        if (end := _end(raw, bytes((char,)))) < len(raw):
+            raw = raw[:end]
+            break
+    lines = [line for line in raw.split(b"\n") if line]
+    last = lines[-1][:1] if lines else b""
+    return last if last and last in _AUTO else b"#"
