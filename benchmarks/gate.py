@@ -1,0 +1,87 @@
+"""The gate as a whole process, where a rule arms it, against the bare start of its interpreter.
+
+What git waits for is the hook: the sh stub and the Python that it becomes. Both are timed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+
+import commit
+import timing
+
+import mgit_hooks.boot
+
+_RULE = """\
+[[rules]]
+id = "subject-length"
+events = ["commit", "amend"]
+severity = "error"
+strategy = "abort"
+message = "Keep the subject within 72 characters."
+schema = { properties = { commit = { properties = { message = { pattern = "^.{1,72}(\\\\n|$)" } } } } }
+"""
+_BARE = (sys.executable, "-I", "-c", "pass")
+
+
+def main() -> None:
+    args = timing.options(__doc__, rounds=40).parse_args()
+    rounds, sizes = (1, (1,)) if args.quick else (args.rounds, (5, 500))
+    timing.adopt_orphans()
+    with timing.scratch() as folder:
+        env = timing.environment(folder)
+        for size in sizes:
+            path = _armed(os.path.join(folder, str(size)), env, size)
+            with chdir(path):
+                _measure(path, env, size, rounds)
+
+
+def _armed(path: str, env: Mapping[str, str], size: int) -> str:
+    """A repository whose policy may refuse, with ``size`` changed files staged."""
+    commit.new_repository(path, env, lambda path, env: commit.write(path, ".mgit-hooks.toml", _RULE))
+    for number in range(size):
+        commit.write(path, f"staged{number}", f"{number}\n" * 30)
+    timing.git(path, env, "add", "-A")
+    timing.git(path, env, "commit", "-q", "-m", "Files")
+    commit.installed(path, env)
+    for number in range(size):
+        commit.write(path, f"staged{number}", f"{number}\n" * 20 + "changed\n")
+    timing.git(path, env, "add", "-A")
+    commit.write(path, ".git/COMMIT_EDITMSG", "A subject of fair length\n")
+    timing.wait_for_orphans()
+    return path
+
+
+def _measure(path: str, env: Mapping[str, str], size: int, rounds: int) -> None:
+    inside = {**env, "GIT_INDEX_FILE": os.path.join(path, ".git", "index"), "MGIT_GATE_WAS": "a"}
+    boot = os.path.abspath(mgit_hooks.boot.__file__)
+    message = ".git/COMMIT_EDITMSG"
+
+    def gate(stage: str, *given: str) -> Callable[[], float]:
+        command = (sys.executable, "-I", boot, "gate", stage, str(os.getpid()), "--", *given)
+        return lambda: timing.run(command, inside).seconds
+
+    hooks = os.path.join(path, ".git", "hooks")
+    took = timing.interleave(
+        {
+            "bare": lambda: timing.run(_BARE, inside).seconds,
+            "pre-commit": gate("pre-commit"),
+            "commit-msg": gate("commit-msg", message),
+            "hook": lambda: timing.run((os.path.join(hooks, "commit-msg"), message), inside).seconds,
+        },
+        rounds,
+    )
+    timing.say("python -I -c pass", timing.milliseconds(took["bare"]), " ms")
+    for stage in ("pre-commit", "commit-msg"):
+        timing.say(f"gate {stage}, {size} staged files", timing.milliseconds(took[stage]), " ms")
+        timing.say_ratio(
+            f"gate {stage}, {size} staged / a bare start", took[stage], took["bare"], "<= 2.5" if size < 10 else ""
+        )
+    timing.say_ratio(f"hook commit-msg with its stub, {size} staged / a bare start", took["hook"], took["bare"])
+
+
+if __name__ == "__main__":
+    main()

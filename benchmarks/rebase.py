@@ -1,0 +1,66 @@
+"""A rebase of 200 commits with recording on, against the same rebase with an empty post-commit hook.
+
+git runs post-commit once a commit: what the hook costs, a rebase pays 200 times.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+import commit
+import timing
+
+
+def main() -> None:
+    args = timing.options(__doc__, rounds=7).parse_args()
+    rounds, picks = (1, 3) if args.quick else (args.rounds, 200)
+    variants: dict[str, commit.Prepare] = {
+        "no hooks": lambda path, env: None,
+        "empty post-commit": lambda path, env: commit.empty_hook(path, "post-commit"),
+        "mgit-hooks": commit.installed,
+    }
+    timing.adopt_orphans()
+    with timing.scratch() as folder:
+        env = timing.environment(folder)
+        measured = {
+            name: _rebasing(_repository(os.path.join(folder, name), env, picks, prepare), env)
+            for name, prepare in variants.items()
+        }
+        took = timing.interleave(measured, rounds)
+    for name, seconds in took.items():
+        timing.say(f"rebase of {picks} commits, {name}", seconds, " s")
+    timing.say_ratio("mgit-hooks / an empty post-commit hook", took["mgit-hooks"], took["empty post-commit"], "<= 1.1")
+    timing.say_ratio("mgit-hooks / no hooks", took["mgit-hooks"], took["no hooks"])
+
+
+def _repository(path: str, env: Mapping[str, str], picks: int, prepare: commit.Prepare) -> str:
+    def topic(path: str, env: Mapping[str, str]) -> None:
+        timing.git(path, env, "branch", "upstream")
+        for number in range(picks):
+            commit.write(path, f"topic{number % 20}", f"line {number}\n" * 20)
+            timing.git(path, env, "add", "-A")
+            timing.git(path, env, "commit", "-q", "-m", f"Topic {number}")
+        timing.git(path, env, "branch", "topic")
+        timing.git(path, env, "checkout", "-q", "upstream")
+        commit.write(path, "upstream", "moved on\n")
+        timing.git(path, env, "add", "-A")
+        timing.git(path, env, "commit", "-q", "-m", "Upstream")
+        prepare(path, env)
+
+    return commit.new_repository(path, env, topic)
+
+
+def _rebasing(path: str, env: Mapping[str, str]) -> Callable[[], float]:
+    def rebase() -> float:
+        timing.git(path, env, "checkout", "-q", "-B", "work", "topic")
+        timing.wait_for_orphans()
+        took = timing.git(path, env, "rebase", "-q", "upstream").seconds
+        timing.wait_for_orphans()
+        return took
+
+    return rebase
+
+
+if __name__ == "__main__":
+    main()
