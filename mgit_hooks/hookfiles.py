@@ -1,4 +1,4 @@
-"""The hooks folder: where it is, whose, what stands in it and beside what, and how a file there is replaced."""
+"""The hooks folder: where it is, whose, what stands in it, and how a file there is replaced."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def hooks_dir(location: Location) -> str:
     """
     result = _git(location, "rev-parse", "--path-format=absolute", "--git-path", "hooks")
     if result.status:
-        raise RepositoryError(
-            result.stderr.strip() or "git failed", "see what 'git rev-parse --git-path hooks' says"
-        )
+        raise RepositoryError(result.stderr.strip() or "git failed", "see what 'git rev-parse --git-path hooks' says")
     return os.path.normpath(os.fsdecode(result.stdout.removesuffix(b"\n")))
 
 
@@ -63,16 +61,10 @@ def sharing(location: Location, directory: str) -> str | None:
         return None
     if location.root is not None and _inside(real, os.path.realpath(location.root)):
         return "it lies in the worktree, with the files of the project"
-    scope = (
-        _git(location, "config", "--show-scope", "--get", "core.hooksPath").stdout.split(b"\t")[0].decode()
-    )
+    scope = _git(location, "config", "--show-scope", "--get", "core.hooksPath").stdout.split(b"\t")[0].decode()
     if scope in ("local", "worktree"):
         return None
-    return (
-        f"core.hooksPath is set in the {scope} configuration"
-        if scope
-        else "it is a link out of the repository"
-    )
+    return f"core.hooksPath is set in the {scope} configuration" if scope else "it is a link out of the repository"
 
 
 def _inside(path: str, folder: str) -> bool:

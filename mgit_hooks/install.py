@@ -69,25 +69,20 @@ def install(
         )
     python = python or sys.executable
     if not python:
-        raise MgitError(
-            "Python does not know its own path", "start mgit-hooks by the full path of its interpreter"
-        )
+        raise MgitError("Python does not know its own path", "start mgit-hooks by the full path of its interpreter")
     boot = boot or boot_path()
     with _undoing(directory) as undo:
         _make_private_tree(location, undo)
         created = _make_hooks_dir(directory, undo)
         changes = tuple(
-            _install_hook(
-                hookfiles.inspect(directory, hook), stubs.assemble(hook, python, boot or boot_path()), undo
-            )
+            _install_hook(hookfiles.inspect(directory, hook), stubs.assemble(hook, python, boot or boot_path()), undo)
             for hook in stubs.HOOKS
         )
         hookfiles.sync_folder(directory)
         before = _remembered(location)
-        created = created or (
-            before.get("hooks_dir") == directory and before.get("created_hooks_dir") is True
-        )
+        created = created or (before.get("hooks_dir") == directory and before.get("created_hooks_dir") is True)
         _remember(location, directory, created, (python, boot), changes)
+    _evaluate(location)
     return Report(directory, changes)
 
 
@@ -112,6 +107,14 @@ def uninstall(location: Location) -> Report:
     with suppress(FileNotFoundError):
         os.unlink(_memory(location))
     return Report(current, tuple(change for change in changes if change.action != "absent"))
+
+
+def _evaluate(location: Location) -> None:
+    """Write the gate flag, so that not even the first commit asks Python whether there is a policy."""
+    from mgit_hooks import gateflag
+
+    with suppress(MgitError):  # the flag then says armed, and the gate what is wrong; so does doctor
+        gateflag.refresh(location)
 
 
 def _install_hook(found: HookFile, content: bytes, undo: ExitStack) -> Change:

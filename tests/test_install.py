@@ -57,9 +57,7 @@ def states(location: Location) -> dict[str, tuple[str, bool]]:
 ALL_INSTALLED = dict.fromkeys(stubs.HOOKS, ("installed", True))
 
 
-@pytest.mark.parametrize(
-    "kind", ["none", "script", "not executable", "odd mode", "link", "dangling link", "folder"]
-)
+@pytest.mark.parametrize("kind", ["none", "script", "not executable", "odd mode", "link", "dangling link", "folder"])
 def test_uninstall_puts_back_what_was_there_to_the_byte(repo, tmp_path: Path, kind: str) -> None:  # type: ignore[no-untyped-def]
     hook = folder(repo) / "post-commit"
     if kind == "script":

@@ -7,6 +7,7 @@ import pty
 import shutil
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from mgit_hooks import stubs
-from mgit_hooks.install import install
+from mgit_hooks.install import boot_path, install
 from mgit_hooks.layout import locate
 
 SHELLS = {
@@ -52,6 +53,7 @@ class Bench:
 
     def install(self) -> None:
         install(self.location(), python=str(self.python), boot=str(self.boot))
+        Path(self.location().gate_flag).unlink()  # each test says what the flag says
         program, option = SHELLS[self.shell]
         for hook in stubs.HOOKS:
             stub = self.hook(hook)
@@ -214,9 +216,7 @@ def test_a_rebase_is_told_once_at_its_end(bench: Bench) -> None:
     assert len(ran.read_text()) >= 1  # the hook that was here before runs for each pick, as without us
 
 
-@pytest.mark.parametrize(
-    "folder", ["with space", 'it\'s "quoted" $(x) `y`', "new\nline", "-dash", "tab\there"]
-)
+@pytest.mark.parametrize("folder", ["with space", 'it\'s "quoted" $(x) `y`', "new\nline", "-dash", "tab\there"])
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
 def test_names_of_folders_are_only_names(tmp_path: Path, folder: str, shell: str) -> None:
     from conftest import Repo
@@ -241,9 +241,7 @@ def test_submodules_and_separate_git_dirs_keep_their_own_spool(plain: Bench, tmp
     from conftest import Repo
 
     source = tmp_path / "source"
-    subprocess.run(
-        ["git", "clone", "-q", plain.repo.path, str(source)], check=True, stderr=subprocess.DEVNULL
-    )
+    subprocess.run(["git", "clone", "-q", plain.repo.path, str(source)], check=True, stderr=subprocess.DEVNULL)
     Repo(source).commit("Inside", {"x": "1"})
     plain.repo.commit("Top")
     plain.repo.git("submodule", "add", "-q", str(source), "lib")
@@ -276,9 +274,7 @@ def test_git_dir_of_a_linked_worktree_by_a_crooked_name(bench: Bench, tmp_path: 
     bench.repo.git("worktree", "add", "-q", str(tmp_path / "linked"))
     bench.clear()
     inside = Path(bench.repo.path, ".git/worktrees/linked")
-    subprocess.run(
-        [bench.hook("post-commit")], cwd=inside, env={**os.environ, "GIT_DIR": git_dir}, check=True
-    )
+    subprocess.run([bench.hook("post-commit")], cwd=inside, env={**os.environ, "GIT_DIR": git_dir}, check=True)
     assert [line.worktree for line in bench.lines()] == ["worktrees/linked"]
 
 
@@ -357,9 +353,7 @@ def test_a_drain_starts_in_the_background(bench: Bench) -> None:
     assert os.path.samefile(os.path.join(bench.repo.path, call[5]), bench.mgit.parent)
 
 
-@pytest.mark.parametrize(
-    ("pid", "starts"), [("self", 0), ("", 1), ("-1", 1), ("0 0", 1), ("x", 1), ("4194305", 1)]
-)
+@pytest.mark.parametrize(("pid", "starts"), [("self", 0), ("", 1), ("-1", 1), ("0 0", 1), ("x", 1), ("4194305", 1)])
 def test_no_second_drain_starts(bench: Bench, pid: str, starts: int) -> None:
     (bench.mgit / "draining").write_text(str(os.getpid()) if pid == "self" else pid)
     bench.repo.commit("First")
@@ -470,9 +464,7 @@ def test_what_the_gate_is_told_and_what_it_says(bench: Bench) -> None:
     [call] = bench.gates()
     assert call[:4] == ["-I", str(bench.boot), "gate", "pre-commit"]
     assert call[5] == "--"
-    done = subprocess.run(
-        [bench.hook("commit-msg"), "a file", ""], cwd=bench.repo.path, stdin=subprocess.DEVNULL
-    )
+    done = subprocess.run([bench.hook("commit-msg"), "a file", ""], cwd=bench.repo.path, stdin=subprocess.DEVNULL)
     assert done.returncode == 7
     assert bench.gates()[1][3:] == ["commit-msg", str(os.getpid()), "--", "a file", "", ""]
 
@@ -480,9 +472,7 @@ def test_what_the_gate_is_told_and_what_it_says(bench: Bench) -> None:
 def test_without_the_gate_a_skip_is_spooled(bench: Bench) -> None:
     bench.flag("armed\n")
     bench.exit_code(1)
-    bench.repo.run(
-        "commit", "-q", "--allow-empty", "-m", "First", MGIT="0", MGIT_SKIP_REASON="50% of\tit\nis ü"
-    )
+    bench.repo.run("commit", "-q", "--allow-empty", "-m", "First", MGIT="0", MGIT_SKIP_REASON="50% of\tit\nis ü")
     lines = bench.lines()
     assert [(line.hook, line.armed, line.payload) for line in lines] == [
         ("skip", "a", ["pre-commit", "50%25 of%09it%0Ais ü"]),
@@ -570,9 +560,7 @@ def test_a_long_standard_input_lies_beside_whole_for_all_who_read_it(bench: Benc
 
 def test_the_gate_reads_the_long_input_too(bench: Bench) -> None:
     told = "refs/heads/main 1 refs/heads/main 2\n" * 500
-    subprocess.run(
-        [bench.hook("pre-push"), "origin", "/x"], cwd=bench.repo.path, input=told.encode(), check=True
-    )
+    subprocess.run([bench.hook("pre-push"), "origin", "/x"], cwd=bench.repo.path, input=told.encode(), check=True)
     [call] = bench.gates()
     assert "\n".join(call[8:]) == told
 
@@ -582,9 +570,7 @@ def test_a_terminal_is_not_waited_for(bench: Bench) -> None:
     try:
         for hook, arguments in (("pre-push", ["origin", "/x"]), ("post-rewrite", ["amend"])):
             bench.python.unlink(missing_ok=True)
-            subprocess.run(
-                [bench.hook(hook), *arguments], cwd=bench.repo.path, stdin=other, timeout=10, check=True
-            )
+            subprocess.run([bench.hook(hook), *arguments], cwd=bench.repo.path, stdin=other, timeout=10, check=True)
     finally:
         os.close(main)
         os.close(other)
@@ -609,9 +595,7 @@ def test_the_hook_that_was_here_runs_as_before(bench: Bench, hook: str, code: in
     arguments, told = TOLD.get(hook, ([], b""))
     said = bench.scratch / "said"
     kept = bench.chain(hook, f"#!/bin/sh\n{{ printf '%s|' \"$0\" \"$@\"; cat; }} >'{said}'\nexit {code}\n")
-    done = subprocess.run(
-        [bench.hook(hook), *arguments], cwd=bench.repo.path, input=told, capture_output=True
-    )
+    done = subprocess.run([bench.hook(hook), *arguments], cwd=bench.repo.path, input=told, capture_output=True)
     assert done.returncode == code
     assert said.read_bytes() == "".join(f"{text}|" for text in (kept, *arguments)).encode() + told
     if hook.startswith("post-") or hook == "pre-push":
@@ -631,9 +615,7 @@ def test_a_hook_that_git_would_not_have_run_does_not_run(bench: Bench) -> None:
 def test_below_another_manager_the_hook_it_wrote_itself_does_not_run_again(bench: Bench) -> None:
     """pre-commit, installed once more over our stub, moves it to HOOK.legacy and calls it."""
     said = bench.scratch / "said"
-    bench.chain(
-        "pre-commit", f"#!/bin/sh\n# File generated by pre-commit: https://pre-commit.com\necho >'{said}'\n"
-    )
+    bench.chain("pre-commit", f"#!/bin/sh\n# File generated by pre-commit: https://pre-commit.com\necho >'{said}'\n")
     stub = bench.hook("pre-commit")
     stub.rename(f"{stub}.legacy")
     bench.flag("open\n")
@@ -683,9 +665,7 @@ def test_the_fast_path_forks_nothing(bench: Bench, hook: str) -> None:
         cwd=bench.repo.path,
         check=True,
     )
-    assert [
-        line for line in trace.read_text().splitlines() if "+++" not in line and "execve" not in line
-    ] == []
+    assert [line for line in trace.read_text().splitlines() if "+++" not in line and "execve" not in line] == []
     assert trace.read_text().count("execve(") == 1
 
 
@@ -701,3 +681,45 @@ def test_a_stub_tells_what_it_is_and_whether_it_is_whole(hook: str) -> None:
     assert changed is not None
     assert not changed.intact
     assert stubs.recognise(b"#!/bin/sh\necho mine\n") is None
+
+
+def boot(home: Path, gate: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """Run boot.py as the stubs do, in a package whose gate and drain are ``gate``."""
+    package = home / "mgit_hooks"
+    package.mkdir()
+    shutil.copy(boot_path(), package / "boot.py")
+    (package / "__init__.py").touch()
+    for name in ("gate", "drain"):
+        (package / f"{name}.py").write_text(gate)
+    command = [sys.executable, "-I", "-S", package / "boot.py", *arguments]
+    return subprocess.run(command, env={**os.environ, **env}, cwd="/", capture_output=True, check=False)
+
+
+GATE = ("gate", "pre-push", "42", "--", "origin", "a b")
+
+
+def test_boot_hands_over_to_the_gate_and_imports_little(tmp_path: Path) -> None:
+    gate = (
+        "import sys\ndef main(*given):\n    print(given, [m for m in ('argparse', 'subprocess') if m in sys.modules])\n"
+    )
+    done = boot(tmp_path, gate + "    return 9\n", *GATE)
+    assert done.returncode == 9
+    assert done.stdout == b"('pre-push', 42, ['origin', 'a b']) []\n"
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    "broken", ["def main(*given):\n    raise KeyError('x\\ny')\n", "import nothing_like_it\n", "]"]
+)
+@pytest.mark.parametrize(("was", "code", "words"), [("a", 1, "git stops here"), ("u", 0, "git goes on")])
+def test_a_gate_that_fails_says_so_in_two_lines(tmp_path: Path, broken: str, was: str, code: int, words: str) -> None:
+    done = boot(tmp_path, broken, *GATE, MGIT_GATE_WAS=was)
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 2
+    assert f"pre-push was not judged, {words}" in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_drain_that_fails_is_silent(tmp_path: Path) -> None:
+    done = boot(tmp_path, "def main(given):\n    raise KeyError(given)\n", "drain", "--background")
+    assert (done.returncode, done.stdout + done.stderr) == (1, b"")

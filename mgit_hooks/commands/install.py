@@ -24,9 +24,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.json(report.to_json())
         return 0
     for change in report.hooks:
-        out.line(
-            f"{change.action:<9} {change.hook}" + (", then the hook that was here" if change.chained else "")
-        )
+        out.line(f"{change.action:<9} {change.hook}" + (", then the hook that was here" if change.chained else ""))
     for note in report.notes:
         out.note(escape(note))
     out.note(f"hooks are in {escape(report.hooks_dir)}; 'mgit-hooks uninstall' takes them out again")

@@ -1,0 +1,134 @@
+"""``status``: what is installed, what is recorded, what waits. It changes nothing: it does not even drain."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from mgit_hooks import gateflag, hookfiles, spool, stubs
+from mgit_hooks.display import escape
+from mgit_hooks.drain import is_alive
+from mgit_hooks.hookfiles import HookFile
+from mgit_hooks.journal import identity, verify
+from mgit_hooks.journal.format import Cursor
+from mgit_hooks.layout import Location, locate
+from mgit_hooks.output import Output
+from mgit_hooks.record import Json
+
+
+class Status(NamedTuple):
+    hooks_dir: str
+    hooks: tuple[HookFile, ...]
+    interpreters: tuple[tuple[str, bool], ...]  # what the stubs start, and whether it is there
+    records: int
+    head: str | None
+    waiting: int
+    draining: int | None  # the pid of the drain that runs
+    drained_at: str | None  # ISO 8601, UTC
+    gate: str  # armed | open | unknown
+
+    @property
+    def installed(self) -> bool:
+        return all(each.ours for each in self.hooks)
+
+    def to_json(self) -> Json:
+        return {
+            "installed": self.installed,
+            "hooks_dir": self.hooks_dir,
+            "hooks": [
+                {
+                    "hook": each.hook,
+                    "state": each.state,
+                    "chained": each.chained,
+                    "executable": each.executable,
+                }
+                for each in self.hooks
+            ],
+            "interpreters": [{"path": path, "exists": exists} for path, exists in self.interpreters],
+            "records": self.records,
+            "head": self.head,
+            "waiting": self.waiting,
+            "draining": self.draining,
+            "drained_at": self.drained_at,
+            "gate": self.gate,
+        }
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    del parser
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    status = look(locate(args.directory))
+    if args.json:
+        out.json(status.to_json())
+    else:
+        _print(status, out)
+    return 0
+
+
+def look(location: Location) -> Status:
+    directory = hookfiles.hooks_dir(location)
+    hooks = tuple(hookfiles.inspect(directory, hook) for hook in stubs.HOOKS)
+    pythons = dict.fromkeys(each.python for each in hooks if each.python is not None)
+    records, head, cursor = _journal(location)
+    flag = gateflag.read(location)
+    return Status(
+        directory,
+        hooks,
+        tuple((python, os.access(python, os.X_OK)) for python in pythons),
+        records,
+        head,
+        spool.waiting(location.spool_dir, cursor),
+        _draining(location),
+        _changed_at(os.path.join(location.mgit_dir, "state.json")),
+        "unknown" if flag is None or not flag.fresh else "armed" if flag.armed else "open",
+    )
+
+
+def _journal(location: Location) -> tuple[int, str | None, Cursor | None]:
+    """Records, the last one's id and the spool's cursor: by the journal's own hint, or else by reading it."""
+    hint = identity.read_head(location.journal_dir)
+    if hint is not None:
+        return hint.seq, hint.id.hex(), Cursor(*hint.cursor) if hint.cursor else None
+    if verify.exists(location.journal_dir):
+        from mgit_hooks.journal.reader import last_cursor
+
+        report = verify.verify(location.journal_dir)
+        return report.records, report.head_id, last_cursor(location.journal_dir)
+    return 0, None, None
+
+
+def _draining(location: Location) -> int | None:
+    try:
+        with open(os.path.join(location.mgit_dir, "draining"), "rb") as file:
+            pid = int(file.read(20))
+    except (OSError, ValueError):
+        return None
+    return pid if is_alive(pid) else None
+
+
+def _changed_at(path: str) -> str | None:
+    try:
+        return datetime.fromtimestamp(os.path.getmtime(path), UTC).isoformat(timespec="seconds")
+    except OSError:
+        return None
+
+
+def _print(status: Status, out: Output) -> None:
+    out.line(f"hooks     {escape(status.hooks_dir)}")
+    for each in status.hooks:
+        style = {"installed": "green", "missing": "red"}.get(each.state, "yellow")
+        remarks = [each.state] + ["chained"] * each.chained + ["not executable"] * (each.ours and not each.executable)
+        out.line(f"  {each.hook:<16} {out.style(', '.join(remarks), style)}")
+    for path, exists in status.interpreters:
+        out.line(f"starts    {escape(path)}" + ("" if exists else out.style("  which is gone", "red")))
+    out.line(f"recorded  {status.records} records" + (f", up to {status.head[:16]}" if status.head else ""))
+    running = f", a drain runs (process {status.draining})" if status.draining else ""
+    last = f", last drained {status.drained_at}" if status.drained_at else ""
+    out.line(f"waiting   {status.waiting} events{running}{last}")
+    out.line(f"gate      {status.gate}")
+    if not status.installed:
+        out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")
