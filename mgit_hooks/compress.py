@@ -6,6 +6,8 @@ from typing import Final
 
 NONE: Final = 0
 SNAPPY: Final = 1
+# A copy of 64 bytes takes 3: nothing that snappy wrote grows by more.
+_SNAPPY_GROWTH: Final = 22
 NAMES: Final = {NONE: "none", SNAPPY: "snappy"}
 
 
@@ -31,6 +33,8 @@ def decompress(stored: bytes, codec: int, raw_length: int) -> bytes:
     elif codec == SNAPPY:
         if _snappy_length(stored) != raw_length:
             raise ValueError("the snappy length prefix is not the frame's")
+        if raw_length > _SNAPPY_GROWTH * len(stored):
+            raise ValueError("more than snappy can hold in so few bytes")
         import snappy
 
         try:

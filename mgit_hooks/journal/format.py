@@ -30,6 +30,9 @@ BLOCK: Final = 2
 CURSOR: Final = 3
 FOOTER: Final = 4
 
+# Set in a frame's codec byte where the stored body is masked.
+MASKED: Final = 0x80
+
 MAX_RECORDS: Final = 64
 # The same limit when writing and when reading, held before memory is taken.
 MAX_BODY: Final = 256 * 1024 * 1024
@@ -43,10 +46,13 @@ _HEADER = struct.Struct("<8sBBHIIQ32s")
 _CHECKSUM = struct.Struct("<I")
 HEADER_LENGTH: Final = _HEADER.size + _CHECKSUM.size
 _SEGMENT_BODY = struct.Struct("<H16sIQ")
+# Of a segment header's body, what no later version may move: the version, then the journal's id.
+_SEGMENT_FIXED: Final = 18
 _FOOTER_BODY = struct.Struct("<QQ")
 _CURSOR_BODY = struct.Struct("<QQ")
 _ENTRY = struct.Struct("<IB")
 _CHAIN_HEADER = struct.Struct("<QI")
+_MASK_LENGTH: Final = 8
 SALT_LENGTH: Final = 16
 _HAS_CURSOR: Final = 1
 _ERASED: Final = 1
@@ -137,7 +143,8 @@ def declared_length(data: bytes | memoryview, offset: int) -> int:
 def unpack_frame(data: bytes | memoryview, offset: int, journals: Sequence[JournalId]) -> Frame:
     """The frame at ``offset``, whose checksum holds under one of ``journals``; else FormatError.
 
-    A segment header carries its own journal id, so that it can be read when nothing is known yet.
+    A segment header carries its own journal id, so that it can be read when nothing is known yet: with no
+    ``journals`` any is taken.
     """
     if len(data) - offset < HEADER_LENGTH:
         raise FormatError("truncated")
@@ -154,10 +161,12 @@ def unpack_frame(data: bytes | memoryview, offset: int, journals: Sequence[Journ
     body = bytes(data[start : start + stored_length])
     (expected,) = _CHECKSUM.unpack_from(data, offset + _HEADER.size)
     candidates = journals
-    if kind == SEGMENT and stored_length == _SEGMENT_BODY.size:
-        candidates = (JournalId(_SEGMENT_BODY.unpack(body)[1]),)
+    if kind == SEGMENT and stored_length >= _SEGMENT_FIXED:
+        candidates = (JournalId(body[2:_SEGMENT_FIXED]),)
     if not any(_checksum(journal, header, body) == expected for journal in candidates):
         raise FormatError("bad-checksum")
+    if journals and candidates[0] not in journals:
+        raise FormatError("foreign")
     return Frame(kind, codec, count, raw_length, Seq(first_seq), ChainId(previous), body)
 
 
@@ -181,7 +190,7 @@ def segment_info(frame: Frame) -> SegmentInfo:
     (version,) = struct.unpack_from("<H", frame.body)
     if version > VERSION:
         raise NewerFormat(version)
-    if len(frame.body) != _SEGMENT_BODY.size:
+    if len(frame.body) != _SEGMENT_BODY.size or version < 1:
         raise FormatError("no-segment-header")
     version, journal, number, created = _SEGMENT_BODY.unpack(frame.body)
     return SegmentInfo(version, JournalId(journal), number, created)
@@ -190,7 +199,8 @@ def segment_info(frame: Frame) -> SegmentInfo:
 def peek_version(data: bytes | memoryview) -> int | None:
     """The format version that a segment claims, before its checksum is held; None where unreadable.
 
-    This much of the layout is fixed for ever: magic at 0, kind 1 at 8, the version at byte 64.
+    This much is fixed for ever: the 64 bytes of the header with what its checksum covers, kind 1, and of
+    the body the version (2 bytes) and the journal's id (16 bytes).
     """
     if len(data) < HEADER_LENGTH + 2 or bytes(data[:8]) != MAGIC or data[8] != SEGMENT:
         return None
@@ -233,7 +243,31 @@ def block_frame(
     if len(raw) > MAX_BODY:
         raise FormatError("oversized")
     used, body = compress.compress(raw, codec)
+    if MAGIC in body:
+        used, body = used | MASKED, _masked(body)
     return Frame(BLOCK, used, len(entries), len(raw), first_seq, previous, body)
+
+
+def _masked(body: bytes) -> bytes:
+    """``body`` under a mask that leaves no magic in it, the mask before it.
+
+    So a whole frame that someone put into a payload is never found by who looks for the next magic after
+    damage. The mask comes from all of the body, salts included, so that no payload can foresee it.
+    """
+    mask = sha256(body).digest()[:_MASK_LENGTH]
+    while MAGIC in (masked := mask + _xor(body, mask)):
+        mask = sha256(mask).digest()[:_MASK_LENGTH]
+    return masked
+
+
+def _xor(data: bytes, mask: bytes) -> bytes:
+    step = len(mask) * 8192
+    wide = int.from_bytes(mask * 8192)
+    parts = []
+    for at in range(0, len(data), step):
+        part = data[at : at + step]
+        parts.append((int.from_bytes(part) ^ (wide >> 8 * (step - len(part)))).to_bytes(len(part)))
+    return b"".join(parts)
 
 
 def block_entries(frame: Frame) -> list[Entry]:
@@ -249,12 +283,19 @@ def frame_cursor(frame: Frame) -> Cursor | None:
     raw = _raw(frame)
     if raw[:1] == b"\0":
         return None
+    if raw[:1] != b"\1" or len(raw) <= _CURSOR_BODY.size:
+        raise FormatError("bad-block")
     return Cursor(*_CURSOR_BODY.unpack_from(raw, 1))
 
 
 def _raw(frame: Frame) -> bytes:
+    stored = frame.body
+    if frame.codec & MASKED:
+        if len(stored) < _MASK_LENGTH:
+            raise FormatError("bad-block")
+        stored = _xor(stored[_MASK_LENGTH:], stored[:_MASK_LENGTH])
     try:
-        return compress.decompress(frame.body, frame.codec, frame.raw_length)
+        return compress.decompress(stored, frame.codec & ~MASKED, frame.raw_length)
     except ValueError as error:
         raise FormatError("bad-block") from error
 

@@ -1,58 +1,66 @@
-"""The journal's own id, and whether this folder is the one that it was given to.
+"""The journal's own id, whether this folder is the one that it was given to, and where the journal ended.
 
 ``journal/identity`` holds the id with the device and inode of that very file. A copied ``.git`` has
 another inode: the copy is a journal of its own and says so (an ``adopted`` record under a new id).
+``journal/head`` is a hint. Both carry a checksum, so that a flipped bit makes them absent, never wrong.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+import google_crc32c
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal.format import JournalId
+from mgit_hooks.record import Json
 
 _NAME = "identity"
+_MAX_LENGTH = 64 * 1024
 
 
 class Identity(NamedTuple):
     journal: JournalId
     at_home: bool  # the file is the one it says it is: not a copy
+    lineage: tuple[JournalId, ...] = ()  # every id that frames here may stand under, this one included
 
 
 def read(journal_dir: str) -> Identity | None:
     """The identity on file; None where there is none or it cannot be read as one."""
-    path = os.path.join(journal_dir, _NAME)
     try:
-        with open(path, "rb") as file:
+        with open(os.path.join(journal_dir, _NAME), "rb") as file:
             status = os.fstat(file.fileno())
-            value = json.loads(file.read(4096))
-        journal = JournalId(bytes.fromhex(value["journal"]))
+            value = _decode(file.read(_MAX_LENGTH))
+        journal = _journal(value["journal"])
+        lineage = tuple(map(_journal, value["lineage"]))
         at_home = (value["device"], value["inode"]) == (status.st_dev, status.st_ino)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
         return None
-    if len(journal) != 16:
-        return None
-    return Identity(journal, at_home)
+    return Identity(journal, at_home, lineage)
 
 
-def write(journal_dir: str, journal: JournalId) -> None:
-    """Say that this folder holds ``journal``. A crash leaves the old file or the new one."""
-    path = os.path.join(journal_dir, _NAME)
-    temporary = f"{path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-        status = os.fstat(descriptor)
-        value = {"journal": journal.hex(), "device": status.st_dev, "inode": status.st_ino}
-        os.write(descriptor, json.dumps(value).encode() + b"\n")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
+def write(
+    journal_dir: str, journal: JournalId, lineage: Iterable[JournalId] | None = None, *, at_home: bool = True
+) -> None:
+    """Say that this folder holds ``journal``. A crash leaves the old file or the new one.
+
+    ``lineage`` are the other ids that frames here stand under; those on file are kept without it.
+    """
+    if lineage is None:
+        before = read(journal_dir)
+        lineage = before.lineage if before else ()
+    ids = [id.hex() for id in dict.fromkeys((*lineage, journal))]
+
+    def value(status: os.stat_result) -> Json:
+        place = (status.st_dev, status.st_ino) if at_home else (0, 0)
+        return {"journal": journal.hex(), "lineage": ids, "device": place[0], "inode": place[1]}
+
+    _replace(os.path.join(journal_dir, _NAME), value, sync=True)
 
 
 def new_id() -> JournalId:
@@ -68,14 +76,13 @@ class Head(NamedTuple):
     offset: int  # of the frame that ends the journal
     end: int
     first_seq: int  # of the segment
-    records: int  # in the segment
     cursor: tuple[int, int] | None  # generation and offset, as in format.Cursor
 
 
 def read_head(journal_dir: str) -> Head | None:
     try:
         with open(os.path.join(journal_dir, "head"), "rb") as file:
-            value = json.loads(file.read(4096))
+            value = _decode(file.read(_MAX_LENGTH))
         cursor = value["cursor"]
         return Head(**{**value, "id": bytes.fromhex(value["id"]), "cursor": tuple(cursor) if cursor else None})
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -84,13 +91,40 @@ def read_head(journal_dir: str) -> Head | None:
 
 def write_head(journal_dir: str, head: Head) -> None:
     """Not synced: after a power cut it may lag behind the journal, never run ahead of what was synced."""
-    path = os.path.join(journal_dir, "head")
+    value = {**head._asdict(), "id": head.id.hex()}
+    _replace(os.path.join(journal_dir, "head"), lambda _: value, sync=False)
+
+
+def _journal(text: str) -> JournalId:
+    journal = JournalId(bytes.fromhex(text))
+    if len(journal) != 16:
+        raise ValueError("not a journal's id")
+    return journal
+
+
+def _check(value: Json) -> int:
+    return int(google_crc32c.value(json.dumps(value, sort_keys=True).encode()))
+
+
+def _decode(data: bytes) -> Json:
+    value: Json = json.loads(data)
+    if value.pop("check") != _check(value):
+        raise ValueError("the checksum does not hold")
+    return value
+
+
+def _replace(path: str, make: Callable[[os.stat_result], Json], *, sync: bool) -> None:
+    """Put what ``make`` gives for the new file's own status in the place of ``path``."""
     temporary = f"{path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, json.dumps({**head._asdict(), "id": head.id.hex()}).encode() + b"\n")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            os.chmod(temporary, 0o600)
+            value = make(os.fstat(descriptor))
+            file.write(json.dumps({**value, "check": _check(value)}).encode() + b"\n")
+            file.flush()
+            if sync:
+                os.fsync(descriptor)
+        os.replace(temporary, path)
     except OSError as error:
-        raise JournalError(f"{temporary}: {error.strerror}", "make room and try again") from error
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
+        raise JournalError(f"cannot write {path}: {error.strerror}", "mend that and try again") from error

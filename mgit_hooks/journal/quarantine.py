@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from mgit_hooks.journal.segment import Damage
+from mgit_hooks.journal.segment import Damage, sync_directory
 from mgit_hooks.layout import make_private_dir
 
 
@@ -45,3 +45,4 @@ def _write(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(descriptor)
     os.replace(temporary, path)
+    sync_directory(os.path.dirname(path))

@@ -57,7 +57,7 @@ class Block(NamedTuple):
 
 def journal_ids(journal_dir: str) -> list[JournalId]:
     own = identity.read(journal_dir)
-    return known_journals(journal_dir, segment_names(journal_dir), own.journal if own else None)
+    return known_journals(journal_dir, segment_names(journal_dir), own)
 
 
 def frames(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterator[Located | Damage]:

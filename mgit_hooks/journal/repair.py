@@ -15,20 +15,22 @@ from typing import NamedTuple
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.format import (
     BLOCK,
+    FOOTER,
     SEGMENT,
     VERSION,
     Frame,
     JournalId,
     SegmentInfo,
+    footer_frame,
     pack_frame,
     segment_frame,
     segment_info,
 )
 from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.reader import journal_ids, open_block
-from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number
+from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number, sync_directory
 from mgit_hooks.journal.verify import verify
-from mgit_hooks.journal.writer import sync_directory
+from mgit_hooks.record import Seq
 
 
 class Mending(NamedTuple):
@@ -49,9 +51,7 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
     journals = journal_ids(journal_dir)
     salvaged, quarantined, actions = 0, [], []
     for name in segment_names(journal_dir):
-        cut = sorted(
-            (damage for damage in damages if damage.segment == name), key=lambda damage: damage.offset
-        )
+        cut = sorted((damage for damage in damages if damage.segment == name), key=lambda damage: damage.offset)
         if not cut:
             continue
         kept = _kept(journal_dir, name, journals, cut)
@@ -69,9 +69,7 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
 def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Sequence[Damage]) -> list[Located]:
     blamed = {damage.offset for damage in cut}
     return [
-        item
-        for item in scan(journal_dir, name, journals)
-        if isinstance(item, Located) and item.offset not in blamed
+        item for item in scan(journal_dir, name, journals) if isinstance(item, Located) and item.offset not in blamed
     ]
 
 
@@ -87,6 +85,8 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
     if frames[0].kind != SEGMENT:
         info = SegmentInfo(VERSION, journal, segment_number(name), int(os.stat(path).st_mtime))
         frames.insert(0, segment_frame(info, frames[0].first_seq, frames[0].previous))
+    if name != segment_names(journal_dir)[-1] and frames[-1].kind != FOOTER:
+        frames.append(_footer(frames[0], kept[-1]))
     temporary = f"{path}.new"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as file:
@@ -98,16 +98,21 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
     sync_directory(journal_dir)
 
 
-def _journal_of(
-    journal_dir: str, name: str, kept: Sequence[Located], journals: Sequence[JournalId]
-) -> JournalId:
+def _footer(header: Frame, last: Located) -> Frame:
+    """The footer of a segment that ends with ``last``."""
+    next_seq, head = last.frame.first_seq, last.frame.previous
+    if last.frame.kind == BLOCK:
+        block = open_block(last)
+        next_seq, head = block.next_seq, block.ids[-1]
+    return footer_frame(next_seq - header.first_seq, header.first_seq, Seq(next_seq - 1), head)
+
+
+def _journal_of(journal_dir: str, name: str, kept: Sequence[Located], journals: Sequence[JournalId]) -> JournalId:
     """The journal whose id the checksums of a segment's frames are under."""
     if kept[0].frame.kind == SEGMENT:
         return segment_info(kept[0].frame).journal
     return next(
-        journal
-        for journal in journals
-        if any(isinstance(item, Located) for item in scan(journal_dir, name, [journal]))
+        journal for journal in journals if any(isinstance(item, Located) for item in scan(journal_dir, name, [journal]))
     )
 
 
@@ -118,5 +123,5 @@ def restore_identity(journal_dir: str) -> str | None:
     journals = journal_ids(journal_dir)
     if not journals:
         return None
-    identity.write(journal_dir, journals[-1])
+    identity.write(journal_dir, journals[-1], journals)
     return "wrote the journal's identity anew, from the newest segment's header"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal.format import (
     HEADER_LENGTH,
     MAGIC,
-    SEGMENT,
     VERSION,
     FormatError,
     Frame,
@@ -23,8 +21,10 @@ from mgit_hooks.journal.format import (
     segment_info,
     unpack_frame,
 )
+from mgit_hooks.journal.identity import Identity
 
 _NAME: Final = re.compile(r"[0-9]{8}\.seg")
+_WINDOW: Final = 1024 * 1024
 
 
 class Located(NamedTuple):
@@ -69,19 +69,30 @@ def segment_names(journal_dir: str) -> list[str]:
         return []
 
 
-def known_journals(journal_dir: str, names: Sequence[str], identity: JournalId | None) -> list[JournalId]:
-    """Every journal id that a frame here may stand under: a segment whose own header is damaged is still read."""
-    found = [] if identity is None else [identity]
+def segment_journals(journal_dir: str, names: Sequence[str]) -> dict[str, JournalId]:
+    """The journal id in each segment's header, of those whose header is whole."""
+    found: dict[str, JournalId] = {}
     for name in names:
         with open(os.path.join(journal_dir, name), "rb") as file:
             start = file.read(4 * HEADER_LENGTH)
         try:
-            journal = segment_info(unpack_frame(start, 0, ())).journal
+            found[name] = segment_info(unpack_frame(start, 0, ())).journal
         except (FormatError, NewerFormat):
             continue
-        if journal not in found:
-            found.append(journal)
     return found
+
+
+def known_journals(journal_dir: str, names: Sequence[str], own: Identity | None) -> list[JournalId]:
+    """The journal ids that frames here may stand under.
+
+    Those that the identity names, so that a segment of some other journal that was put here is not read as
+    ours, and one of ours is though its own header is damaged. Where the identity is lost, or is that of
+    none of these segments, what their headers say.
+    """
+    headers = list(segment_journals(journal_dir, names).values())
+    if own is not None and (own.journal in headers or not headers):
+        return list(own.lineage)
+    return list(dict.fromkeys((*(own.lineage if own else ()), *headers)))
 
 
 def scan(journal_dir: str, name: str, journals: Sequence[JournalId], start: int = 0) -> Iterator[Located | Damage]:
@@ -90,15 +101,72 @@ def scan(journal_dir: str, name: str, journals: Sequence[JournalId], start: int 
     After damage it looks for the next magic under which a whole frame holds, so damage costs no more
     than the frames it touched. Raises JournalError for a later format version.
     """
-    path = os.path.join(journal_dir, name)
-    with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-            version = peek_version(view)
-            if version is not None and version > VERSION and _header_holds(view):
-                raise newer_format(name, version)
-            yield from _scan(name, data, view, journals, start)
+    with open(os.path.join(journal_dir, name), "rb") as file:
+        segment = _Segment(file)
+        version = peek_version(segment.read(0, HEADER_LENGTH + 2))
+        if version is not None and version > VERSION and segment.has_header():
+            raise newer_format(name, version)
+        yield from _scan(name, segment, journals, start)
+
+
+class _Segment:
+    """A segment as long as it was when it was opened, read by the piece.
+
+    Never mapped into memory: a writer that truncates a torn tail away would kill who has it mapped.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = os.fstat(file.fileno()).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(min(length, max(self.size - offset, 0)))
+
+    def frame(self, offset: int, journals: Sequence[JournalId]) -> Frame:
+        """As ``unpack_frame``. No more is read than the file has."""
+        data = self.read(offset, HEADER_LENGTH)
+        return unpack_frame(data + self._file.read(self._body_length(data, offset)), 0, journals)
+
+    def _body_length(self, header: bytes, offset: int) -> int:
+        length = declared_length(header, 0)
+        return length - HEADER_LENGTH if 0 < length <= self.size - offset else 0
+
+    def has_header(self) -> bool:
+        """Whether the segment header is as written: a flipped bit in the version is damage, not the future."""
+        try:
+            self.frame(0, ())
+        except FormatError:
+            return False
+        return True
+
+    def resync(self, start: int, journals: Sequence[JournalId]) -> int | None:
+        """The next place at or after ``start`` where a whole frame holds."""
+        at = self._find(start)
+        while at is not None:
+            try:
+                self.frame(at, journals)
+            except FormatError:
+                at = self._find(at + 1)
+            else:
+                return at
+        return None
+
+    def _find(self, start: int) -> int | None:
+        for at in range(start, self.size, _WINDOW):
+            found = self.read(at, _WINDOW + len(MAGIC) - 1).find(MAGIC)
+            if found >= 0:
+                return at + found
+        return None
+
+    def is_torn(self, at: int) -> bool:
+        """Whether the rest of the file is what a write that was cut off leaves: a part of a frame, or zeros."""
+        head = self.read(at, HEADER_LENGTH)
+        if len(head) < HEADER_LENGTH and MAGIC.startswith(head[: len(MAGIC)]):
+            return True
+        if declared_length(head, 0) > self.size - at:
+            return True
+        return not any(any(self.read(place, _WINDOW)) for place in range(at, self.size, _WINDOW))
 
 
 def newer_format(name: str, version: int) -> JournalError:
@@ -108,31 +176,15 @@ def newer_format(name: str, version: int) -> JournalError:
     )
 
 
-def _header_holds(view: memoryview) -> bool:
-    """Whether the segment header is as written: a flipped bit in the version is damage, not the future."""
-    length = declared_length(view, 0)
-    if not length or len(view) < length:
-        return False
-    journal = JournalId(bytes(view[HEADER_LENGTH + 2 : HEADER_LENGTH + 18]))
-    try:
-        unpack_frame(view, 0, (journal,))
-    except FormatError:
-        return False
-    return True
-
-
-def _scan(
-    name: str, data: mmap.mmap, view: memoryview, journals: Sequence[JournalId], start: int
-) -> Iterator[Located | Damage]:
-    size = len(view)
+def _scan(name: str, segment: _Segment, journals: Sequence[JournalId], start: int) -> Iterator[Located | Damage]:
     at = start
-    while at < size:
+    while at < segment.size:
         try:
-            frame = unpack_frame(view, at, journals)
+            frame = segment.frame(at, journals)
         except FormatError as error:
-            following = _resync(data, view, at + 1, journals)
-            end = size if following is None else following
-            kind = "torn-tail" if following is None and _is_torn(data, view, at) else error.kind
+            following = segment.resync(at + 1, journals)
+            end = segment.size if following is None else following
+            kind = "torn-tail" if following is None and segment.is_torn(at) else error.kind
             yield Damage(name, at, end - at, kind, at_end=following is None)
             at = end
         else:
@@ -140,28 +192,12 @@ def _scan(
             at += frame.length
 
 
-def _resync(data: mmap.mmap, view: memoryview, start: int, journals: Sequence[JournalId]) -> int | None:
-    at = data.find(MAGIC, start)
-    while at >= 0:
-        try:
-            unpack_frame(view, at, journals)
-        except FormatError:
-            at = data.find(MAGIC, at + 1)
-        else:
-            return at
-    return None
-
-
-def _is_torn(data: mmap.mmap, view: memoryview, at: int) -> bool:
-    """Whether the rest of the file is what a write that was cut off leaves: a part of a frame, or zeros."""
-    rest = len(view) - at
-    if rest < HEADER_LENGTH:
-        head = bytes(view[at : at + min(rest, len(MAGIC))])
-        return MAGIC.startswith(head) or not any(view[at:])
-    if declared_length(view, at) > rest:
-        return True
-    return not any(view[at:])
-
-
-def is_segment_header(item: Located) -> bool:
-    return item.frame.kind == SEGMENT
+def sync_directory(path: str) -> None:
+    """Make names in a directory durable, where the system has a way to."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,9 +8,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mgit_hooks.journal import identity
-from mgit_hooks.journal.format import BLOCK, FOOTER, GENESIS, SEGMENT, ChainId, FormatError, footer_info, segment_info
+from mgit_hooks.journal.format import (
+    BLOCK,
+    CURSOR,
+    FOOTER,
+    GENESIS,
+    SEGMENT,
+    ChainId,
+    FormatError,
+    footer_info,
+    frame_cursor,
+    segment_info,
+)
 from mgit_hooks.journal.reader import Block, frames, open_block
-from mgit_hooks.journal.segment import Damage, Located, segment_names
+from mgit_hooks.journal.segment import Damage, Located, segment_names, segment_number
 from mgit_hooks.record import Json, Seq
 
 REPAIR_PREFIX = b'{"event":"repair"'
@@ -85,44 +96,57 @@ class _Walk:
         self._last: Located | None = None  # the frame that was last linked
         self._break: tuple[Located | None, Located] | None = None  # a link that does not hold, not yet blamed
         self.segment = ""
-        self.segment_count = 0
-        self.footer_offset: int | None = None
+        self.sealed = False
+        self._end = 0  # of the last thing seen in the segment, and whether that was damage
+        self._ends_damaged = False
 
     def take(self, item: Located | Damage) -> None:
         if item.segment != self.segment:
             self._enter(item.segment)
+        self._end, self._ends_damaged = item.end, isinstance(item, Damage)
         if isinstance(item, Damage):
             self.damaged.append(item)
-        elif self.footer_offset is not None:
+        elif self.sealed:
             self._blame(item, "after-footer")
         elif item.offset and item.frame.kind == SEGMENT:
             self._blame(item, "duplicate")
-        elif item.frame.kind == SEGMENT:
+        else:
+            try:
+                self._frame(item)
+            except FormatError as error:
+                # Its checksum holds, and yet no writer of this version made it.
+                self._blame(item, error.kind)
+
+    def _enter(self, name: str) -> None:
+        if self.segment and not self.sealed and not self._ends_damaged:
+            # Only the newest segment may end without one: here it was cut off.
+            self.damaged.append(Damage(self.segment, self._end, 0, "no-footer"))
+        self.segment, self.sealed = name, False
+
+    def _frame(self, item: Located) -> None:
+        if item.frame.kind == SEGMENT:
             self._segment(item)
         elif item.frame.kind == BLOCK:
             self._block(item)
+        elif item.frame.kind == CURSOR:
+            frame_cursor(item.frame)
+            self._link(item)
         elif item.frame.kind == FOOTER:
             self._footer(item)
-
-    def _enter(self, name: str) -> None:
-        self.segment, self.segment_count, self.footer_offset = name, 0, None
+        else:
+            raise FormatError("bad-kind")
 
     def _segment(self, item: Located) -> None:
-        if segment_info(item.frame).number != int(self.segment[:8]):
+        if segment_info(item.frame).number != segment_number(self.segment):
             self._blame(item, "misplaced-segment")
         self._link(item)
 
     def _block(self, item: Located) -> None:
-        try:
-            block = open_block(item)
-        except FormatError as error:
-            self._blame(item, error.kind)
-            return
+        block = open_block(item)
         if not self._link(item):
             return
         self.seq, self.head = block.next_seq, block.ids[-1]
         self.records += len(block.entries)
-        self.segment_count += len(block.entries)
         self._read(block)
 
     def _read(self, block: Block) -> None:
@@ -130,16 +154,21 @@ class _Walk:
             if entry.payload is None:
                 self.erased += 1
             elif entry.payload.startswith(REPAIR_PREFIX):
-                self.declared.update(map(Hole.from_json, json.loads(entry.payload)["detail"].get("holes", ())))
+                self.declared.update(_declared(entry.payload))
 
     def _footer(self, item: Located) -> None:
-        self.footer_offset = item.offset
+        self.sealed = True
         info = footer_info(item.frame)
+        if info.records != info.last_seq - item.frame.first_seq + 1:
+            raise FormatError("bad-footer")
         if info.last_seq >= self.seq:
             # Blocks before the footer are gone; it still says how far the segment went.
             self._gap(Seq(info.last_seq + 1), item.frame.previous)
-        elif info.last_seq != self.seq - 1 or item.frame.previous != self.head:
-            self._blame(item, "bad-footer")
+        elif info.last_seq != self.seq - 1:
+            raise FormatError("bad-footer")
+        else:
+            self._hold(item)
+            self._last = item
 
     def _link(self, item: Located) -> bool:
         """Hold a frame against the chain so far; False where it repeats what was already read."""
@@ -190,6 +219,13 @@ class _Walk:
         self.damaged.append(Damage(item.segment, item.offset, item.frame.length, kind))
 
 
+def _declared(payload: bytes) -> tuple[Hole, ...]:
+    try:
+        return tuple(map(Hole.from_json, json.loads(payload)["detail"].get("holes", ())))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()  # not the record it looks like: it declares nothing
+
+
 def walk(items: Iterator[Located | Damage]) -> _Walk:
     state = _Walk()
     for item in items:
@@ -209,12 +245,7 @@ def verify(journal_dir: str) -> Report:
     if hint is not None and hint.seq >= state.seq:
         # Reported as recorded once, and gone from the end: no ordinary end, however clean the cut.
         state.holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))
-        reported_gone = True
-    else:
-        reported_gone = False
-    torn = None
-    if state.damaged and state.damaged[-1].kind == "torn-tail" and names and state.damaged[-1].segment == names[-1]:
-        torn = state.damaged[-1] if reported_gone else state.damaged.pop()
+    torn = _end_of_file(journal_dir, names[-1], state, hint) if names else None
     own = identity.read(journal_dir)
     mended = tuple(hole for hole in state.holes if hole in state.declared)
     return Report(
@@ -230,6 +261,21 @@ def verify(journal_dir: str) -> Report:
         torn_tail=torn,
         erased=state.erased,
     )
+
+
+def _end_of_file(journal_dir: str, name: str, state: _Walk, hint: identity.Head | None) -> Damage | None:
+    """The torn tail, where that is all that is wrong with the end of the newest segment.
+
+    Bytes that the head reported were synced: where they are no more, that is damage.
+    """
+    reported_end = hint.end if hint is not None and hint.segment == name else 0
+    last = state.damaged[-1] if state.damaged else None
+    if last is not None and last.segment == name and last.kind == "torn-tail":
+        return state.damaged.pop() if last.offset >= reported_end else None
+    size = os.path.getsize(os.path.join(journal_dir, name))
+    if size < reported_end and not state.holes:
+        state.damaged.append(Damage(name, size, reported_end - size, "cut-short"))
+    return None
 
 
 def exists(journal_dir: str) -> bool:

@@ -17,14 +17,15 @@ from mgit_hooks.journal.format import (
     CURSOR,
     FOOTER,
     GENESIS,
+    MAX_PAYLOAD,
     MAX_RECORDS,
     SALT_LENGTH,
-    SEGMENT,
     SEGMENT_TARGET,
     VERSION,
     ChainId,
     Cursor,
     Entry,
+    FormatError,
     Frame,
     JournalId,
     SegmentInfo,
@@ -45,9 +46,11 @@ from mgit_hooks.journal.segment import (
     Located,
     known_journals,
     scan,
+    segment_journals,
     segment_name,
     segment_names,
     segment_number,
+    sync_directory,
 )
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import required
@@ -69,7 +72,6 @@ class Tail(NamedTuple):
     first_seq: Seq
     next_seq: Seq
     head: ChainId
-    records: int
     sealed: bool
     frame_offset: int
     end: int
@@ -89,17 +91,21 @@ class Appender:
         names = segment_names(journal_dir)
         own = identity.read(journal_dir)
         if not names:
-            self._begin(own.journal if own else None)
+            self._begin(own.journal if own and own.at_home else None)
             return
-        journals = known_journals(journal_dir, names, own.journal if own else None)
-        if own is None and not journals:
-            raise JournalError("the journal's identity and every segment header are unreadable", "run 'mgit-hooks repair'")
-        self._journal = own.journal if own else journals[-1]
+        journals = known_journals(journal_dir, names, own)
+        if not journals:
+            raise JournalError(
+                "the journal's identity and every segment header are unreadable", "run 'mgit-hooks repair'"
+            )
+        headers = [id for id in segment_journals(journal_dir, names).values() if id in journals]
+        # The newest segment says what its frames stand under, and the identity only where that is damaged.
+        self._journal = headers[-1] if headers else journals[-1]
         self._continue(names, journals)
         if own is None:
-            identity.write(journal_dir, self._journal)
+            identity.write(journal_dir, self._journal, journals)
         elif not own.at_home:
-            self._adopt(adopted)
+            self._adopt(adopted, journals)
 
     # What follows is the state after each append: the next record's seq and the chain's head.
 
@@ -121,7 +127,7 @@ class Appender:
         ``cursor`` goes into the last block, so that it counts only where all of its records do; with
         no payload it goes into a frame of its own. Nothing is promised before ``sync``.
         Raises JournalError where the disk will not take it: the segment then ends where it ended before
-        the frame that failed.
+        the frame that failed. Also for a payload of more than MAX_PAYLOAD bytes: those before it may stand.
         """
         done: list[Appended] = []
         pending: list[Entry] = []
@@ -146,11 +152,12 @@ class Appender:
         try:
             os.fsync(self._fd)
         except OSError as error:
+            self.close()
             raise JournalError(
                 f"the disk did not take the journal: {error.strerror}", "run 'mgit-hooks verify' once it is mended"
             ) from error
         last = self._next_seq - 1
-        place = (self._name, self._last_offset, self._end, self._first_seq, self._count, self.cursor)
+        place = (self._name, self._last_offset, self._end, self._first_seq, self.cursor)
         identity.write_head(self._dir, identity.Head(last, self._head, *place))
 
     def close(self) -> None:
@@ -162,7 +169,7 @@ class Appender:
 
     def _begin(self, journal: JournalId | None) -> None:
         self._journal = journal or identity.new_id()
-        self._next_seq, self._head, self._count = Seq(1), GENESIS, 0
+        self._next_seq, self._head = Seq(1), GENESIS
         hint = identity.read_head(self._dir)
         if hint is not None:
             # Records were reported, and every segment is gone: their numbers are not given out again.
@@ -175,28 +182,31 @@ class Appender:
         name = names[-1]
         hint = identity.read_head(self._dir)
         tail = read_tail(self._dir, name, journals, hint)
-        self._next_seq, self._head, self._count = tail.next_seq, tail.head, tail.records
-        self._first_seq = tail.first_seq
+        self._next_seq, self._head = tail.next_seq, tail.head
         self.cursor = tail.cursor
         if tail.damaged or not tail.end:
             # The last segment alone no longer says where the journal and the spool's cursor stand.
             self._look_back(names[:-1], journals)
+        self._first_seq = tail.first_seq or self._next_seq
         if tail.torn is not None:
             # What a write that was cut off has left. Kept aside, since nothing is ever deleted.
             quarantine(self._dir, tail.torn)
             os.truncate(os.path.join(self._dir, name), tail.end)
+        path = os.path.join(self._dir, name)
+        if not tail.end:
+            os.unlink(path)  # what a crash left of a segment that was being opened: nothing, by now
+        elif not tail.sealed:
+            self._name, self._end, self._last_offset = name, tail.end, tail.frame_offset
+            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         lost = hint is not None and hint.seq >= self._next_seq
         if lost and hint is not None:
             # Reported records are gone from the end. The hole stays visible: their numbers and the chain
             # id after them are known from the hint, and a new segment goes on from there.
+            if self._fd >= 0:
+                self._seal(report=False)
             self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
-        if tail.sealed or lost or not tail.end:
-            if not tail.end:
-                os.unlink(os.path.join(self._dir, name))
+        if self._fd < 0:
             self._open_segment(segment_number(name) + (1 if tail.end else 0))
-            return
-        self._name, self._end, self._last_offset = name, tail.end, tail.frame_offset
-        self._fd = os.open(os.path.join(self._dir, name), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def _look_back(self, names: Sequence[str], journals: Sequence[JournalId]) -> None:
         for name in reversed(names):
@@ -207,11 +217,14 @@ class Appender:
             if self.cursor is not None and self._next_seq > 1:
                 return
 
-    def _adopt(self, adopted: Callable[[str, int, str], bytes]) -> None:
+    def _adopt(self, adopted: Callable[[str, int, str], bytes], journals: Sequence[JournalId]) -> None:
         """This folder is a copy: it goes on under an id of its own, from a segment that says where it came from."""
         before = (self._journal.hex(), self._next_seq - 1, self._head.hex())
         self._seal()
-        self._journal = identity.new_id()
+        new = identity.new_id()
+        # Before a frame stands under the new id, or a crash would leave frames that pass for another's.
+        identity.write(self._dir, self._journal, [*journals, new], at_home=False)
+        self._journal = new
         self._open_segment(segment_number(self._name) + 1)
         self.append([adopted(*before)])
         self.sync()
@@ -232,19 +245,28 @@ class Appender:
             self._head = chain(self._head, self._next_seq, entry)
             done.append(Appended(self._next_seq, self._head, self._name, offset))
             self._next_seq = Seq(self._next_seq + 1)
-        self._count += len(entries)
         return done
 
-    def _seal(self) -> None:
-        self._write(footer_frame(self._count, self._first_seq, Seq(self._next_seq - 1), self._head))
-        self.sync()
+    def _seal(self, *, report: bool = True) -> None:
+        """End the segment. Its numbers have no gap, so that they alone tell the footer's count."""
+        count = self._next_seq - self._first_seq
+        self._write(footer_frame(count, self._first_seq, Seq(self._next_seq - 1), self._head))
+        if report:
+            self.sync()
+        else:  # the head still names records that are gone, until a new segment goes on after them
+            os.fsync(self._fd)
         self.close()
 
     def _open_segment(self, number: int) -> None:
         self._name = segment_name(number)
-        self._count, self._first_seq, self._end, self._last_offset = 0, self._next_seq, 0, 0
+        self._first_seq, self._end, self._last_offset = self._next_seq, 0, 0
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._fd = os.open(os.path.join(self._dir, self._name), flags, 0o600)
+        try:
+            self._fd = os.open(os.path.join(self._dir, self._name), flags, 0o600)
+        except OSError as error:
+            raise JournalError(
+                f"cannot make {self._name}: {error.strerror}", "mend that; what waits is kept"
+            ) from error
         os.fchmod(self._fd, 0o600)
         info = SegmentInfo(VERSION, self._journal, number, int(time.time()))
         self._write(segment_frame(info, self._next_seq, self._head))
@@ -256,12 +278,17 @@ class Appender:
 
     def _write(self, frame: Frame) -> None:
         data = pack_frame(frame, self._journal)
+        if self._fd < 0:
+            raise JournalError("the journal was closed after a failure of the disk", "run the command again")
         try:
             written = os.write(self._fd, data)
             while written < len(data):  # a signal, or a disk that is nearly full: the next one says which
                 written += os.write(self._fd, data[written:])
-        except OSError as error:
+        except BaseException as error:
+            # Not a byte of it may stay, whatever stopped it: the next frame would come after it.
             os.ftruncate(self._fd, self._end)
+            if not isinstance(error, OSError):
+                raise
             raise JournalError(
                 f"cannot append to {self._name}: {error.strerror}", "make room on the disk; what waits is kept"
             ) from error
@@ -285,16 +312,13 @@ def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Ite
             made.close()
 
 
-def read_tail(
-    journal_dir: str, name: str, journals: Sequence[JournalId], hint: identity.Head | None
-) -> Tail:
+def read_tail(journal_dir: str, name: str, journals: Sequence[JournalId], hint: identity.Head | None) -> Tail:
     """How the segment ends. Where ``hint`` still holds, only what follows it is read; else all of it."""
     if hint is not None and hint.segment == name and _holds(journal_dir, hint, journals):
         state = Tail(
             Seq(hint.first_seq),
             Seq(hint.seq + 1),
             ChainId(hint.id),
-            hint.records,
             False,
             hint.offset,
             hint.end,
@@ -303,7 +327,7 @@ def read_tail(
             Cursor(*hint.cursor) if hint.cursor else None,
         )
         return _read_on(journal_dir, name, journals, state)
-    return _read_on(journal_dir, name, journals, Tail(Seq(1), Seq(1), GENESIS, 0, False, 0, 0, None, False, None))
+    return _read_on(journal_dir, name, journals, Tail(Seq(0), Seq(1), GENESIS, False, 0, 0, None, False, None))
 
 
 def _holds(journal_dir: str, hint: identity.Head, journals: Sequence[JournalId]) -> bool:
@@ -312,8 +336,12 @@ def _holds(journal_dir: str, hint: identity.Head, journals: Sequence[JournalId])
     if not isinstance(item, Located) or item.end != hint.end or item.frame.kind == FOOTER:
         return False
     if item.frame.kind == BLOCK:
-        return open_block(item).ids[-1] == hint.id
-    return item.frame.previous == hint.id
+        try:
+            block = open_block(item)
+        except FormatError:
+            return False
+        return (block.next_seq, block.ids[-1]) == (hint.seq + 1, hint.id)
+    return (item.frame.first_seq, item.frame.previous) == (hint.seq + 1, hint.id)
 
 
 def _read_on(journal_dir: str, name: str, journals: Sequence[JournalId], state: Tail) -> Tail:
@@ -324,17 +352,21 @@ def _read_on(journal_dir: str, name: str, journals: Sequence[JournalId], state: 
             # Damage that is not an ordinary end stays where it is, for repair: appends go on after it.
             state = state._replace(damaged=True, end=item.end)
             continue
-        state = _after(state, item)
+        try:
+            state = _after(state, item)
+        except FormatError:
+            state = state._replace(damaged=True, end=item.end)
     return state
 
 
 def _after(state: Tail, item: Located) -> Tail:
     frame = item.frame
-    if frame.kind == SEGMENT:
+    if not state.first_seq:
+        # Of a segment whose own header is damaged, the first frame that is whole says where it begins.
         state = state._replace(first_seq=frame.first_seq, next_seq=frame.first_seq, head=frame.previous)
-    elif frame.kind == BLOCK:
+    if frame.kind == BLOCK:
         block = open_block(item)
-        state = state._replace(next_seq=block.next_seq, head=block.ids[-1], records=state.records + len(block.entries))
+        state = state._replace(next_seq=block.next_seq, head=block.ids[-1])
     elif frame.kind == FOOTER:
         state = state._replace(next_seq=Seq(footer_info(frame).last_seq + 1), head=frame.previous)
     cursor = frame_cursor(frame) if frame.kind in (BLOCK, CURSOR) else None
@@ -351,18 +383,9 @@ def _groups(payloads: Iterable[bytes]) -> Iterator[list[Entry]]:
         if group and (len(group) == MAX_RECORDS or size + len(payload) > BLOCK_TARGET):
             yield group
             group, size = [], 0
+        if len(payload) > MAX_PAYLOAD:
+            raise JournalError(f"a record of {len(payload)} bytes is more than the journal takes", "see docs/format.md")
         group.append(new_entry(payload, os.urandom(SALT_LENGTH)))
         size += len(payload)
     if group:
         yield group
-
-
-def sync_directory(path: str) -> None:
-    """Make names in a directory durable, where the system has a way to."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
