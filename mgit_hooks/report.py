@@ -19,7 +19,7 @@ _EVENT_STYLES: Final = {
 def one_line(record: Record, style: Style) -> str:
     """``seq  event  when  what  marks``."""
     when = (record.occurred_at or record.recorded_at)[:16].replace("T", " ")
-    event = style(f"{record.event:<11}", *_EVENT_STYLES.get(record.event, ("green",)))
+    event = style(f"{record.event:<12}", *_EVENT_STYLES.get(record.event, ("green",)))
     marks = "".join(f"  {style(mark, color)}" for mark, color in _marks(record))
     return f"{style(f'{record.seq:>6}', 'dim')}  {event}  {when}  {_what(record)}{marks}"
 
