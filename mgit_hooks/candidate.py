@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mgit_hooks import credentials, dates, staged
-from mgit_hooks.commitmessage import Style, clean
+from mgit_hooks.commitmessage import Style, as_utf8, clean
 from mgit_hooks.errors import UsageError
 from mgit_hooks.event import PushLine, push_lines
 from mgit_hooks.layout import Location
@@ -231,8 +231,8 @@ def _message(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
     told = staged.settings(*_MESSAGE_KEYS)
     stored = clean(raw, _style(told, process or ()))
     encoding = told.get("i18n.commitencoding")
-    if encoding is not None and encoding.lower().replace("-", "") == "utf8":
-        encoding = None
+    if encoding is None or encoding.lower() in ("utf-8", "utf8"):
+        stored, encoding = as_utf8(stored), None
     text, lossless = decode(stored, encoding)
     fields: Json = {"message": text}
     if encoding is not None:
@@ -245,7 +245,7 @@ def _message(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
 def _style(told: Mapping[str, str], process: Sequence[str]) -> Style:
     options = _options(process)
     cleanup = told.get("commit.cleanup", "default")
-    for word, following in zip(options, (*options[1:], ""), strict=True):
+    for word, following in zip(options, (*options[1:], ""), strict=False):
         if word.startswith("--cleanup"):
             cleanup = word.partition("=")[2] or following
     comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"

@@ -48,6 +48,35 @@ def strip_space(raw: bytes, comment: bytes | None) -> bytes:
     return b"".join(line + b"\n" for line in kept)
 
 
+def as_utf8(raw: bytes) -> bytes:
+    """``raw`` as git writes it into a commit without an encoding header: what is no UTF-8 is taken for Latin-1.
+
+    commit.c, verify_utf8: byte by byte, and only the first byte of what is wrong.
+    """
+    stored = bytearray()
+    while raw:
+        good = _good(raw)
+        stored += raw[:good]
+        if good < len(raw):
+            stored += bytes((0xC0 + (raw[good] >> 6), 0x80 + (raw[good] & 0x3F)))
+        raw = raw[good + 1 :]
+    return bytes(stored)
+
+
+def _good(raw: bytes) -> int:
+    """How many bytes are UTF-8 as git has it, which knows no noncharacters either."""
+    try:
+        text, length = raw.decode("utf-8"), len(raw)
+    except UnicodeDecodeError as error:
+        text, length = raw[: error.start].decode("utf-8"), error.start
+    if not text.isascii():
+        for position, char in enumerate(text):
+            code = ord(char)
+            if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
+                return len(text[:position].encode("utf-8"))
+    return length
+
+
 def _mode(style: Style) -> str:
     """What ``default`` and ``scissors`` mean hangs on whether there was an editor."""
     if style.cleanup == "scissors" and not style.edited:

@@ -15,7 +15,7 @@ from mgit_hooks import gatewords, layout, policy
 from mgit_hooks.candidate import Candidate
 from mgit_hooks.config import Config
 from mgit_hooks.display import escape
-from mgit_hooks.errors import MgitError
+from mgit_hooks.errors import ConfigError, MgitError
 from mgit_hooks.event import HookEvent, PushLine, Verdict
 from mgit_hooks.judgement import Judgement
 from mgit_hooks.layout import Location
@@ -37,8 +37,8 @@ _MOST_SUBJECT = 200
 def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
     """Judge ``stage`` as a stub calls it: 0 lets git go on, 1 stops it.
 
-    ``MGIT_GATE_WAS`` is what the gate flag last said (a, o or u). Where the policy cannot be read, git
-    stops unless it is known to have refused nothing.
+    ``MGIT_GATE_WAS`` is what the gate flag last said (a, o or u). Where the policy cannot be read or not be
+    applied, git stops; a failure of another kind stops it unless the policy is known to refuse nothing.
     """
     try:
         location = _here()
@@ -50,7 +50,9 @@ def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
             return 0
         return _judge(_candidate(stage, ppid, arguments, location, config), config, location, ppid)
     except MgitError as error:
-        return _not_judged(stage, error, stops=os.environ.get("MGIT_GATE_WAS") != "o")
+        # Nobody knows what a broken configuration would have refused.
+        unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") != "o"
+        return _not_judged(stage, error, stops=unknown)
 
 
 def framework(stage: str, ppid: int, arguments: Sequence[str], pushes: Sequence[PushLine] | None) -> int:
