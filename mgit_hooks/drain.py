@@ -172,6 +172,7 @@ class _Drain:
                 setting = self._setting(intake.armed, fingerprint, reading)
                 reconciler = Reconciler(intake.capturer, memory, evidence, setting)
                 records = reconciler.records(reading.movements)
+                spool.sync(location.spool_dir)
                 written = record_all(journal, intake, records, memory, batch.cursor)
             state.write(location.mgit_dir, State(reading.reflogs, reading.stamps, fingerprint))
             self._tidy(journal, batch.cursor)

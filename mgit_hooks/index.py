@@ -20,20 +20,23 @@ from mgit_hooks.errors import DamageError, JournalError
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.format import GENESIS, JournalId
 from mgit_hooks.journal.reader import Block, Stored
+from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import COMMIT_EVENTS, Json, Oid, RefMovement, Seq
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _TABLES: Final = """
-CREATE TABLE meta (version INTEGER, segment TEXT, offset INTEGER, next_seq INTEGER, head BLOB);
-CREATE TABLE record (
+CREATE TABLE IF NOT EXISTS meta (
+    version INTEGER, segment TEXT, offset INTEGER, next_seq INTEGER, head BLOB, before BLOB
+);
+CREATE TABLE IF NOT EXISTS record (
     seq INTEGER PRIMARY KEY, event TEXT, hash TEXT, branch TEXT, author TEXT, occurred_at TEXT,
     segment TEXT, offset INTEGER, superseded_by INTEGER
 );
-CREATE TABLE movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
-CREATE TABLE baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
+CREATE TABLE IF NOT EXISTS movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
 """
 _INDEXES: Final = """
 CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL;
@@ -75,13 +78,16 @@ class Index:
         self._journal_dir = journal_dir
         self._journals: list[JournalId] | None = None
 
+    def close(self) -> None:
+        self._db.close()
+
     def advance(self) -> None:
         """Take in what the journal has and the index has not."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            segment, offset, next_seq, head = self._place()
-            if segment and not self._still_there(segment, offset, next_seq, head):
-                for table in ("record", "movement", "ref", "baseline", "outcome"):
+            segment, offset, next_seq, head, before = self._place()
+            if segment and not self._still_there(segment, offset, next_seq, head, before):
+                for table in ("meta", "record", "movement", "ref", "baseline", "outcome"):
                     self._db.execute(f"DELETE FROM {table}")  # noqa: S608
                 segment, offset, next_seq = "", 0, 1
             last: Block | None = None
@@ -91,8 +97,9 @@ class Index:
                     last, next_seq = block, block.next_seq
             if last is not None:
                 self._db.execute("DELETE FROM meta")
-                place = (_VERSION, last.segment, last.offset, last.next_seq, last.ids[-1])
-                self._db.execute("INSERT INTO meta VALUES (?,?,?,?,?)", place)
+                before = _fingerprint(self._journal_dir, last.segment)
+                place = (_VERSION, last.segment, last.offset, last.next_seq, last.ids[-1], before)
+                self._db.execute("INSERT INTO meta VALUES (?,?,?,?,?,?)", place)
             self._db.executescript(_INDEXES) if last is not None and not segment else None
 
     def seq_of(self, commit: Oid) -> Seq | None:
@@ -125,9 +132,7 @@ class Index:
 
     def began(self) -> str | None:
         """When recording began: the time of the first snapshot; None before any."""
-        row = self._db.execute(
-            "SELECT occurred_at FROM record WHERE event = 'snapshot' ORDER BY seq"
-        ).fetchone()
+        row = self._db.execute("SELECT occurred_at FROM record WHERE event = 'snapshot' ORDER BY seq").fetchone()
         return None if row is None else row[0]
 
     def confirmed(self, push: Seq) -> bool | None:
@@ -205,16 +210,18 @@ class Index:
         if self._journals is None:
             self._journals = reader.journal_ids(self._journal_dir)
         block = reader.block_at(self._journal_dir, row.segment, row.offset, self._journals)
-        held = {stored.seq: stored for stored in block.stored()}
+        held: dict[int, Stored] = {stored.seq: stored for stored in block.stored()}
         if row.seq not in held:
             raise DamageError(row.segment, row.offset, 0, "missing-record")
-        return dict(held)
+        return held
 
-    def _place(self) -> tuple[str, int, int, bytes]:
-        row = self._db.execute("SELECT segment, offset, next_seq, head FROM meta").fetchone()
-        return row if row is not None else ("", 0, 1, GENESIS)
+    def _place(self) -> tuple[str, int, int, bytes, bytes]:
+        row = self._db.execute("SELECT segment, offset, next_seq, head, before FROM meta").fetchone()
+        return row if row is not None else ("", 0, 1, GENESIS, b"")
 
-    def _still_there(self, segment: str, offset: int, next_seq: int, head: bytes) -> bool:
+    def _still_there(self, segment: str, offset: int, next_seq: int, head: bytes, before: bytes) -> bool:
+        if _fingerprint(self._journal_dir, segment) != before:
+            return False
         try:
             block = reader.block_at(self._journal_dir, segment, offset, reader.journal_ids(self._journal_dir))
         except (DamageError, OSError):
@@ -254,9 +261,7 @@ class Index:
                 outcome = (value["detail"]["push"], value["push"]["confirmed"])
                 self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
             if value.get("supersedes"):
-                self._db.execute(
-                    "UPDATE record SET superseded_by = ? WHERE seq = ?", (stored.seq, value["supersedes"])
-                )
+                self._db.execute("UPDATE record SET superseded_by = ? WHERE seq = ?", (stored.seq, value["supersedes"]))
         self._db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?,?,?,?,?)", rows)
         self._db.executemany("INSERT OR IGNORE INTO movement VALUES (?)", keys)
         self._db.executemany("INSERT OR REPLACE INTO ref VALUES (?,?)", refs)
@@ -269,6 +274,15 @@ class Index:
         return map(Row._make, self._db.execute(query, values))
 
 
+def _fingerprint(journal_dir: str, segment: str) -> bytes:
+    """Of the segments before ``segment``: where one of them was mended, its records lie elsewhere now."""
+    sizes = []
+    for name in segment_names(journal_dir):
+        if name < segment:
+            sizes.append(f"{name} {os.path.getsize(os.path.join(journal_dir, name))}")
+    return sha256("\n".join(sizes).encode()).digest()
+
+
 @contextmanager
 def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
     """The index, up to date with the journal. One that cannot be read is made anew without a question."""
@@ -278,25 +292,39 @@ def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
     else:
         make_private_dir(mgit_dir)
     try:
-        database = _connect(path)
-        index = Index(database, journal_dir)
-        index.advance()
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            raise JournalError("the index is in use by another process", "try again in a moment") from error
+        index = _open(path, journal_dir)
+    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        _raise_if_busy(error)
         remove(mgit_dir)
         try:
-            database = _connect(path)
-            index = Index(database, journal_dir)
-            index.advance()
+            index = _open(path, journal_dir)
         except sqlite3.DatabaseError as again:
-            raise JournalError(
-                f"cannot write the index: {again}", "make room on the disk and try again"
-            ) from again
+            raise JournalError(f"cannot write the index: {again}", "make room on the disk and try again") from again
     try:
         yield index
+    except sqlite3.DatabaseError as error:
+        # Damage shows where a query meets it, which may be long after the index was opened.
+        _raise_if_busy(error)
+        remove(mgit_dir)
+        raise JournalError("the index was damaged, and is removed", "run the command again: it is made anew") from error
     finally:
+        index.close()
+
+
+def _open(path: str, journal_dir: str) -> Index:
+    database = _connect(path)
+    try:
+        index = Index(database, journal_dir)
+        index.advance()
+    except BaseException:
         database.close()
+        raise
+    return index
+
+
+def _raise_if_busy(error: Exception) -> None:
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        raise JournalError("the index is in use by another process", "try again in a moment") from error
 
 
 def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] | None:
@@ -334,17 +362,24 @@ def remove(mgit_dir: str) -> None:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    if path != ":memory:":
+    if path != ":memory:" and not os.path.exists(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=30, isolation_level=None)
-    # Derived: a power cut may cost the index, never the journal.
-    database.execute("PRAGMA synchronous = OFF")
+    try:
+        _prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    # A power cut may cost the index, but must not leave a false one: the drain asks it what is recorded.
+    database.execute("PRAGMA synchronous = NORMAL")
     tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
     if not tables:
         database.executescript("BEGIN IMMEDIATE;" + _TABLES + "COMMIT;")
-        return database
+        return
     version = database.execute("SELECT version FROM meta").fetchone()
     if version is not None and version[0] != _VERSION:
-        database.close()
         raise sqlite3.DatabaseError("another version of the index")
-    return database
