@@ -23,6 +23,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "null": (type(None),), "boolean": (bool,), "integer": (int,), "number": (int, float),
     "object": (dict,), "array": (list,),
 }  # fmt: skip
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ALL_TYPES = frozenset(kind for kinds in _TYPES.values() for kind in kinds)
 _MOST_SUBSCHEMAS = 20_000
 
@@ -104,6 +105,8 @@ class Compiler:
             raise Unsupported("a schema is an object or a boolean")
         if "$id" in schema and schema["$id"] != base:
             raise Unsupported("$id inside a schema")
+        if schema.get("$schema", DIALECT) != DIALECT:
+            raise Unsupported("$schema")
         trail = (*trail, id(schema))
         for keyword, value in schema.items():
             if keyword in ANNOTATIONS or keyword.startswith("x-"):
@@ -259,9 +262,7 @@ def _additional(compiler: Compiler, value: Any, schema: Json, base: str, plan: _
         plan.closed.append(names)
     elif value is not True:
         each = compiler.compile(value, base)
-        plan.tests[dict].append(
-            lambda item: all(each(inner) for name, inner in item.items() if name not in names)
-        )
+        plan.tests[dict].append(lambda item: all(each(inner) for name, inner in item.items() if name not in names))
 
 
 def _property_names(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:

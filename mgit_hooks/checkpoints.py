@@ -53,13 +53,9 @@ def read(path: str) -> Json:
         with gzip.open(path, "rb") as file:
             content = json.load(file)
     except (OSError, EOFError, ValueError) as error:
-        raise JournalError(
-            f"{path}: not a checkpoint that can be read: {error}", "choose another one"
-        ) from error
+        raise JournalError(f"{path}: not a checkpoint that can be read: {error}", "choose another one") from error
     if not isinstance(content, dict) or content.get("checkpoint") != _VERSION:
-        raise JournalError(
-            f"{path}: not a checkpoint of version {_VERSION}", "read it with a newer mgit-hooks"
-        )
+        raise JournalError(f"{path}: not a checkpoint of version {_VERSION}", "read it with a newer mgit-hooks")
     return content
 
 

@@ -103,11 +103,7 @@ def read(
     layers = [
         reader.texts({key: (value, "command line") for key, value in (overrides or {}).items()}),
         reader.texts(
-            {
-                key: (env[_variable(key)], f"environment {_variable(key)}")
-                for key in KEYS
-                if env.get(_variable(key))
-            }
+            {key: (env[_variable(key)], f"environment {_variable(key)}") for key in KEYS if env.get(_variable(key))}
         ),
         reader.git([each for each in given.settings if each.scope == "command"], lasting=False),
         reader.git([each for each in given.settings if each.scope != "command"], lasting=True),
@@ -119,6 +115,12 @@ def read(
         )
     sources = tuple(Source(path, os.path.exists(path)) for path in dict.fromkeys(reader.files))
     return Read(tuple(layers), sources, reader.defaults())
+
+
+def lasting_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` without what it says about the configuration: ours, and that of ``git -c``."""
+    ours = {_variable(key) for key in KEYS} | {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
+    return {name: value for name, value in environ.items() if name not in ours}
 
 
 def _variable(key: str) -> str:

@@ -106,15 +106,13 @@ def read_text(path: str) -> str | None:
         return None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", "make it readable, or move it away") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ConfigError(f"{path}: not a regular file", "move it away, or put a file in its place")
     with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{path}: not a regular file", "move it away, or put a file in its place")
         raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
-        raise ConfigError(
-            f"{path}: larger than {LARGEST} bytes", "keep configuration, rules and schemas small"
-        )
+        raise ConfigError(f"{path}: larger than {LARGEST} bytes", "keep configuration, rules and schemas small")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -132,9 +130,7 @@ def parse_toml(path: str, text: str) -> Json:
         words = str(error)
         where = re.search(r" \(at line (\d+), column (\d+)\)$", words)
         place = f"{path}:{where[1]}:{where[2]}" if where else f"{path}:{text.count(chr(10)) + 1}"
-        raise ConfigError(
-            f"{place}: {words[: where.start()] if where else words}", "mend the TOML there"
-        ) from error
+        raise ConfigError(f"{place}: {words[: where.start()] if where else words}", "mend the TOML there") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply", "mend the TOML there") from error
 
@@ -142,15 +138,16 @@ def parse_toml(path: str, text: str) -> Json:
 def line_of(text: str, pointer: str) -> int | None:
     """The line of a TOML text where the value that ``pointer`` names most likely is set."""
     parts: list[Any] = pointer.split("/")[1:]
-    first = 0
-    if len(parts) > 1 and parts[0] == "rules" and parts[1].isdigit():
+    start = 0
+    table = len(parts) > 1 and parts[0] == "rules" and parts[1].isdigit()
+    if table:
         tables = [match.start() for match in re.finditer(r"(?m)^[ \t]*\[\[[^\]\n]*rules[ \t]*\]\]", text)]
         if int(parts[1]) >= len(tables):
             return None
-        first, parts = tables[int(parts[1])], parts[2:]
+        start, parts = tables[int(parts[1])], parts[2:]
     if parts:
-        match = re.compile(rf"""(?m)^[ \t]*["']?{re.escape(parts[0])}["']?[ \t]*[=.]""").search(text, first)
-        if match is None:
-            return None if not first else text.count("\n", 0, first) + 1
-        first = match.start()
-    return text.count("\n", 0, first) + 1
+        found = re.compile(rf"""(?m)^[ \t]*["']?{re.escape(parts[0])}["']?[ \t]*[=.]""").search(text, start)
+        if found is None and not table:
+            return None
+        start = found.start() if found else start
+    return text.count("\n", 0, start) + 1

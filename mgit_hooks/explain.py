@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from mgit_hooks.checker import DIALECT
 from mgit_hooks.patterns import compiled
 from mgit_hooks.record import Issue, Json
 
@@ -53,12 +54,20 @@ def validator(uri: str, documents: Mapping[str, Json]) -> Any:
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
+    # jsonschema goes by "$schema" where a schema has it, and there knows nothing of our patterns.
+    plain = {name: _without_dialect(document) for name, document in documents.items()}
     registry: Any = Registry().with_resources(
-        (name, DRAFT202012.create_resource(document)) for name, document in documents.items()
+        (name, DRAFT202012.create_resource(document)) for name, document in plain.items()
     )
     extend: Any = jsonschema.validators.extend
     made = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-    return made(documents[uri], registry=registry)
+    return made(plain[uri], registry=registry)
+
+
+def _without_dialect(document: Any) -> Any:
+    if isinstance(document, dict) and document.get("$schema") == DIALECT:
+        return {name: value for name, value in document.items() if name != "$schema"}
+    return document
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:

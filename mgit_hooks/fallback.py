@@ -26,9 +26,7 @@ def candidates(kind: str, value: Json, issues: Sequence[Issue], facts: Facts) ->
         yield {**base, "commit": _commit(value["commit"], broken), "replaces": None}
     elif ("event",) not in broken:
         shape: Json = {
-            name: value[name]
-            for name in ("push", "refs", "detail")
-            if name in value and not _within(broken, name)
+            name: value[name] for name in ("push", "refs", "detail") if name in value and not _within(broken, name)
         }
         yield {**base, **shape}
     # Without what its event needs it is no longer that event; the original says which it was.
@@ -90,9 +88,7 @@ def _changeset(value: Json, broken: set[tuple[Any, ...]], facts: Facts) -> Json:
         "repository_name": name
         if name and not _within(broken, "repository_name")
         else path.rstrip("/").rpartition("/")[2],
-        "timestamp": value["timestamp"]
-        if value.get("timestamp") and not _within(broken, "timestamp")
-        else facts.now(),
+        "timestamp": value["timestamp"] if value.get("timestamp") and not _within(broken, "timestamp") else facts.now(),
         "has_uncommitted_changes": dirty if isinstance(dirty, bool) else False,
         "git_status": "unknown",
         "error": "a minimal changeset: the original one is invalid",

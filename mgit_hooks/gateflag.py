@@ -41,11 +41,22 @@ def refresh(
         read = configuration.read(location, overrides, environ)
         lasting, config = read.resolve(lasting_only=True), read.resolve()
     except ConfigError:
-        # Nobody knows what the policy is: the gate runs, and says so, until the file is mended.
-        _try_to_put(location, True, (), started)
+        _put_without_ours(location, environ, started)
         raise
     _try_to_put(location, armed(lasting), lasting.sources, started)
     return config
+
+
+def _put_without_ours(location: Location, environ: Mapping[str, str] | None, started: float) -> None:
+    """The flag where the configuration is broken: armed, unless only this process's part of it is."""
+    kept = configuration.lasting_environment(os.environ if environ is None else environ)
+    try:
+        config = configuration.load(location, None, kept)
+    except ConfigError:
+        # Nobody knows what the policy is: the gate runs, and says so, until the file is mended.
+        _try_to_put(location, True, (), started)
+    else:
+        _try_to_put(location, armed(config), config.sources, started)
 
 
 def write(location: Location, config: Config, started: float) -> None:
@@ -70,9 +81,10 @@ def read(location: Location) -> Flag | None:
 
 def _unchanged(source: Source, written: int) -> bool:
     try:
-        return source.exists and os.stat(source.path).st_mtime_ns <= written
+        changed = os.stat(source.path).st_mtime_ns
     except OSError:
         return not source.exists
+    return source.exists and changed <= written
 
 
 def _try_to_put(location: Location, is_armed: bool, sources: tuple[Source, ...], started: float) -> None:

@@ -71,9 +71,7 @@ def recover_record(
         recovered = Record.from_json(outcome.value)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         # A shape that no record can take: what came in goes out.
-        failure = Action(
-            "repair_failed", "what came of it is not a record", False, f"{type(error).__name__}: {error}"
-        )
+        failure = Action("repair_failed", "what came of it is not a record", False, f"{type(error).__name__}: {error}")
         recovered, outcome = record, _Outcome({}, tuple(issues), (*outcome.actions, failure))
     return recovered._replace(
         validation=Validation(level, is_valid(outcome.issues), outcome.issues),
@@ -144,9 +142,7 @@ def _fall_back(
                 _codes(issues),
             )
             return _Outcome(minimal, left, (action,))
-    action = Action(
-        "fallback_failed", f"a minimal {kind} would be no more valid: kept as it is", False, _codes(issues)
-    )
+    action = Action("fallback_failed", f"a minimal {kind} would be no more valid: kept as it is", False, _codes(issues))
     return _Outcome(value, tuple(issues), (action,))
 
 

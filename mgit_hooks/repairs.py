@@ -208,9 +208,7 @@ _TABLES = {
         _row(r"/git_status", _status, "status_repair"),
         _row(r"/uncommitted_files/\d+/change_type", _change_type, "status_repair"),
         _row(r".*/(?:embedded_content/)?content_hash", _content_hash),
-        _row(
-            r"/recent_commits/\d+/files/\d+/change_type", _first_of(_from_git, _change_type), "status_repair"
-        ),
+        _row(r"/recent_commits/\d+/files/\d+/change_type", _first_of(_from_git, _change_type), "status_repair"),
         _row(r"/recent_commits/\d+/(?!hash$).*", _from_git),
     ),
 }

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from mgit_hooks import rules
+from mgit_hooks.checker import DIALECT
 from mgit_hooks.configfiles import line_of, read_text
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.patterns import compiled
@@ -79,9 +80,7 @@ class _Bundler:
                     holder["$ref"] = f"#{fragment}"
             elif target.startswith(PREFIX):
                 if target not in self._schemas.documents:
-                    raise ConfigError(
-                        f"{self._where}: there is no schema {target}", "see 'mgit-hooks schema'"
-                    )
+                    raise ConfigError(f"{self._where}: there is no schema {target}", "see 'mgit-hooks schema'")
             elif _SCHEME.match(target):
                 raise ConfigError(
                     f"{self._where}: its schema refers to {target}, which is not here",
@@ -117,9 +116,7 @@ class _Bundler:
         try:
             schema = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ConfigError(
-                f"{path}:{error.lineno}:{error.colno}: {error.msg}", "mend the JSON there"
-            ) from error
+            raise ConfigError(f"{path}:{error.lineno}:{error.colno}: {error.msg}", "mend the JSON there") from error
         except RecursionError as error:
             raise ConfigError(f"{path}: nested too deeply", "mend the schema") from error
         if not isinstance(schema, (dict, bool)):
@@ -132,13 +129,14 @@ def _plain(schema: Any, where: str) -> Any:
     try:
         return json.loads(json.dumps(schema, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{where}: its schema is not JSON: {error}", "write dates and the like as text"
-        ) from error
+        raise ConfigError(f"{where}: its schema is not JSON: {error}", "write dates and the like as text") from error
 
 
 def _check(rule: Rule, where: str, schemas: Schemas) -> None:
     """A schema that the fast path compiles is a good one; of any other the metaschema is asked."""
+    dialect = rule.schema.get("$schema", DIALECT) if isinstance(rule.schema, dict) else DIALECT
+    if dialect != DIALECT:
+        raise ConfigError(f"{where}: its schema is for {dialect}", f"write it for draft 2020-12: {DIALECT}")
     slip = rules.unknown_keyword(rule.schema)
     if slip:
         raise ConfigError(f"{where}: unknown schema keyword '{slip[0]}'", f"did you mean '{slip[1]}'?")
@@ -155,6 +153,4 @@ def _check(rule: Rule, where: str, schemas: Schemas) -> None:
         jsonschema.Draft202012Validator.check_schema(rule.schema)
     except jsonschema.SchemaError as error:
         at = "/" + "/".join(map(str, error.absolute_path))
-        raise ConfigError(
-            f"{where}: its schema is wrong at {at}: {error.message}", "mend the schema"
-        ) from error
+        raise ConfigError(f"{where}: its schema is wrong at {at}: {error.message}", "mend the schema") from error

@@ -62,11 +62,7 @@ def applies(rule: Rule, event: str) -> bool:
 def prepare(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
     """Compile a rule whose schema may refer to ``documents`` by ``$id``."""
     schema = rule.schema
-    own = (
-        {**schema, "$id": _BASE}
-        if isinstance(schema, dict)
-        else {"$id": _BASE, "not": {} if not schema else False}
-    )
+    own = {**schema, "$id": _BASE} if isinstance(schema, dict) else {"$id": _BASE, "not": {} if not schema else False}
     known = _Overlay({**_bundled(own), _BASE: own}, documents)
     try:
         check = Compiler(known).compile(own, _BASE)
@@ -153,24 +149,36 @@ def _may_hang_on(unknown: frozenset[str], finding: Any, prepared: Prepared) -> b
 
     if hangs_on(unknown, pointer(finding.path)):
         return True
+    if finding.composite:
+        # Under not, anyOf or if, a finding may be due to the unknown wherever it shows.
+        return any(_looks_at(prepared.rule.schema, path_of(each)[-1]) for each in unknown)
+    if finding.keyword == "required":
+        return False
+    # A finding about a whole that holds the unknown (const, say) may be due to it.
     path = tuple(map(str, finding.path))
-    for each in unknown:
-        parts = path_of(each)
-        # A finding about a whole that holds the unknown may be due to the unknown; so may one under
-        # not, anyOf or if, wherever it shows, when the rule looks at the unknown at all.
-        if parts[: len(path)] == path and finding.keyword != "required":
-            return True
-        if finding.composite and _mentions(prepared.rule.schema, parts[-1]):
-            return True
-    return False
+    return any(path_of(each)[: len(path)] == path for each in unknown)
 
 
-def _mentions(schema: Any, name: str) -> bool:
-    if isinstance(schema, dict):
-        return name in schema or "$ref" in schema or any(_mentions(each, name) for each in schema.values())
+def _looks_at(schema: Any, name: str) -> bool:
+    """Whether a schema may look at a field of this name, or at all fields of something."""
     if isinstance(schema, list):
-        return name in schema or any(_mentions(each, name) for each in schema)
-    return False
+        return name in schema or any(_looks_at(each, name) for each in schema)
+    if not isinstance(schema, dict):
+        return False
+    values = (schema.get("const"), *(schema["enum"] if isinstance(schema.get("enum"), list) else ()))
+    wholes = any(isinstance(value, (dict, list)) for value in values)
+    return (
+        name in schema
+        or wholes
+        or not _WHOLES.isdisjoint(schema)
+        or any(_looks_at(each, name) for each in schema.values())
+    )
+
+
+_WHOLES = frozenset(
+    ("$ref", "$dynamicRef", "minProperties", "maxProperties", "propertyNames", "patternProperties",
+     "additionalProperties", "unevaluatedProperties")
+)  # fmt: skip
 
 
 def patterns(schema: Any) -> Iterator[str]:

@@ -91,9 +91,7 @@ def _says_clean(fast: Check, value: Any) -> bool:
         return False  # no plain JSON, or too deep: jsonschema's to say
 
 
-def validation(
-    kind: str, value: Any, level: str, schemas: Schemas, more: tuple[Issue, ...] = ()
-) -> Validation:
+def validation(kind: str, value: Any, level: str, schemas: Schemas, more: tuple[Issue, ...] = ()) -> Validation:
     """The verdict as a record holds it; ``more`` are the issues that the user's rules found."""
     issues = validate(kind, value, level, schemas) + more
     return Validation(level, is_valid(issues), issues)

@@ -1,0 +1,172 @@
+"""The gate flag: armed or open by the files alone, and stale as soon as one of them changes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Repo
+
+from mgit_hooks import gateflag, layout
+from mgit_hooks.errors import ConfigError
+from mgit_hooks.gateflag import read, refresh
+
+
+def lines(repo: Repo) -> list[str]:
+    return Path(layout.locate(repo.path).gate_flag).read_text().splitlines()
+
+
+def test_the_flag_says_open_and_names_every_file(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+    before = time.time()
+    found = refresh(location)
+    first, *rest = lines(repo)
+    assert first == "open"
+    assert rest == [f"{'+' if source.exists else '-'}{source.path}" for source in found.sources]
+    assert f"+{repo.path}/.git/config" in rest
+    assert f"-{repo.path}/.mgit-hooks.toml" in rest
+    status = os.stat(location.gate_flag)
+    assert stat.S_IMODE(status.st_mode) == 0o600
+    assert before - 2.1 < status.st_mtime < time.time() - 1.9
+    assert os.listdir(os.path.dirname(location.gate_flag)) == ["main-worktree"]
+
+
+@pytest.mark.parametrize("text", ['strategy = "abort"', '[[rules]]\nid = "r"\nstrategy = "abort"\nschema = true'])
+@pytest.mark.parametrize("enforce", ["true", "false"])
+def test_what_can_refuse_arms_it(repo: Repo, text: str, enforce: str) -> None:
+    repo.write(".mgit-hooks.toml", f"enforce = {enforce}\n{text}\n")
+    refresh(layout.locate(repo.path))
+    assert lines(repo)[0] == "armed"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"MGIT_STRATEGY": "abort"},
+        {"GIT_CONFIG_PARAMETERS": "'mgit.strategy'='abort'"},
+        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "mgit.strategy", "GIT_CONFIG_VALUE_0": "abort"},
+    ],
+)
+def test_the_environment_counts_for_the_process_but_not_for_the_flag(repo: Repo, environ: dict[str, str]) -> None:
+    location = layout.locate(repo.path)
+    assert refresh(location, environ={**os.environ, **environ}).strategy == "abort"
+    assert lines(repo)[0] == "open"
+    assert refresh(location, {"strategy": "abort"}).strategy == "abort"
+    assert lines(repo)[0] == "open"
+
+
+def test_the_environment_cannot_disarm_it_either(repo: Repo) -> None:
+    repo.git("config", "mgit.strategy", "abort")
+    found = refresh(layout.locate(repo.path), environ={**os.environ, "MGIT_STRATEGY": "ignore"})
+    assert (found.strategy, lines(repo)[0]) == ("ignore", "armed")
+
+
+def test_a_flag_is_fresh_until_a_file_comes_changes_or_goes(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+
+    def fresh() -> bool:
+        flag = read(location)
+        assert flag is not None
+        return flag.fresh
+
+    def settled() -> None:
+        """As if the configuration had lain there for a while before it was evaluated."""
+        for source in refresh(location).sources:
+            if source.exists:
+                os.utime(source.path, (1_000_000_000, 1_000_000_000))
+
+    assert read(location) is None
+    settled()
+    assert fresh()
+    repo.write(".mgit-hooks.toml", "")
+    assert not fresh()
+    settled()
+    assert fresh()
+    repo.git("config", "x.y", "z")
+    assert not fresh()
+    settled()
+    os.unlink(f"{repo.path}/.mgit-hooks.toml")
+    assert not fresh()
+
+
+def test_a_file_written_while_the_configuration_was_read_makes_it_stale(repo: Repo) -> None:
+    """The trap of equal time stamps: the change has the same tick as the evaluation."""
+    location = layout.locate(repo.path)
+    refresh(location)
+    repo.git("config", "x.y", "z")
+    flag = read(location)
+    assert flag is not None
+    assert not flag.fresh
+    # and the shell's own test says the same
+    newer = f'[ "{repo.path}/.git/config" -nt "{location.gate_flag}" ]'
+    assert subprocess.run(["sh", "-c", newer]).returncode == 0
+
+
+@pytest.mark.parametrize("content", ["", "armed", "perhaps\n", "arm"])
+def test_a_flag_that_is_not_whole_is_none(repo: Repo, content: str) -> None:
+    location = layout.locate(repo.path)
+    refresh(location)
+    Path(location.gate_flag).write_text(content)
+    assert read(location) is None
+
+
+def test_what_is_written_is_read_back(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+    found = refresh(location)
+    gateflag.write(location, found._replace(strategy="abort"), time.time())
+    flag = read(location)
+    assert flag is not None
+    assert (flag.armed, flag.sources) == (True, found.sources)
+
+
+def test_a_path_that_a_line_cannot_hold_arms_it(repo: Repo) -> None:
+    strange = Path(os.environ["HOME"], "a\nb")
+    strange.write_text("")
+    repo.git("config", "include.path", str(strange))
+    refresh(layout.locate(repo.path))
+    assert lines(repo)[0] == "armed"
+    assert all(line[:1] in "+-" for line in lines(repo)[1:])
+
+
+def test_a_broken_configuration_arms_it_until_it_is_mended(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+    repo.write(".mgit-hooks.toml", "levle = 1\n")
+    with pytest.raises(ConfigError):
+        refresh(location)
+    assert lines(repo) == ["armed"]
+    repo.write(".mgit-hooks.toml", "")
+    refresh(location)
+    assert lines(repo)[0] == "open"
+
+
+def test_a_slip_on_the_command_line_leaves_the_flag_to_the_files(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+    for overrides, environ in (({"level": "lax"}, {}), (None, {"MGIT_LEVEL": "lax"})):
+        with pytest.raises(ConfigError):
+            refresh(location, overrides, {**os.environ, **environ})
+        assert lines(repo)[0] == "open"
+        assert len(lines(repo)) > 3
+
+
+def test_a_repository_that_cannot_be_written_still_has_a_configuration(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+    Path(location.mgit_dir).write_text("in the way of the folder")
+    assert refresh(location).level == "standard"
+    with pytest.raises(OSError, match="mgit"):
+        gateflag.write(location, refresh(location), 0)
+
+
+def test_each_worktree_has_a_flag_of_its_own(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("one", {"a": "a"})
+    repo.git("worktree", "add", "-q", str(tmp_path / "side"))
+    (tmp_path / "side" / ".mgit-hooks.toml").write_text('strategy = "abort"\n')
+    side = layout.locate(str(tmp_path / "side"))
+    refresh(side)
+    refresh(layout.locate(repo.path))
+    assert side.gate_flag == f"{repo.path}/.git/mgit/gate/worktrees/side"
+    assert Path(side.gate_flag).read_text().startswith("armed\n")
+    assert lines(repo)[0] == "open"
