@@ -34,7 +34,7 @@ SIZE = """
 id = "small-files"
 strategy = "abort"
 message = "Keep files within 10 bytes."
-schema = { properties = { commit = { properties = { files = { items = { properties = { size_bytes = { maximum = 10 } } } } } } } }
+schema.properties.commit.properties.files.items.properties.size_bytes.maximum = 10
 """
 NO_FORCE = """
 [[rules]]
@@ -42,7 +42,7 @@ id = "no-force"
 events = ["push"]
 strategy = "abort"
 message = "Merge what the remote has, then push."
-schema = { properties = { push = { properties = { refs = { items = { properties = { forced = { const = false } } } } } } } }
+schema.properties.push.properties.refs.items.properties.forced.const = false
 """
 LONG = "a subject of more than twenty characters"
 
