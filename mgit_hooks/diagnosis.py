@@ -84,7 +84,7 @@ def _hooks(location: Location) -> Iterator[Finding]:
     if owner is not None:
         yield Finding("remark", f"the hooks folder {directory} is others' too: {owner}", "see docs/hooks.md")
         remedy, mend = "run 'mgit-hooks install --shared', where that is what you want", None
-    if not any(each.ours for each in found):
+    if not any(each.ours or each.state == "wrapped" for each in found):
         yield Finding("fault", f"no hook of ours is in {directory}, where git looks for them", remedy, mend)
         return
     for state, trouble in _TROUBLE.items():
@@ -94,10 +94,9 @@ def _hooks(location: Location) -> Iterator[Finding]:
     names = ", ".join(each.hook for each in found if each.ours and not each.executable)
     if names:
         yield Finding("fault", f"not executable, so that git leaves them out: {names}", remedy, mend)
-    for each in found:
-        if hookfiles.is_stub(each.legacy, each.hook):
-            told = f"another hook manager runs {each.hook} before ours"
-            yield Finding("remark", told, f"{remedy} to come first; both run either way")
+    names = ", ".join(each.hook for each in found if each.state == "wrapped")
+    if names:
+        yield Finding("remark", f"another hook manager runs ours from its own hook: {names}", "see docs/hooks.md")
 
 
 _TROUBLE: Final = {
@@ -116,7 +115,8 @@ def _reinstall(location: Location) -> None:
 
 def _interpreter(location: Location) -> Iterator[Finding]:
     directory = hookfiles.hooks_dir(location)
-    contents = (hookfiles.read(os.path.join(directory, hook)) for hook in stubs.HOOKS)
+    paths = [os.path.join(directory, hook + end) for hook in stubs.HOOKS for end in ("", ".legacy")]
+    contents = map(hookfiles.read, paths)
     starts = dict.fromkeys(stubs.paths(content) for content in contents if content and stubs.recognise(content))
     for python, boot in starts:
         if python is not None and boot is not None:

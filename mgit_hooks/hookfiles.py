@@ -18,7 +18,8 @@ class HookFile(NamedTuple):
     """One hook of one folder. ``state`` is one of
 
     missing; installed (our stub, as this version writes it); outdated (our stub, of another version);
-    modified (our stub, changed by somebody); foreign (not ours).
+    modified (our stub, changed by somebody); foreign (not ours); wrapped (pre-commit's or prek's, which
+    calls our stub).
     """
 
     hook: str
@@ -30,7 +31,13 @@ class HookFile(NamedTuple):
 
     @property
     def ours(self) -> bool:
+        """A stub of ours stands at ``path`` itself."""
         return self.state in ("installed", "outdated", "modified")
+
+    @property
+    def runs(self) -> bool:
+        """git runs our stub, directly or through another manager's hook."""
+        return self.executable and (self.ours or self.state == "wrapped")
 
     @property
     def kept(self) -> str:
@@ -41,6 +48,11 @@ class HookFile(NamedTuple):
     def legacy(self) -> str:
         """Where pre-commit and prek keep the hook that they found, and run it from."""
         return self.path + ".legacy"
+
+    @property
+    def saved_legacy(self) -> str:
+        """A second name of it: ``pre-commit install`` over our stub would replace the first one's file."""
+        return self.path + ".mgit-legacy"
 
 
 def hooks_dir(location: Location) -> str:
@@ -81,14 +93,20 @@ def _git(location: Location, *arguments: str) -> plumbing.Result:
     return plumbing.run(arguments, directory=location.root or location.git_dir, env=env)
 
 
+def _wrapped(path: str, hook: str) -> bool:
+    return is_framework(path) and is_stub(path + ".legacy", hook)
+
+
 def inspect(directory: str, hook: str) -> HookFile:
     path = os.path.join(directory, hook)
     content = read(path)
     stub = None if content is None else recognise(content, hook)
-    if content is None:
+    if _wrapped(path, hook):
+        state, content = "wrapped", read(path + ".legacy")
+    elif content is None:
         state = "foreign" if os.path.lexists(path) else "missing"
     elif stub is None:
-        state = "foreign"
+        state, content = "foreign", None
     elif not stub.intact:
         state = "modified"
     else:
@@ -99,7 +117,7 @@ def inspect(directory: str, hook: str) -> HookFile:
         state,
         chained=os.path.lexists(path + stubs.CHAINED),
         executable=os.access(path, os.X_OK),
-        python=stubs.paths(content)[0] if content is not None and stub is not None else None,
+        python=None if content is None else stubs.paths(content)[0],
     )
 
 
@@ -138,15 +156,16 @@ def same(one: str, other: str) -> bool:
         return False
 
 
-def keep(path: str, beside: str) -> None:
+def keep(path: str, beside: str, *, move: bool = True) -> None:
     """Give the file at ``path`` the name ``beside`` too, so that ``path`` can be replaced without a moment
-    in which there is no hook. Where the file system knows no hard links the file is moved."""
+    in which there is no hook. Where the file system knows no hard links the file is moved, or left."""
     try:
         os.link(path, beside, follow_symlinks=False)
     except FileExistsError:
         raise
     except (OSError, NotImplementedError):
-        os.rename(path, beside)
+        if move:
+            os.rename(path, beside)
 
 
 def put_back(kept: str, path: str) -> None:

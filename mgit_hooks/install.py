@@ -121,6 +121,8 @@ def _install_hook(found: HookFile, content: bytes, undo: ExitStack) -> Change:
     with suppress(FileNotFoundError):
         os.unlink(hookfiles.scratch_name(found.path))
     note = None
+    if found.state == "wrapped":
+        return _renew_wrapped(found, content, undo)
     if found.state == "foreign":
         note = _keep_foreign(found, undo)
     elif found.state == "modified":
@@ -140,48 +142,59 @@ def _install_hook(found: HookFile, content: bytes, undo: ExitStack) -> Change:
     return Change(found.hook, "renewed" if found.ours else "written", chained, note)
 
 
+def _renew_wrapped(found: HookFile, content: bytes, undo: ExitStack) -> Change:
+    """pre-commit or prek stands before us and calls us: to come first again would have its next ``install``
+    move us over whatever it keeps at HOOK.legacy."""
+    note = "another hook manager runs it, and runs ours from its own hook"
+    old = hookfiles.read(found.legacy)
+    if old == content or old is None:
+        return Change(found.hook, "unchanged", found.chained, note)
+    undo.callback(hookfiles.write, found.legacy, old, hookfiles.STUB_MODE)
+    hookfiles.write(found.legacy, content, hookfiles.STUB_MODE)
+    return Change(found.hook, "renewed", found.chained, note)
+
+
 def _keep_foreign(found: HookFile, undo: ExitStack) -> str | None:
-    """Make the hook at ``found.path`` the chained one. One that is chained already was replaced by it after
-    our stub had been: it is kept, and runs only where the new one would have run it."""
-    note = None
+    """Make the hook at ``found.path`` the chained one. One that is chained already had stopped running when
+    this one took our stub's place: it is kept aside."""
     if hookfiles.same(found.path, found.kept):
         undo.callback(hookfiles.put_back, found.kept, found.path)
         return None  # a run of ours was killed between keeping and writing
-    ours_wrapped = hookfiles.is_stub(found.legacy, found.hook)
+    note = None
+    if hookfiles.is_stub(found.legacy, found.hook):
+        _remove_stub(found.legacy, undo)
+    elif hookfiles.is_framework(found.path) and os.path.lexists(found.legacy):
+        _unlink(found.saved_legacy)
+        hookfiles.keep(found.legacy, found.saved_legacy, move=False)
+        undo.callback(_unlink, found.saved_legacy)
     if os.path.lexists(found.kept):
-        # pre-commit and prek move what they find to HOOK.legacy and run it. They found our stub; without
-        # us they would have found the hook that we keep. One that they wrote themselves must not run there.
-        wrapped = ours_wrapped and not hookfiles.is_framework(found.kept)
-        aside = found.legacy if wrapped else hookfiles.free_name(found.kept)
-        if ours_wrapped:
-            _remove_wrapped(found, undo)
+        aside = hookfiles.free_name(found.kept)
         os.replace(found.kept, aside)
         undo.callback(os.replace, aside, found.kept)
-        if not wrapped:
-            note = (
-                f"another tool had replaced our stub; its hook runs now, and the one that was here before, "
-                f"which it no longer ran, is kept as {_name(aside)}"
-            )
-    elif ours_wrapped:
-        _remove_wrapped(found, undo)
+        note = (
+            "another tool had replaced our stub; its hook runs now, and the one that was here before, "
+            f"which it no longer ran, is kept as {_name(aside)}"
+        )
     hookfiles.keep(found.path, found.kept)
     undo.callback(hookfiles.put_back, found.kept, found.path)
     return note
 
 
-def _remove_wrapped(found: HookFile, undo: ExitStack) -> None:
-    """Our own stub, moved by another manager: it would run a second time, below itself."""
-    content = hookfiles.read(found.legacy)
+def _remove_stub(path: str, undo: ExitStack) -> None:
+    """Our own stub, moved by a manager that does not stand here any more: nobody runs it."""
+    content = hookfiles.read(path)
     if content is not None:
-        os.unlink(found.legacy)
-        undo.callback(hookfiles.write, found.legacy, content, hookfiles.STUB_MODE)
+        os.unlink(path)
+        undo.callback(hookfiles.write, path, content, hookfiles.STUB_MODE)
 
 
 def _uninstall_hook(found: HookFile) -> Change:
     with suppress(FileNotFoundError):
         os.unlink(hookfiles.scratch_name(found.path))
-    if found.state == "foreign":
+    if found.state in ("foreign", "wrapped"):
         return _leave_foreign(found)
+    if hookfiles.same(found.saved_legacy, found.legacy):
+        os.unlink(found.saved_legacy)
     note = None
     if found.state == "modified":
         aside = hookfiles.free_name(found.path + ".mgit-modified")
@@ -201,18 +214,26 @@ def _leave_foreign(found: HookFile) -> Change:
     if hookfiles.same(found.path, found.kept):
         os.unlink(found.kept)
         return Change(found.hook, "restored", False)
-    ours_wrapped = hookfiles.is_stub(found.legacy, found.hook)
-    if ours_wrapped:
-        if found.chained and not hookfiles.is_framework(found.kept):
-            os.replace(found.kept, found.legacy)
-        else:
-            os.unlink(found.legacy)
+    if hookfiles.is_stub(found.legacy, found.hook):
+        _unwrap(found)
     elif not found.chained:
         return Change(found.hook, "absent", False)
     note = "another tool has written this hook since: it stays"
     if os.path.lexists(found.kept):
         note += f"; the one that was here before us stays beside it as {_name(found.kept)}"
     return Change(found.hook, "left", os.path.lexists(found.kept), note)
+
+
+def _unwrap(found: HookFile) -> None:
+    """Put at HOOK.legacy what the manager would have there, had it not found our stub."""
+    if os.path.lexists(found.saved_legacy):
+        os.replace(found.saved_legacy, found.legacy)
+    elif found.chained and not hookfiles.is_framework(found.kept):
+        os.replace(found.kept, found.legacy)
+    else:
+        os.unlink(found.legacy)
+    if hookfiles.is_framework(found.kept) and hookfiles.is_framework(found.path):
+        os.unlink(found.kept)  # the manager has written that hook anew
 
 
 @contextmanager

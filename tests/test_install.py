@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -227,41 +228,58 @@ def test_a_stub_that_another_tool_overwrote_loses_nobody(repo, chained: bool) ->
     assert Path(f"{hook}{stubs.CHAINED}.1").exists() is chained
 
 
-@pytest.mark.parametrize("chained", [None, PREVIOUS, FRAMEWORK])
-def test_a_manager_that_moved_our_stub_to_legacy(repo, chained: bytes | None) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("before", [None, PREVIOUS])
+def test_a_manager_that_moved_our_stub_to_legacy_is_left_in_front(repo, before: bytes | None) -> None:  # type: ignore[no-untyped-def]
     """``pre-commit install`` renames what it finds and runs it from its own hook."""
-    hook = folder(repo) / "pre-commit"
+    hook, legacy = folder(repo) / "pre-commit", folder(repo) / "pre-commit.legacy"
     location = locate(repo.path)
-    if chained is not None:
-        plant(hook, chained)
-    install(location)
-    legacy = hook.rename(f"{hook}.legacy")
+    if before is not None:
+        plant(hook, before)
+    install(location, python="/old/python")
+    hook.rename(legacy)
     plant(hook, FRAMEWORK)
-    before = snapshot(folder(repo))
+    assert states(location)["pre-commit"] == ("wrapped", True)
 
-    install(location)
-    assert states(location) == ALL_INSTALLED
-    assert Path(f"{hook}{stubs.CHAINED}").read_bytes() == FRAMEWORK
-    assert not hookfiles.is_stub(str(legacy), "pre-commit")
-    if chained == PREVIOUS:
-        assert legacy.read_bytes() == PREVIOUS  # where the manager would have put it, and runs it from
-    else:
-        assert not legacy.exists()
+    changes = {change.hook: change for change in install(location).hooks}
+    assert changes["pre-commit"].action == "renewed"
+    assert "another hook manager" in (changes["pre-commit"].note or "")
+    assert states(location)["pre-commit"] == ("wrapped", True)
+    assert hook.read_bytes() == FRAMEWORK
+    assert hookfiles.inspect(hooks_dir(location), "pre-commit").python == sys.executable
     uninstall(location)
-    assert snapshot(folder(repo))["pre-commit"] == before["pre-commit"]
+    assert hook.read_bytes() == FRAMEWORK
+    assert (legacy.read_bytes() if legacy.exists() else None) == before  # where the manager would have put it
+    assert not any("mgit" in path.name for path in folder(repo).iterdir())
 
-    # the same without our coming back in between
-    hook.unlink()
-    legacy.unlink(missing_ok=True)
-    if chained is not None:
-        plant(hook, chained)
+
+def test_what_a_manager_kept_outlives_its_next_install(repo) -> None:  # type: ignore[no-untyped-def]
+    """``pre-commit install`` over our stub moves it onto what it had kept as HOOK.legacy itself."""
+    hook, legacy = folder(repo) / "pre-commit", folder(repo) / "pre-commit.legacy"
+    location = locate(repo.path)
+    plant(hook, FRAMEWORK)
+    plant(legacy)
+    before = snapshot(folder(repo))
+    install(location)
+    uninstall(location)
+    assert snapshot(folder(repo)) == before
     install(location)
     hook.rename(legacy)
     plant(hook, FRAMEWORK)
-    report = uninstall(location)
-    assert hook.read_bytes() == FRAMEWORK
-    assert (legacy.read_bytes() if legacy.exists() else None) == (PREVIOUS if chained == PREVIOUS else None)
-    assert [change.action for change in report.hooks if change.hook == "pre-commit"] == ["left"]
+    subprocess.run([legacy], cwd=repo.path, check=True)
+    assert Path(repo.path, ".git/ran").read_text() == "previous\n"
+    uninstall(location)
+    assert snapshot(folder(repo)) == before
+
+
+def test_a_stub_that_a_manager_left_behind_goes(repo) -> None:  # type: ignore[no-untyped-def]
+    hook, legacy = folder(repo) / "pre-commit", folder(repo) / "pre-commit.legacy"
+    location = locate(repo.path)
+    install(location)
+    hook.rename(legacy)
+    plant(hook, OTHER)
+    install(location)
+    assert not legacy.exists()
+    assert states(location)["pre-commit"] == ("installed", True)
 
 
 def test_a_hook_that_others_wrote_since_is_left_alone(repo) -> None:  # type: ignore[no-untyped-def]
@@ -409,3 +427,43 @@ def test_what_the_commands_print(repo, capsysbinary) -> None:  # type: ignore[no
     assert b"what was recorded stays" in told.err
     assert cli.main(["-C", repo.path, "uninstall", "--json"]) == 0
     assert json.loads(capsysbinary.readouterr().out)["hooks"] == []
+
+
+@pytest.mark.parametrize("manager", ["pre_commit", "prek"])
+@pytest.mark.parametrize("first", ["we", "they"])
+def test_real_managers_and_we_run_side_by_side_in_any_order(repo, tmp_path: Path, manager: str, first: str) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip(manager)
+    ran = tmp_path / "ran"
+    repo.write(
+        ".pre-commit-config.yaml",
+        "repos:\n- repo: local\n  hooks:\n  - id: mark\n    name: mark\n    language: system\n    always_run: true\n"
+        f"    pass_filenames: false\n    stages: [pre-commit, post-commit]\n    entry: sh -c 'echo x >>{ran}'\n",
+    )
+    location = locate(repo.path)
+    spooled = Path(location.spool_dir, "now")
+
+    def framework() -> None:
+        command = [sys.executable, "-m", manager, "install", "-t", "pre-commit", "-t", "post-commit"]
+        subprocess.run(command, cwd=repo.path, check=True, capture_output=True)
+
+    def commits() -> tuple[int, int]:
+        """How often a commit ran pre-commit's stages, and how many lines it spooled."""
+        ran.write_text("")
+        spooled.unlink(missing_ok=True)
+        repo.commit("x")
+        lines = spooled.read_text().splitlines() if spooled.exists() else []
+        return len(ran.read_text().split()), len(lines)
+
+    plant(folder(repo) / "post-commit", f"#!/bin/sh\necho mine >>{tmp_path}/mine\n".encode())
+    turns = [lambda: install(location, python="/nothing"), framework] * 3
+    for step, act in enumerate(turns if first == "we" else [framework, *turns], 1):
+        act()
+        assert commits() == (0 if first == "we" and step == 1 else 2, 0 if first == "they" and step == 1 else 1)
+        assert (tmp_path / "mine").read_text().split() == ["mine"] * step
+    uninstall(location)
+    spooled.unlink()
+    ran.write_text("")
+    repo.commit("x")
+    assert len(ran.read_text().split()) == 2
+    assert (tmp_path / "mine").read_text().split() == ["mine"] * (step + 1)
+    assert not spooled.exists()

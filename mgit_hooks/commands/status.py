@@ -31,7 +31,7 @@ class Status(NamedTuple):
 
     @property
     def installed(self) -> bool:
-        return all(each.ours for each in self.hooks)
+        return all(each.runs for each in self.hooks)
 
     def to_json(self) -> Json:
         return {
