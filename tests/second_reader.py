@@ -1,0 +1,135 @@
+"""A second reader of the journal, written from docs/format.md alone: nothing of mgit_hooks is used.
+
+It gives what any reader must: the records, each once, with seq, chain id and payload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator
+
+import snappy
+
+MAGIC = bytes.fromhex("934d4749540d0a1a")
+LIMIT = 268_435_456
+
+
+def _table() -> list[int]:
+    table = []
+    for number in range(256):
+        for _ in range(8):
+            number = number >> 1 ^ (0x82F63B78 if number & 1 else 0)
+        table.append(number)
+    return table
+
+
+_TABLE = _table()
+
+
+def crc32c(data: bytes) -> int:
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = _TABLE[(value ^ byte) & 0xFF] ^ value >> 8
+    return value ^ 0xFFFFFFFF
+
+
+def frame_at(data: bytes, at: int, journals: list[bytes]):  # type: ignore[no-untyped-def]
+    """(kind, codec, count, raw length, first seq, previous, body), or None where no whole frame holds."""
+    header = data[at : at + 64]
+    if len(header) < 64 or header[:8] != MAGIC:
+        return None
+    kind, codec, count, stored, raw_length, first_seq = struct.unpack_from("<BBHIIQ", header, 8)
+    previous = header[28:60]
+    (checksum,) = struct.unpack_from("<I", header, 60)
+    if stored > LIMIT or raw_length > LIMIT or at + 64 + stored > len(data):
+        return None
+    body = data[at + 64 : at + 64 + stored]
+    if kind == 1 and len(body) >= 18:
+        if journals and body[2:18] not in journals:
+            return None
+        candidates = [body[2:18]]
+    else:
+        candidates = journals
+    if all(crc32c(journal + header[:60] + body) != checksum for journal in candidates):
+        return None
+    return kind, codec, count, raw_length, first_seq, previous, body
+
+
+def frames(data: bytes, journals: list[bytes]) -> Iterator[tuple]:  # type: ignore[type-arg]
+    at = 0
+    while 0 <= at < len(data):
+        frame = frame_at(data, at, journals)
+        if frame is None:
+            at = data.find(MAGIC, at + 1)
+            continue
+        if frame[0] == 1 and at == 0:
+            version = struct.unpack_from("<H", frame[6])[0]
+            if version > 1:
+                raise ValueError(f"format version {version}")
+        yield frame
+        at += 64 + len(frame[6])
+
+
+def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
+    """(payload length, digest, payload) of each entry."""
+    if codec & 0x80:
+        mask, body = body[:8], body[8:]
+        body = bytes(byte ^ mask[place % 8] for place, byte in enumerate(body))
+    if codec & 0x7F == 1:
+        assert raw_length <= 22 * len(body)
+        body = snappy.decompress(body)
+    assert len(body) == raw_length
+    at = 17 if body[0] else 1
+    for _ in range(count):
+        length, flags = struct.unpack_from("<IB", body, at)
+        at += 5
+        if flags:
+            yield length, body[at : at + 32], None
+            at += 32
+        else:
+            salted = body[at : at + 16 + length]
+            yield length, hashlib.sha256(salted).digest(), salted[16:]
+            at += 16 + length
+    assert at == len(body)
+
+
+def identity(journal_dir: str) -> dict | None:  # type: ignore[type-arg]
+    try:
+        with open(os.path.join(journal_dir, "identity"), "rb") as file:
+            value = json.loads(file.read())
+        check = value.pop("check")
+    except (OSError, ValueError, KeyError):
+        return None
+    return value if crc32c(json.dumps(value, sort_keys=True).encode()) == check else None
+
+
+def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
+    """Every record: (seq, id in hexadecimal, payload or None where erased)."""
+    names = sorted(name for name in os.listdir(journal_dir) if re.fullmatch(r"\d{8}\.seg", name))
+    segments = []
+    for name in names:
+        with open(os.path.join(journal_dir, name), "rb") as file:
+            segments.append(file.read())
+    headers = [frame[6][2:18] for data in segments if (frame := frame_at(data, 0, [])) is not None and frame[0] == 1]
+    own = identity(journal_dir)
+    lineage = [bytes.fromhex(id) for id in own["lineage"]] if own else []
+    if own and (bytes.fromhex(own["journal"]) in headers or not headers):
+        journals = lineage
+    else:
+        journals = [*lineage, *headers]
+    records: list[tuple[int, str, bytes | None]] = []
+    expected = 1
+    for data in segments:
+        for kind, codec, count, raw_length, first_seq, previous, body in frames(data, journals):
+            if kind != 2 or first_seq < expected:
+                continue
+            id = previous
+            for seq, (length, digest, payload) in enumerate(entries(codec, count, raw_length, body), first_seq):
+                id = hashlib.sha256(id + struct.pack("<QI", seq, length) + digest).digest()
+                records.append((seq, id.hex(), payload))
+            expected = first_seq + count
+    return records
