@@ -17,6 +17,7 @@ from mgit_hooks.record import Commit, FileChange, Oid, readable
 from mgit_hooks.similarity import pair
 from mgit_hooks.treehash import changed_tree
 
+_TREES_KNOWN = 4096
 _TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
 
 
@@ -37,14 +38,18 @@ class Capturer:
 
     def __init__(self, git_dir: str) -> None:
         self._repository = library.open_repository(git_dir)
-        self._objects = library.Objects(self._repository)
+        self._objects = library.open_objects(git_dir)
         self._contents = Contents(self._objects, library.Attributes(self._repository))
+        self._trees: dict[Oid, Oid] = {}
         self.missing: tuple[Oid, ...] = ()
         self._boundary = library.shallow_boundary(self._repository)
 
     def commit(self, oid: Oid) -> Commit:
         """Raises ObjectError where the commit object itself is missing or is none."""
         raw = rawcommit.parse(self._objects.read_commit(oid), oid)
+        if len(self._trees) > _TREES_KNOWN:
+            self._trees.clear()
+        self._trees[oid] = raw.tree  # its children will ask
         boundary = oid in self._boundary
         missing: list[Oid] = []
         files = None if boundary else self._compared(raw, missing)
@@ -108,7 +113,7 @@ class Capturer:
         libgit2 cannot read the index, ObjectError where HEAD's tree is missing.
         """
         head = self.head().oid
-        tree = None if head is None else rawcommit.parse(self._objects.read_commit(head), head).tree
+        tree = None if head is None else self._tree_of(head)
         changes = library.staged_changes(self._repository, self._index_file(environment), tree)
         unmerged = any(change.status == "U" for change in changes)
         missing: list[Oid] = []
@@ -130,10 +135,7 @@ class Capturer:
     def _compared(self, raw: rawcommit.RawCommit, missing: list[Oid]) -> tuple[FileChange, ...] | None:
         """The files against the first parent; None where a tree cannot be read, which ``missing`` names."""
         try:
-            parent = None
-            if raw.parents:
-                first = raw.parents[0]
-                parent = rawcommit.parse(self._objects.read_commit(first), first).tree
+            parent = self._tree_of(raw.parents[0]) if raw.parents else None
             changes = self._objects.changes(parent, raw.tree)
         except MissingObject as error:
             missing.append(error.oid)
@@ -143,6 +145,10 @@ class Capturer:
             return None
         return self._files(changes, missing)
 
+    def _tree_of(self, oid: Oid) -> Oid:
+        known = self._trees.get(oid)
+        return rawcommit.parse(self._objects.read_commit(oid), oid).tree if known is None else known
+
     def _files(self, changes: list[Change], missing: list[Oid]) -> tuple[FileChange, ...]:
         return tuple(self._file(change, missing) for change in pair(changes, self._contents))
 
@@ -151,12 +157,14 @@ class Capturer:
         old_filename, old_filename_bytes = readable(change.old_path) if change.old_path else (None, None)
         counts, size = UNKNOWN, None
         try:
-            if change.new_oid is not None and change.new_mode != GITLINK:
-                size = self._contents.size(change.new_oid)
             counts = self._contents.counts(change)
         except MissingObject as error:
-            if error.oid not in missing:
-                missing.append(error.oid)
+            _note(missing, error.oid)
+        try:  # after the counts, which have read the blob
+            if change.new_oid is not None and change.new_mode != GITLINK:
+                size = self._contents.size(change.new_oid)
+        except MissingObject as error:
+            _note(missing, error.oid)
         return FileChange(
             filename=filename,
             old_filename=old_filename,
@@ -174,6 +182,11 @@ class Capturer:
             filename_bytes=filename_bytes,
             old_filename_bytes=old_filename_bytes,
         )
+
+
+def _note(missing: list[Oid], oid: Oid) -> None:
+    if oid not in missing:
+        missing.append(oid)
 
 
 def _mode(mode: int) -> str | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mgit_hooks.git.library import Attributes, Objects, line_counts
+from mgit_hooks.git.library import Attributes, Blob, Objects, line_counts
 from mgit_hooks.rawdiff import GITLINK, Change
 from mgit_hooks.record import Oid
 
 BIG_FILE = 512 * 1024 * 1024  # git's core.bigFileThreshold: beyond it a blob is binary, unseen
 _LOOK = 8000  # git looks for a NUL in so many first bytes
-_KEPT_BYTES = 32 * 1024 * 1024
+_KEPT_BYTES = 16 * 1024 * 1024
 _KEPT_AT_MOST = 1024 * 1024
+_SLICE = 1024 * 1024
 
 
 class Counts(NamedTuple):
@@ -26,63 +27,83 @@ UNKNOWN = Counts(None, None, None)
 BINARY = Counts(None, None, True)
 
 
+class _Kept(NamedTuple):
+    blob: Blob
+    has_nul: bool  # among the bytes that git looks at
+
+
 class Contents:
     """Blobs by id. The last ones read are kept: a commit's new blob is its child's old one."""
 
     def __init__(self, objects: Objects, attributes: Attributes) -> None:
         self._objects = objects
         self._attributes = attributes
-        self._kept: dict[Oid, bytes] = {}
+        self._kept: dict[Oid, _Kept] = {}
         self._room = _KEPT_BYTES
-
-    def read(self, mode: int, oid: Oid | None) -> bytes:
-        """The text that git compares: a submodule's is a line of its own. Raises MissingObject."""
-        if oid is None:
-            return b""
-        if mode == GITLINK:
-            return b"Subproject commit %s\n" % oid.encode("ascii")
-        kept = self._kept.pop(oid, None)
-        if kept is None:
-            kept = self._objects.read(oid)
-            if len(kept) > _KEPT_AT_MOST:
-                return kept
-            self._room -= len(kept)
-            while self._room < 0:
-                self._room += len(self._kept.pop(next(iter(self._kept))))
-        self._kept[oid] = kept  # last again: the first is the one to go
-        return kept
 
     def size(self, oid: Oid) -> int:
         """Raises MissingObject."""
         kept = self._kept.get(oid)
-        return self._objects.size(oid) if kept is None else len(kept)
+        return self._objects.size(oid) if kept is None else kept.blob.size
 
-    def is_binary(self, path: bytes, mode: int, oid: Oid | None) -> bool:
+    def read(self, mode: int, oid: Oid) -> bytes:
+        """Raises MissingObject."""
+        return _submodule(oid) if mode == GITLINK else bytes(memoryview(self._kept_blob(oid).blob))
+
+    def is_binary(self, path: bytes, mode: int, oid: Oid) -> bool:
         """By the path's ``diff`` attribute, else by a NUL in the content. Raises MissingObject."""
-        if oid is None:
-            return False
         told = self._attributes.binary(path)
         if told is not None:
             return told
-        if mode != GITLINK and oid not in self._kept and self._objects.size(oid) > BIG_FILE:
+        if mode == GITLINK:
+            return False
+        kept = self._kept.get(oid)
+        if kept is None and self._objects.size(oid) > BIG_FILE:
             return True
-        return b"\0" in self.read(mode, oid)[:_LOOK]
+        return (kept or self._kept_blob(oid)).has_nul
 
     def counts(self, change: Change) -> Counts:
         """Raises MissingObject."""
-        if self.is_binary(change.old_path or change.path, change.old_mode, change.old_oid) or self.is_binary(
-            change.path, change.new_mode, change.new_oid
-        ):
+        old, new = change.old_oid, change.new_oid
+        if new is not None and self.is_binary(change.path, change.new_mode, new):
             return BINARY
-        if change.old_oid == change.new_oid:
+        if old is not None and self.is_binary(change.old_path or change.path, change.old_mode, old):
+            return BINARY
+        if old == new:
             return Counts(0, 0, False)
-        old = self.read(change.old_mode, change.old_oid)
-        new = self.read(change.new_mode, change.new_oid)
-        if change.old_oid is None or change.new_oid is None:
-            return Counts(_lines(new), _lines(old), False)
-        return Counts(*line_counts(old, new), False)
+        if old is None or new is None:
+            added = 0 if new is None else self._lines(change.new_mode, new)
+            deleted = 0 if old is None else self._lines(change.old_mode, old)
+            return Counts(added, deleted, False)
+        if GITLINK in (change.old_mode, change.new_mode):
+            return Counts(*line_counts(self.read(change.old_mode, old), self.read(change.new_mode, new)), False)
+        return Counts(*line_counts(self._kept_blob(old).blob, self._kept_blob(new).blob), False)
+
+    def _lines(self, mode: int, oid: Oid) -> int:
+        """A last line that lacks its newline counts."""
+        if mode == GITLINK:
+            return 1
+        whole = memoryview(self._kept_blob(oid).blob)
+        if not whole:
+            return 0
+        # In slices: a large file is not to be held twice.
+        count = sum(bytes(whole[at : at + _SLICE]).count(b"\n") for at in range(0, len(whole), _SLICE))
+        return count + (whole[-1] != ord("\n"))
+
+    def _kept_blob(self, oid: Oid) -> _Kept:
+        kept = self._kept.pop(oid, None)
+        if kept is None:
+            blob = self._objects.blob(oid)
+            kept = _Kept(blob, b"\0" in bytes(memoryview(blob)[:_LOOK]))
+            if blob.size > _KEPT_AT_MOST:
+                return kept
+            self._room -= blob.size
+            while self._room < 0:
+                self._room += self._kept.pop(next(iter(self._kept))).blob.size
+        self._kept[oid] = kept  # last again: the first is the one to go
+        return kept
 
 
-def _lines(content: bytes) -> int:
-    """A last line that lacks its newline counts."""
-    return content.count(b"\n") + (not content.endswith(b"\n") if content else 0)
+def _submodule(oid: Oid) -> bytes:
+    """What git compares in a submodule's place."""
+    return b"Subproject commit %s\n" % oid.encode("ascii")

@@ -20,10 +20,14 @@ from mgit_hooks.rawdiff import Change
 from mgit_hooks.record import Oid
 
 _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
+Blob = pygit2.Blob
 EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 """git knows it without its being there; libgit2 does not."""
+_PATHS_KNOWN = 10_000
 _OID = re.compile(r"[0-9a-f]{40,64}")
 
+pygit2.settings.cache_max_size(32 * 1024 * 1024)
+pygit2.settings.disable_pack_keep_file_checks(True)  # a stat per object; only `git gc` minds them
 if hasattr(pygit2.settings, "enable_strict_hash_verification"):  # pygit2 1.19 and newer
     # Objects are read here, not checked (`git fsck` is for that): the second hash costs as much as reading.
     pygit2.settings.enable_strict_hash_verification(False)
@@ -80,6 +84,15 @@ def _explain(reason: str, git_dir: str) -> tuple[str, str]:
     return f"libgit2 cannot read this repository: {reason}", "see what 'git status' says there"
 
 
+def open_objects(git_dir: str) -> Objects:
+    """Raises RepositoryError, as ``open_repository``.
+
+    Opened as if bare: else libgit2 looks for attributes files in the worktree whenever it compares blobs.
+    """
+    open_repository(git_dir)
+    return Objects(pygit2.Repository(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE))
+
+
 class Objects:
     """The objects of one repository, read as bytes. Not for use by two threads at once."""
 
@@ -121,13 +134,22 @@ class Objects:
                 return oid if kind == ObjectType.COMMIT else None
             oid = Oid(raw[7 : raw.find(b"\n")].decode("ascii", "replace"))
 
+    def blob(self, oid: Oid) -> Blob:
+        """Its memory is libgit2's, seen through the buffer protocol. Raises MissingObject."""
+        try:
+            found = self._repository[oid]
+        except (pygit2.GitError, KeyError, ValueError):
+            raise MissingObject(oid) from None
+        if not isinstance(found, pygit2.Blob):
+            raise MissingObject(oid)
+        return found
+
     def size(self, oid: Oid) -> int:
         """Bytes, from the object's header. Raises MissingObject."""
         try:
             if self._read_header is not None:
                 return int(self._read_header(oid)[1])
-            blob: Any = self._repository[oid]
-            return int(blob.size)
+            return self.blob(oid).size
         except (pygit2.GitError, KeyError, ValueError):
             raise MissingObject(oid) from None
 
@@ -161,7 +183,7 @@ def _changes(diff: pygit2.Diff) -> Iterator[Change]:
     for delta in diff.deltas:
         old, new = delta.old_file, delta.new_file
         status = delta.status_char()
-        if delta.status == DeltaStatus.CONFLICTED:
+        if status == " " and delta.status == DeltaStatus.CONFLICTED:
             yield Change("U", 0, 0, None, None, old.raw_path)
             continue
         yield Change(
@@ -200,10 +222,7 @@ def staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | N
             "run 'git update-index --no-split-index', or 'git sparse-checkout reapply --no-sparse-index'",
         ) from None
     if tree is None or tree == EMPTY_TREE:
-        whole = (
-            Change("A", 0, int(entry.mode), None, Oid(str(entry.id)), os.fsencode(entry.path))
-            for entry in index
-        )
+        whole = (Change("A", 0, int(entry.mode), None, Oid(str(entry.id)), os.fsencode(entry.path)) for entry in index)
         return [change for change in whole if change.path not in promised]
     try:
         root = cast(pygit2.Tree, repository[tree])
@@ -214,8 +233,11 @@ def staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | N
     return [change for change in changes if change.path not in promised]
 
 
-def line_counts(old: bytes, new: bytes) -> tuple[int, int]:
-    """Lines added and deleted between two texts, by libgit2's copy of git's own xdiff."""
+def line_counts(old: Blob | bytes, new: Blob | bytes) -> tuple[int, int]:
+    """Lines added and deleted between two texts of one type, by libgit2's copy of git's own xdiff.
+
+    Of bytes, libgit2 first computes an object id, which costs more than the comparison.
+    """
     patch = pygit2.Patch.create_from(old, new, flag=DiffOption.FORCE_TEXT, context_lines=0)
     _, added, deleted = patch.line_stats
     return added, deleted
@@ -291,12 +313,21 @@ class Attributes:
         self._repository = repository
         self._root = os.fsencode(repository.workdir) if repository.workdir else None
         self._everywhere = any(map(os.path.lexists, _attribute_files(repository)))
+        self._known: dict[bytes, bool | None] = {}
         self._folders: dict[bytes, bool] = {b"": self._everywhere or self._has_file(b"")}
 
     def binary(self, path: bytes) -> bool | None:
         """None where the content decides."""
         if not self._may_apply(path.rpartition(b"/")[0]):
             return None
+        if path in self._known:
+            return self._known[path]
+        if len(self._known) > _PATHS_KNOWN:
+            self._known.clear()
+        self._known[path] = told = self._ask(path)
+        return told
+
+    def _ask(self, path: bytes) -> bool | None:
         told = self._repository.get_attr(path, "diff")
         if isinstance(told, str):  # a driver of the user's; it is text unless its configuration knows better
             return _driver_binary(self._repository, told)
