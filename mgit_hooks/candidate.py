@@ -226,8 +226,6 @@ _MESSAGE_KEYS = ("commit.cleanup", "core.commentchar", "core.commentstring", "co
 
 def _message(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
     """The fields of the commit that the message makes, and the SHA-256 of what git will store."""
-    from hashlib import sha256
-
     told = staged.settings(*_MESSAGE_KEYS)
     stored = clean(raw, _style(told, process or ()))
     encoding = told.get("i18n.commitencoding")
@@ -239,7 +237,19 @@ def _message(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
         fields["encoding"] = readable(os.fsencode(encoding))[0]
     if lossless is not None:
         fields["message_bytes"] = lossless
-    return fields, sha256(stored).hexdigest()
+    return fields, _sha256(stored)
+
+
+def _sha256(raw: bytes) -> str:
+    """By the interpreter's own module where it has one: hashlib loads OpenSSL, for 3 ms."""
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            from hashlib import sha256
+    return str(sha256(raw).hexdigest())
 
 
 def _style(told: Mapping[str, str], process: Sequence[str]) -> Style:

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from mgit_hooks import event
 from mgit_hooks.event import HookEvent
-from mgit_hooks.journal.format import Cursor
+from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import make_private_dir
 
 _NOW: Final = "now"

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, NewType
 import google_crc32c
 
 from mgit_hooks import compress
+from mgit_hooks.journal.cursor import Cursor as Cursor
 from mgit_hooks.record import Seq
 
 ChainId = NewType("ChainId", bytes)
@@ -72,13 +73,6 @@ class NewerFormat(Exception):
     def __init__(self, version: int) -> None:
         super().__init__(version)
         self.version = version
-
-
-class Cursor(NamedTuple):
-    """How much of the spool stands in the journal: ``offset`` bytes of the spool file ``generation``."""
-
-    generation: int
-    offset: int
 
 
 class Frame(NamedTuple):
