@@ -17,42 +17,49 @@ _MESSAGES: Final = (
     (re.compile(r"commit \(cherry-pick\): "), "cherry-pick"),
     (re.compile(r"commit \(rebase\): "), "rebase"),
     (re.compile(r"commit(?: \([a-z-]+\))?: "), "commit"),
-    (re.compile(r"cherry-pick: (?!fast-forward)"), "cherry-pick"),
+    (re.compile(r"cherry-pick: "), "cherry-pick"),
     (re.compile(r"revert: "), "revert"),
     (re.compile(r"am: "), "am"),
     (
-        re.compile(
-            r"(?:rebase|pull)\b[^:]*\((?:pick|reword|edit|squash|fixup|continue|merge|break|exec)\): "
-        ),
+        re.compile(r"(?:rebase|pull)\b[^:]*\((?:pick|reword|edit|squash|fixup|continue|merge|break|exec)\): "),
         "rebase",
     ),
     (re.compile(r"rebase: "), "rebase"),
     (re.compile(r".*: Merge made by "), "merge"),
 )
+_FAST_FORWARD: Final = re.compile(r"[^:]*: fast-forward$", re.IGNORECASE)
+# `git commit` and `git revert --continue` log a revert that had conflicts as a plain commit. What git writes
+# into its message is left to tell.
+_REVERTS: Final = re.compile(r"(?:Revert|Reapply) \".*^This reverts commit [0-9a-f]{40,64}\b", re.DOTALL | re.MULTILINE)
 _HOOKS: Final = {"post-commit": "commit", "post-merge": "merge", "post-applypatch": "am"}
 _FETCHED: Final = re.compile(r"(?:fetch|pull|clone)\b")
 
 
 def made_by(message: str) -> str | None:
     """The event that made the commit a reflog entry moved to, as its message claims; None for a mere movement."""
+    if _FAST_FORWARD.match(message):
+        return None
     return next((event for pattern, event in _MESSAGES if pattern.match(message)), None)
 
 
-def event_of(message: str | None, hook: str | None, rewrite: str | None, parents: int) -> str | None:
+def event_of(reflog: str | None, hook: str | None, rewrite: str | None, parents: int, message: str) -> str | None:
     """The event of a commit first seen now; None where nothing says that it was made here.
 
-    ``hook`` is the hook that ran on this very commit, ``rewrite`` what post-rewrite said made it
-    (``amend`` or ``rebase``).
+    ``reflog`` is the message of the entry that moved a ref to it, ``hook`` the hook that ran on this very
+    commit, ``rewrite`` what post-rewrite said made it (``amend`` or ``rebase``), ``message`` the commit's own.
     """
+    claimed = made_by(reflog) if reflog is not None else None
     if rewrite is not None:
-        return rewrite
-    claimed = made_by(message) if message is not None else None
-    if claimed is not None:
-        # `git commit` that concludes a merge under a reflog action of the caller's own says just "commit"
-        return "merge" if claimed == "commit" and parents > 1 else claimed
-    if hook is None or (hook == "post-merge" and parents < 2):
-        return None
-    return "merge" if parents > 1 else _HOOKS.get(hook)
+        # A fixup in a rebase runs post-rewrite as an amend; an amend where a rebase stopped is named by both.
+        return claimed if claimed in ("amend", "rebase") else rewrite
+    if claimed is None and hook is not None:
+        # post-merge runs after a fast-forward too; where there is a reflog it says which
+        claimed = None if hook == "post-merge" and (parents < 2 or reflog is not None) else _HOOKS.get(hook)
+    if claimed == "commit" and parents > 1:  # under a reflog action of the caller's own
+        return "merge"
+    if claimed == "commit" and _REVERTS.match(message):
+        return "revert"
+    return claimed
 
 
 def is_checkout(message: str) -> bool:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgit_hooks import dates, event, log, movements, spool, state
 from mgit_hooks.errors import MgitError
@@ -29,10 +29,15 @@ from mgit_hooks.record import Record, Seq
 from mgit_hooks.snapshot import snapshot
 from mgit_hooks.state import State
 
+if TYPE_CHECKING:
+    from mgit_hooks.index import Index
+
 # A hook's git process is given this long to end, so that what its later hooks say is read with the rest.
 _SETTLE: Final = 1.0
 # Records per append: each append is synced, and a kill costs no more than redoing one of these.
 _CHUNK: Final = 1024
+# Events that only a hook's line tells of.
+_OF_HOOKS: Final = ("push", "refused", "skipped")
 
 
 class Summary(NamedTuple):
@@ -143,9 +148,7 @@ def _spool_grew(location: Location) -> bool:
 class _Drain:
     """One pass, under the drain's lock."""
 
-    def __init__(
-        self, location: Location, source: str, overrides: Mapping[str, str] | None, before: State
-    ) -> None:
+    def __init__(self, location: Location, source: str, overrides: Mapping[str, str] | None, before: State) -> None:
         self._location = location
         self._source = source
         self._overrides = overrides
@@ -165,7 +168,7 @@ class _Drain:
                     self._before = snapshot(location, journal, before_last=self._source == "framework")
                     index.advance()
                 intake = Intake(location, self._overrides)
-                memory = Memory(index, intake.capturer.new_commits)
+                memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
                 reading = movements.unread(location.common_dir, self._before, since(index.began()))
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 _hold_over(location, evidence.to_hold)
@@ -174,10 +177,13 @@ class _Drain:
                 records = reconciler.records(reading.movements)
                 spool.sync(location.spool_dir)
                 written = record_all(journal, intake, records, memory, batch.cursor)
-            state.write(location.mgit_dir, State(reading.reflogs, reading.stamps, fingerprint))
             self._tidy(journal, batch.cursor)
+            done = State(reading.reflogs, reading.stamps, fingerprint, journal.next_seq, journal.cursor)
+            state.write(location.mgit_dir, done)
         for line in batch.garbled:
             log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
+        for oid in reconciler.unreadable:
+            log.warning(location.mgit_dir, "a commit is named and git cannot give it: not recorded", commit=oid)
         return Summary(written, len(batch.garbled))
 
     def _setting(self, armed: bool, fingerprint: str, reading: movements.Reading) -> Setting:
@@ -190,9 +196,7 @@ class _Drain:
         name = self._location.repository_name
         return Setting(name, armed, self._source, fingerprint != self._before.refs, is_settled)
 
-    def _settled(
-        self, cursor: Cursor | None, held: Sequence[HookEvent]
-    ) -> tuple[spool.Batch, frozenset[int]]:
+    def _settled(self, cursor: Cursor | None, held: Sequence[HookEvent]) -> tuple[spool.Batch, frozenset[int]]:
         """The spool, and which of the git processes in it had not ended before it was read.
 
         Those that may say more in a moment (post-rewrite comes after post-commit, a push's verdict after
@@ -218,6 +222,14 @@ class _Drain:
         if os.path.isdir(self._location.spool_dir):
             spool.tidy(self._location.spool_dir, cursor, commit_cursor)
             spool.forget_inputs(self._location.spool_dir, older_than=time.time() - 3600)
+
+
+def _orphans(index: Index, before: State, journal: Appender) -> list[Record]:
+    """What hooks said and a killed drain has told, whose lines are still after the cursor."""
+    if before.next_seq is None or before.cursor != journal.cursor or before.next_seq == journal.next_seq:
+        return []
+    rows = (row for row in index.within(before.next_seq, journal.next_seq) if row.event in _OF_HOOKS)
+    return [record for stored in index.read_many(rows) if (record := stored.record()) is not None]
 
 
 def _may_say_more(said: HookEvent) -> bool:

@@ -36,12 +36,12 @@ class Evidence:
         self._push_verdicts: dict[HookEvent, Verdict] = {}
         self._open: dict[int, list[HookEvent]] = {}
         self._pushes: dict[int, HookEvent] = {}
+        # Held, and in the spool: a drain was killed after it held it over and before its cursor passed it.
+        held = [said for said in held if said not in events]
         for said in (*held, *events):
             self._take(said)
         waiting = [said for verdicts in self._open.values() for said in verdicts if said.ppid in alive]
-        unjudged = [
-            said for said in self._pushes.values() if self._awaits_verdict(said) and said.ppid in alive
-        ]
+        unjudged = [said for said in self._pushes.values() if self._awaits_verdict(said) and said.ppid in alive]
         self.to_hold = (*waiting, *unjudged)
         """What a later drain needs: verdicts whose commit, and pushes whose verdict, may still come."""
         released = [said for said in held if said.hook == "pre-push"]
@@ -74,8 +74,14 @@ class Evidence:
     def _rewrite(self, said: HookEvent) -> None:
         for old, new in rewrite_pairs(said.fields[1]):
             before = self.rewrites.get(new)
-            olds = (*before.old, old) if before else (old,)
-            self.rewrites[new] = Rewrite(said.fields[0], olds)
+            # The first word says what made the commit: an amend in a rebase that stopped is an amend.
+            self.rewrites[new] = (
+                Rewrite(before.command, (*before.old, old)) if before else Rewrite(said.fields[0], (old,))
+            )
+
+    def made(self, oid: Oid) -> bool:
+        """Whether a hook that runs on new commits alone ran on this one; post-merge runs on a fast-forward too."""
+        return oid in self.rewrites or (oid in self.hooks and self.hooks[oid].hook != "post-merge")
 
     def verdict_of(self, said: HookEvent) -> Verdict:
         if said.hook == "gate":

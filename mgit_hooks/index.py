@@ -249,7 +249,9 @@ class Index:
                     *place,
                 )
             )
-            for movement in map(RefMovement.from_json, value.get("refs") or ()):
+            # What stands in for an earlier record repeats that one's movements: the refs have gone on since.
+            moved = () if value.get("supersedes") else value.get("refs") or ()
+            for movement in map(RefMovement.from_json, moved):
                 keys.append((movement_key(value["worktree"], movement, reflog_time(value)),))
                 if movement.name.startswith("refs/"):
                     refs.append((movement.name, movement.new_oid))

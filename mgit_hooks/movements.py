@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
-from heapq import merge
-from typing import NamedTuple
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
 from mgit_hooks import credentials, dates
 from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Entry, Place
 from mgit_hooks.record import Oid, RefMovement, readable
 from mgit_hooks.state import State, stamp
+
+_RENAMED: Final = re.compile(r"Branch: (?:renamed|copied) refs/heads/")
 
 
 class Movement(NamedTuple):
@@ -68,11 +71,21 @@ def _unread(common_dir: str, state: State, since: int) -> Reading:
             places[key] = before
             continue
         entries, places[key] = reflog.read(ref, worktree, path, before)
+        entries = _since_renamed(entries)
         if before is None:
             entries = [entry for entry in entries if entry.seconds >= since]
         if entries:
             logs.append(entries)
-    return Reading(_group(_in_order(logs)), places, stamps)
+    return Reading(_in_order(logs), places, stamps)
+
+
+def _since_renamed(entries: list[Entry]) -> list[Entry]:
+    """A renamed or copied branch brings along the reflog of the other one, which is told under that one's name."""
+    for number in range(len(entries) - 1, -1, -1):
+        entry = entries[number]
+        if entry.worktree is None and _RENAMED.match(entry.message) and entry.message.endswith(f" to {entry.ref}"):
+            return [entry._replace(old_oid=None), *entries[number + 1 :]]
+    return entries
 
 
 def is_unchanged(common_dir: str, state: State) -> bool:
@@ -81,44 +94,91 @@ def is_unchanged(common_dir: str, state: State) -> bool:
     return found == state.stamps
 
 
-def _in_order(logs: list[list[Entry]]) -> Iterable[Entry]:
-    """Merge by time, each reflog in its own order even where the clock went back; HEADs come first."""
-    return (entry for _, _, _, entry in merge(*map(_timed, range(len(logs)), logs)))
+class _Act:
+    """Entries of several reflogs that one act of git wrote. It is told once all of them are next in their logs."""
+
+    def __init__(self, log: int, first: Entry, seconds: int) -> None:
+        self.log = log
+        self.entries = [first]
+        self.seconds = seconds
+        self.ahead = 1  # entries before which others of their log are still to be told
+
+    def add(self, entry: Entry, seconds: int) -> None:
+        self.entries.append(entry)
+        self.seconds = max(self.seconds, seconds)
+        self.ahead += 1
+
+    def movement(self) -> Movement:
+        first = self.entries[0]
+        occurred_at = dates.from_git(first.seconds, dates.offset_minutes(first.offset))
+        refs = tuple(map(_movement, self.entries))
+        return Movement(first.worktree, first.old_oid, first.new_oid, occurred_at, _text(first.message), refs)
 
 
-def _timed(number: int, entries: list[Entry]) -> list[tuple[int, int, int, Entry]]:
-    latest = 0
-    timed = []
-    for position, entry in enumerate(entries):
-        latest = max(latest, entry.seconds)
-        timed.append((latest, number, position, entry))
-    return timed
+def _in_order(logs: list[list[Entry]]) -> list[Movement]:
+    """All acts, each reflog in its own order even where the clock went back, else by time; HEADs come first."""
+    queues = _acts(logs)
+    ready: list[tuple[int, int, _Act]] = []  # no two of one log: only one act is next in it
+    places = [0] * len(queues)
+    told: set[int] = set()
 
+    def advance(number: int) -> None:
+        """Pass what is told, and let the next act of this log know that here it need not wait."""
+        queue = queues[number]
+        while places[number] < len(queue) and id(queue[places[number]]) in told:
+            places[number] += 1
+        if places[number] < len(queue):
+            act = queue[places[number]]
+            act.ahead -= 1
+            if not act.ahead:
+                heappush(ready, (act.seconds, act.log, act))
 
-def _group(entries: Iterable[Entry]) -> list[Movement]:
-    """One movement per act: a branch's entry joins the entry of the HEAD that moved with it."""
+    for number in range(len(queues)):
+        advance(number)
     movements: list[Movement] = []
-    of_heads: dict[tuple[object, ...], list[int]] = {}
-    for entry in entries:
-        act = (entry.old_oid, entry.new_oid, entry.seconds, entry.message)
-        position = None if entry.worktree else _without(movements, of_heads.get(act, ()), entry.ref)
-        if position is not None:
-            held = movements[position]
-            movements[position] = held._replace(refs=(*held.refs, _movement(entry)))
-            continue
-        if entry.worktree is not None:
-            of_heads.setdefault(act, []).append(len(movements))
-        occurred_at = dates.from_git(entry.seconds, dates.offset_minutes(entry.offset))
-        message = _text(entry.message)
-        movements.append(
-            Movement(entry.worktree, entry.old_oid, entry.new_oid, occurred_at, message, (_movement(entry),))
-        )
+    total = len({id(act) for queue in queues for act in queue})
+    while len(told) < total:
+        if ready:
+            act = heappop(ready)[-1]
+        else:  # logs that contradict each other, as after an edit by hand: the oldest that is next anywhere
+            act = min((queue[at] for queue, at in zip(queues, places, strict=True) if at < len(queue)), key=_age)
+        told.add(id(act))
+        movements.append(act.movement())
+        for number, queue in enumerate(queues):
+            if places[number] < len(queue) and queue[places[number]] is act:
+                advance(number)
     return movements
 
 
-def _without(movements: list[Movement], positions: Iterable[int], ref: str) -> int | None:
-    """The first of the movements that does not tell of ``ref`` yet: the same act can come twice in a second."""
-    return next((at for at in positions if all(held.name != ref for held in movements[at].refs)), None)
+def _age(act: _Act) -> tuple[int, int]:
+    return act.seconds, act.log
+
+
+def _acts(logs: list[list[Entry]]) -> list[list[_Act]]:
+    """For each log the acts its entries belong to: a branch's entry joins that of the HEAD that moved with it."""
+    of_heads: dict[tuple[object, ...], list[_Act]] = {}
+    queues: list[list[_Act]] = []
+    for number, log in enumerate(logs):
+        queue: list[_Act] = []
+        latest = 0
+        for entry in log:
+            latest = max(latest, entry.seconds)
+            key = (entry.old_oid, entry.new_oid, entry.seconds, entry.message)
+            act = None if entry.worktree else _without(of_heads.get(key, ()), entry.ref)
+            if act is None:
+                act = _Act(number, entry, latest)
+                if entry.worktree is not None:
+                    of_heads.setdefault(key, []).append(act)
+            else:
+                act.add(entry, latest)
+            queue.append(act)
+        queues.append(queue)
+    return queues
+
+
+def _without(acts: Iterable[_Act], ref: str) -> _Act | None:
+    """The first that does not tell of ``ref`` yet: the same act can come twice in a second."""
+    return next((act for act in acts if all(entry.ref != ref for entry in act.entries)), None)
 
 
 def _movement(entry: Entry) -> RefMovement:

@@ -7,7 +7,8 @@ maps, pushes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from mgit_hooks import classify, credentials, dates
@@ -29,6 +30,7 @@ from mgit_hooks.record import (
 )
 
 UNJUDGED = Validation("standard", True)
+NO_GATE = Gate("none")
 NOT_EXPECTED = Gate("none", "not made here")
 
 
@@ -49,8 +51,9 @@ class Memory(Protocol):
     def has_movement(self, worktree: str | None, movement: RefMovement, occurred_at: str) -> bool: ...
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
     def live_refs(self) -> set[str]: ...
-    def unlinked_rewrite(self, commit: Oid) -> Record | None: ...
-    def find_push(self, remote_ref: str, new_oid: Oid | None) -> tuple[Seq, Push] | None: ...
+    def recorded_before(self, commit: Oid) -> Record | None: ...
+    def find_push(self, moved: RefMovement) -> tuple[Seq, Push] | None: ...
+    def was_told(self, record: Record) -> bool: ...
 
 
 class Setting(NamedTuple):
@@ -67,111 +70,163 @@ class Setting(NamedTuple):
     is_settled: Callable[[str], bool]
 
 
+# How deep a movement may call for others to be told first. Beyond, commits are told without that order.
+_DEPTH = 50
+
+
 class Reconciler:
-    """Makes the records of one drain. The caller appends each before it asks for the next."""
+    """Makes the records of one drain. The caller appends each before it asks for the next.
+
+    ``unreadable`` are commits that something named and git could not give: what happened is told all the same.
+    """
 
     def __init__(self, capturer: Capturer, memory: Memory, evidence: Evidence, setting: Setting) -> None:
         self._git = capturer
         self._memory = memory
         self._evidence = evidence
         self._setting = setting
-        self._made: dict[Oid, tuple[str, Movement]] = {}
+        self._queue: list[Movement] = []
+        self._told: set[int] = set()
+        self._made: dict[Oid, int] = {}
+        self._unsaid = list(evidence.events)
+        self.unreadable: list[Oid] = []
 
     def records(self, movements: list[Movement]) -> Iterator[Record]:
         """The records of all movements and hook events, in the order in which they happened as far as it is known."""
-        queue = [movement for movement in movements if self._is_new(movement)]
-        self._made = dict(self._made_here(queue))
+        self._queue = [new for movement in movements if (new := self._new_part(movement)) is not None]
+        self._made = dict(self._made_here())
+        places: dict[Oid | None, list[int]] = {}
+        for number, movement in enumerate(self._queue):
+            places.setdefault(movement.new_oid, []).append(number)
         at = 0
-        for said in self._evidence.events:
-            until = next((i for i in range(at, len(queue)) if queue[i].new_oid == said.head), None)
-            if (
-                said.hook in ("post-commit", "post-merge", "post-applypatch", "post-checkout")
-                and until is not None
-            ):
-                for movement in queue[at : until + 1]:
-                    yield from self._moved(movement)
+        while self._unsaid:
+            said = self._unsaid[0]
+            until = _first_from(at, places.get(said.head, ())) if _stands_at_head(said) else None
+            if until is not None:
+                yield from self._tell(range(at, until + 1))
                 at = until + 1
-            yield from self._said(said)
-        for movement in queue[at:]:
-            yield from self._moved(movement)
+            if self._unsaid and self._unsaid[0] is said:  # a push's outcome may have had it said
+                yield from self._say_next()
+        yield from self._tell(range(at, len(self._queue)))
         yield from self._heads_without_reflog()
         yield from self._late_rewrites()
         if self._setting.refs_may_differ:
             yield from self._refs_without_reflog()
 
-    def _is_new(self, movement: Movement) -> bool:
-        return not all(
-            self._memory.has_movement(movement.worktree, ref, movement.occurred_at) for ref in movement.refs
+    def _new_part(self, movement: Movement) -> Movement | None:
+        """The movement less what of it is on record; None where all of it is."""
+        new = tuple(
+            ref for ref in movement.refs if not self._memory.has_movement(movement.worktree, ref, movement.occurred_at)
         )
+        return movement._replace(refs=new) if new else None
 
-    def _made_here(self, queue: list[Movement]) -> Iterator[tuple[Oid, tuple[str, Movement]]]:
-        """(commit, (event, movement)) of every movement that made its commit, the first for each commit."""
+    def _made_here(self) -> Iterator[tuple[Oid, int]]:
+        """(commit, place in the queue) of every movement that made its commit, the first for each commit."""
         seen: set[Oid] = set()
-        for movement in queue:
+        for number, movement in enumerate(self._queue):
             oid = movement.new_oid
             if oid is None or oid in seen or self._memory.has_record(oid):
                 continue
-            claimed = classify.made_by(movement.message)
-            if claimed is not None or oid in self._evidence.hooks or oid in self._evidence.rewrites:
+            if classify.made_by(movement.message) is not None or self._evidence.made(oid):
                 seen.add(oid)
-                yield oid, (claimed or "", movement)
+                yield oid, number
 
     def _knows(self, oid: Oid) -> bool:
         """Whether a commit is on record, or was there before recording began and is backfill's to record."""
         if self._memory.has_record(oid):
             return True
-        made_since = oid in self._made or oid in self._evidence.hooks
+        made_since = oid in self._made or self._evidence.made(oid)
         return not made_since and self._memory.is_older(oid)
 
-    # One movement
+    # Movements
 
-    def _moved(self, movement: Movement) -> Iterator[Record]:
-        if not self._is_new(movement):
-            return  # told with its commit, which another movement reached first
+    def _tell(self, places: Iterable[int], depth: int = 0) -> Iterator[Record]:
+        for number in places:
+            if number not in self._told:
+                self._told.add(number)
+                yield from self._moved(number, depth)
+
+    def _before(self, number: int) -> list[int]:
+        """This movement and all untold ones that its reflogs, and in turn theirs, have before it."""
+        found = [number]
+        logs = _logs(self._queue[number])
+        for earlier in range(number - 1, -1, -1):
+            if earlier not in self._told and not logs.isdisjoint(_logs(self._queue[earlier])):
+                found.append(earlier)
+                logs |= _logs(self._queue[earlier])
+        return found[::-1]
+
+    def _moved(self, number: int, depth: int) -> Iterator[Record]:
+        movement = self._queue[number]
+        push_outcome = classify.is_push_update(movement.refs[0].name, movement.message)
+        if push_outcome:
+            yield from self._say_pushes(movement.refs[0])
         oid = movement.new_oid
-        first_sight = oid is not None and not self._knows(oid)
-        if oid is not None and first_sight:
-            yield from self._commits(oid, movement)
-        if oid is not None and first_sight and oid in self._made and self._made[oid][1] is movement:
-            return  # the record of the commit tells the movement
-        if classify.is_push_update(movement.refs[0].name, movement.message):
-            yield self._push_outcome(movement)
+        if oid is not None and not self._knows(oid):
+            yield from self._commits(oid, movement, depth)
+        rest = self._new_part(movement)
+        if rest is None:
+            return  # the record of the commit tells it
+        yield from self._unseen(rest.refs)
+        if push_outcome:
+            yield self._push_outcome(rest)
             return
-        event = "checkout" if classify.is_checkout(movement.message) else "ref-update"
-        yield self._movement_record(event, movement)
+        yield self._movement_record("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
 
-    def _commits(self, tip: Oid, movement: Movement) -> Iterator[Record]:
+    def _commits(self, tip: Oid, movement: Movement, depth: int) -> Iterator[Record]:
         """Records of ``tip`` and of its ancestors that are not on record, parents first."""
-        source = "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else "reconcile"
-        for oid in self._git.new_commits([tip], self._knows):
-            try:
-                commit = self._git.commit(oid)
-            except ObjectError:
-                continue  # gone from git: the movement is still told, and verify reports what is missing
-            yield self._commit_record(commit, source)
+        source = "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else self._unwitnessed
+        oids = self._git.new_commits([tip], self._knows)
+        for oid in oids if depth < _DEPTH else ():
+            made = self._made.get(oid)
+            if made is not None and made not in self._told:
+                # Another reflog tells how this one came to be: what that one has before it comes first.
+                yield from self._tell(self._before(made), depth + 1)
+        for oid in oids:
+            if not self._memory.has_record(oid):
+                yield from self._commit(oid, source)
+
+    def _commit(self, oid: Oid, source: str) -> Iterator[Record]:
+        try:
+            commit = self._git.commit(oid)
+        except ObjectError:
+            self.unreadable.append(oid)
+            return
+        record = self._commit_record(commit, source)
+        yield from self._unseen(record.refs or ())
+        yield record
+
+    def _unseen(self, refs: tuple[RefMovement, ...]) -> Iterator[Record]:
+        """How refs came to where their reflogs go on from, where that is not where their last record left them.
+
+        A branch that was deleted and made again has lost its reflog; a dropped stash is in none.
+        """
+        for ref in refs:
+            last = self._memory.last_oid(ref.name) if ref.name.startswith("refs/") else None
+            if last is not None and last[0] != ref.old_oid:
+                yield self._unlogged(RefMovement(ref.name, last[0], ref.old_oid, None))
 
     def _commit_record(self, commit: Commit, source: str) -> Record:
-        claimed = self._made.get(commit.hash)
+        number = self._made.get(commit.hash)
+        movement = self._new_part(self._queue[number]) if number is not None else None
         said = self._evidence.hooks.get(commit.hash)
         rewrite = self._evidence.rewrites.get(commit.hash)
         event = classify.event_of(
-            claimed[1].message if claimed else None,
+            self._queue[number].message if number is not None else self._reflog_message(commit.hash),
             said.hook if said else None,
             rewrite.command if rewrite else None,
             len(commit.parents),
+            commit.message,
         )
         if event is None:
-            return self._record(
-                "import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED
-            )
-        movement = claimed[1] if claimed else None
+            return self._record("import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED)
         replaces: tuple[Oid, ...] | None = ()
         if event in ("amend", "rebase"):
             # The reflog says what was left, not what was replaced: only post-rewrite knows.
             replaces = rewrite.old if rewrite else None
         return self._record(
             event,
-            self._setting.source if said or rewrite else "reconcile",
+            self._setting.source if said or rewrite else self._unwitnessed,
             movement.occurred_at if movement else commit.committer_date,
             "reflog" if movement else "commit",
             worktree=movement.worktree if movement else said.worktree if said else None,
@@ -182,10 +237,19 @@ class Reconciler:
             refs=movement.refs if movement else None,
         )
 
+    def _reflog_message(self, oid: Oid) -> str | None:
+        """What a reflog says of how a ref came to a commit that it does not claim was made here."""
+        return next((movement.message for movement in self._queue if movement.new_oid == oid), None)
+
+    @property
+    def _unwitnessed(self) -> str:
+        """The source of what no hook of ours bears witness to. A hook manager's drain is called for what it finds."""
+        return "framework" if self._setting.source == "framework" else "reconcile"
+
     def _movement_record(self, event: str, movement: Movement) -> Record:
         return self._record(
             event,
-            "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else "reconcile",
+            "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else self._unwitnessed,
             movement.occurred_at,
             "reflog",
             worktree=movement.worktree,
@@ -195,13 +259,32 @@ class Reconciler:
 
     # What only hooks know
 
-    def _said(self, said: HookEvent) -> Iterator[Record]:
+    def _say_next(self) -> Iterator[Record]:
+        record = self._said(self._unsaid.pop(0))
+        if record is not None and not self._memory.was_told(record):
+            yield record
+
+    def _said(self, said: HookEvent) -> Record | None:
         if said.hook == "pre-push":
-            yield self._push(said)
-        elif said.hook in ("gate", "skip"):
+            return self._push(said)
+        if said.hook in ("gate", "skip"):
             verdict = self._evidence.verdict_of(said)
             if verdict.status in ("refused", "skipped"):
-                yield self._verdict(said, verdict)
+                return self._verdict(said, verdict)
+        return None
+
+    def _say_pushes(self, moved: RefMovement) -> Iterator[Record]:
+        """A push comes before its outcome, though its line has no time that would say so."""
+        last = -1
+        for number, said in enumerate(self._unsaid):
+            if said.hook == "pre-push":
+                fits = _pushed(said, moved)
+                if fits:
+                    last = number
+                elif fits is False and last >= 0:
+                    break  # the same ref went on to another commit: what follows is not this outcome's
+        for _ in range(last + 1):
+            yield from self._say_next()
 
     def _verdict(self, said: HookEvent, verdict: Verdict) -> Record:
         detail: Json = {"stage": verdict.stage, "judged": verdict.detail, "tree": verdict.tree}
@@ -247,7 +330,7 @@ class Reconciler:
         return None if ancestor is None else not ancestor
 
     def _push_outcome(self, movement: Movement) -> Record:
-        found = self._memory.find_push(movement.refs[0].name, movement.new_oid)
+        found = self._memory.find_push(movement.refs[0])
         push = None
         if found is not None:
             push = found[1]._replace(
@@ -261,23 +344,20 @@ class Reconciler:
     def _heads_without_reflog(self) -> Iterator[Record]:
         """Commits that a hook stood at, in a repository that keeps no reflogs."""
         for oid in self._evidence.hooks:
-            if self._memory.has_record(oid):
-                continue
-            for missing in self._git.new_commits([oid], self._knows):
-                yield self._commit_record(self._git.commit(missing), "reconcile")
+            if not self._knows(oid):
+                for new in self._git.new_commits([oid], self._knows):
+                    yield from self._commit(new, self._unwitnessed)
 
     def _late_rewrites(self) -> Iterator[Record]:
-        """Rewrite maps of commits that were on record before their map was there."""
+        """Rewrite maps that came when the commit was on record already, or that go on where the first one ended."""
         for oid, rewrite in self._evidence.rewrites.items():
-            record = self._memory.unlinked_rewrite(oid)
-            if record is not None:
+            record = self._memory.recorded_before(oid)
+            if record is None or record.event == "import":
+                continue
+            replaces = tuple(dict.fromkeys((*(record.replaces or ()), *rewrite.old)))
+            if replaces != record.replaces:
                 yield record._replace(
-                    replaces=rewrite.old,
-                    supersedes=record.seq,
-                    recorded_at=dates.now(),
-                    refs=None,
-                    seq=None,
-                    id=None,
+                    replaces=replaces, supersedes=record.seq, recorded_at=dates.now(), seq=None, id=None
                 )
 
     def _refs_without_reflog(self) -> Iterator[Record]:
@@ -289,20 +369,17 @@ class Reconciler:
             last = self._memory.last_oid(name)
             if last == (oid,) or not self._setting.is_settled(name):
                 continue
-            old = last[0] if last else None
-            movement = Movement(None, old, oid, "", "", (RefMovement(name, old, oid, None),))
+            moved = RefMovement(name, last[0] if last else None, oid, None)
             if not self._knows(oid):
-                yield from self._commits(oid, movement)
-            yield self._unlogged(movement)
+                yield from self._commits(oid, Movement(None, moved.old_oid, oid, "", "", (moved,)), _DEPTH)
+            yield self._unlogged(moved)
         for name in sorted(self._memory.live_refs() - current.keys()):
             last = self._memory.last_oid(name)
             if last is not None and last[0] is not None and self._setting.is_settled(name):
-                yield self._unlogged(
-                    Movement(None, last[0], None, "", "", (RefMovement(name, last[0], None, None),))
-                )
+                yield self._unlogged(RefMovement(name, last[0], None, None))
 
-    def _unlogged(self, movement: Movement) -> Record:
-        return self._record("ref-update", "reconcile", None, None, refs=movement.refs)
+    def _unlogged(self, moved: RefMovement) -> Record:
+        return self._record("ref-update", self._unwitnessed, None, None, refs=(moved,))
 
     def _record(
         self,
@@ -313,7 +390,7 @@ class Reconciler:
         *,
         worktree: str | None = None,
         branch: str | None = None,
-        gate: Gate = Gate("none"),
+        gate: Gate = NO_GATE,
         validation: Validation = UNJUDGED,
         commit: Commit | None = None,
         replaces: tuple[Oid, ...] | None = None,
@@ -338,3 +415,24 @@ class Reconciler:
             refs=refs,
             detail=detail,
         )
+
+
+def _logs(movement: Movement) -> set[tuple[str | None, str]]:
+    """The reflogs that a movement stands in."""
+    return {(movement.worktree if ref.name == "HEAD" else None, ref.name) for ref in movement.refs}
+
+
+def _stands_at_head(said: HookEvent) -> bool:
+    return said.head is not None and said.hook in ("post-commit", "post-merge", "post-applypatch", "post-checkout")
+
+
+def _first_from(at: int, places: Sequence[int]) -> int | None:
+    found = bisect_left(places, at)
+    return places[found] if found < len(places) else None
+
+
+def _pushed(said: HookEvent, moved: RefMovement) -> bool | None:
+    """Whether a push was to move this remote-tracking ref to this commit; None where it was not about that ref."""
+    branch = moved.name.removeprefix(f"refs/remotes/{credentials.strip(said.fields[0])}/")
+    found = [line.local_oid for line in push_lines(said.fields[2]) if line.remote_ref == f"refs/heads/{branch}"]
+    return None if not found else moved.new_oid in found

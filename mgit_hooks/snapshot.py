@@ -35,7 +35,7 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
         key = os.path.relpath(path, location.common_dir)
         entries, place = reflog.read(ref, worktree, path, None)
         if last is not None and entries and _is_same(entries[-1], last):
-            place = _before_last(path)
+            place = reflog.before_last(path)
             if ref.startswith("refs/"):
                 refs[ref] = last.old_oid
             entries = entries[:-1]
@@ -75,10 +75,3 @@ def _last_of_head(location: Location) -> Entry | None:
 
 def _is_same(entry: Entry, last: Entry) -> bool:
     return entry[2:] == last[2:] and entry.worktree in (None, last.worktree)
-
-
-def _before_last(path: str) -> Place:
-    with open(path, "rb") as file:
-        lines = file.read().decode("utf-8", "surrogateescape").split("\n")[:-1]
-    size = sum(len(line.encode("utf-8", "surrogateescape")) + 1 for line in lines[:-1])
-    return Place(size, lines[-2] if len(lines) > 1 else "")

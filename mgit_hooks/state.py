@@ -13,12 +13,16 @@ from mgit_hooks.layout import make_private_dir
 class State(NamedTuple):
     """``reflogs``: how far each was read, by its path. ``stamps``: the files' size and time then.
 
-    ``refs``: a fingerprint of all refs; where it is unchanged there is nothing to list.
+    ``refs``: a fingerprint of all refs; where it is unchanged there is nothing to list. ``next_seq`` and
+    ``cursor`` are the journal's after that drain: where the next one finds records past the one and not
+    the other, a drain was killed between its blocks.
     """
 
     reflogs: dict[str, Place]
     stamps: dict[str, list[int]]
     refs: str | None
+    next_seq: int | None = None
+    cursor: tuple[int, int] | None = None
 
 
 EMPTY = State({}, {}, None)
@@ -28,8 +32,9 @@ def read(mgit_dir: str) -> State:
     try:
         with open(os.path.join(mgit_dir, "state.json"), "rb") as file:
             value = json.load(file)
-        places = {path: Place(*place) for path, place in value["reflogs"].items()}
-        return State(places, value["stamps"], value["refs"])
+        places = {path: Place(size, tuple(tail)) for path, (size, tail) in value["reflogs"].items()}
+        cursor = value["cursor"]
+        return State(places, value["stamps"], value["refs"], value["next_seq"], tuple(cursor) if cursor else None)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return EMPTY
 

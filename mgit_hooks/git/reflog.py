@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Final, NamedTuple
 
 from mgit_hooks.record import Oid
+
+# Lines remembered of what was read: as many may be dropped from a stash without its rest counting as new.
+_TAIL: Final = 8
 
 
 class Entry(NamedTuple):
@@ -28,10 +32,14 @@ class Entry(NamedTuple):
 
 
 class Place(NamedTuple):
-    """How far a reflog was read: its size then, and its last line, to tell growth from rewriting."""
+    """How far a reflog was read: its size then, and its last lines, oldest first, to tell growth from rewriting.
+
+    Of a line only a digest is kept, as its message may hold a URL with a password; and of the line without
+    its old id, which git rewrites when the entry before it is dropped (``git stash drop``).
+    """
 
     size: int
-    last_line: str
+    tail: tuple[str, ...]
 
 
 def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
@@ -58,46 +66,75 @@ def _reflog(ref: str, worktree: str, path: str) -> Iterator[tuple[str, str | Non
 def read(ref: str, worktree: str | None, path: str, place: Place | None) -> tuple[list[Entry], Place]:
     """The entries after ``place``, and the place after them.
 
-    Where the file was rewritten (``git reflog expire``), what follows the last line that was read counts
-    as new; where that line is gone too, everything does, and the caller's identities sort it out.
+    Where the file was rewritten (``git reflog expire``), what follows the newest line that was read and is
+    still there counts as new; where all of them are gone, everything does, and the caller's identities sort
+    it out.
     """
     try:
         with open(path, "rb") as file:
             data = file.read()
     except FileNotFoundError:
-        return [], Place(0, "")
+        return [], Place(0, ())
     data = data[: data.rfind(b"\n") + 1]
-    lines = data.decode("utf-8", "surrogateescape").split("\n")[:-1]
+    lines = data.split(b"\n")[:-1]
     start = _start(data, lines, place)
-    entries: list[Entry] = []
-    seen: dict[tuple[object, ...], int] = {}
-    for number, line in enumerate(lines):
-        entry = _parse(ref, worktree, line)
-        if entry is None:
-            continue
-        key = entry[2:5]
-        seen[key] = seen.get(key, 0) + 1
-        if number >= start:
-            entries.append(entry._replace(ordinal=seen[key]))
-    return entries, Place(len(data), lines[-1] if lines else "")
+    tail = tuple(map(_digest, lines[-_TAIL:]))
+    return _counted(ref, worktree, lines, start), Place(len(data), tail)
 
 
-def _start(data: bytes, lines: list[str], place: Place | None) -> int:
-    if place is None or not place.size:
+def before_last(path: str) -> Place:
+    """The place from which the next reading gives the last entry once more."""
+    with open(path, "rb") as file:
+        lines = file.read().split(b"\n")[:-2]
+    return Place(sum(len(line) + 1 for line in lines), tuple(map(_digest, lines[-_TAIL:])))
+
+
+def _start(data: bytes, lines: list[bytes], place: Place | None) -> int:
+    if place is None or not place.tail:
         return 0
     read_before = data[: place.size]
     if len(data) >= place.size and read_before.endswith(b"\n"):
         count = read_before.count(b"\n")
-        if lines[count - 1] == place.last_line:
+        if _digest(lines[count - 1]) == place.tail[-1]:
             return count
-    for number in range(len(lines) - 1, -1, -1):
-        if lines[number] == place.last_line:
-            return number + 1
-    return 0
+    known = {_digest(line): number for number, line in enumerate(lines)}
+    return next((known[digest] + 1 for digest in reversed(place.tail) if digest in known), 0)
 
 
-def _parse(ref: str, worktree: str | None, line: str) -> Entry | None:
-    head, _, message = line.partition("\t")
+def _digest(line: bytes) -> str:
+    return sha256(line.partition(b" ")[2]).hexdigest()[:16]
+
+
+def _counted(ref: str, worktree: str | None, lines: list[bytes], start: int) -> list[Entry]:
+    """The entries from ``start`` on. What is else the same and stands in the same second is counted.
+
+    So counting goes back to where that second began, whatever was read before, and no further: reflogs
+    grow long.
+    """
+    parsed = [entry for line in lines[start:] if (entry := _parse(ref, worktree, line)) is not None]
+    if not parsed:
+        return []
+    seen: dict[tuple[object, ...], int] = {}
+    for line in reversed(lines[:start]):
+        entry = _parse(ref, worktree, line)
+        if entry is None or entry.seconds != parsed[0].seconds:
+            break
+        key = (entry.old_oid, entry.new_oid)
+        seen[key] = seen.get(key, 0) + 1
+    second = parsed[0].seconds
+    counted = []
+    for entry in parsed:
+        if entry.seconds != second:
+            second = entry.seconds
+            seen.clear()
+        key = (entry.old_oid, entry.new_oid)
+        seen[key] = seen.get(key, 0) + 1
+        counted.append(entry._replace(ordinal=seen[key]))
+    return counted
+
+
+def _parse(ref: str, worktree: str | None, raw: bytes) -> Entry | None:
+    head, _, message = raw.decode("utf-8", "surrogateescape").partition("\t")
     try:
         ids, _, rest = head.partition(" ")
         new, _, who = rest.partition(" ")
