@@ -1,42 +1,23 @@
 """The fast path of validation: a schema turned into closures that answer "clean" or "not sure".
 
 Made from the schema files alone, so a changed keyword changes the verdict. "Not sure" is no verdict:
-jsonschema then decides and explains (``explain``). A keyword that is not in the tables here makes the
+jsonschema then decides and explains (``explain``). A keyword that is not in the table of ``keywords`` makes the
 whole schema Unsupported, never silently ignored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from mgit_hooks.patterns import compiled
+from mgit_hooks.keywords import ADD, ANNOTATIONS, Check, Plan, Pointed, Unsupported, expect
 from mgit_hooks.record import Json
 
-Check = Callable[[Any], bool]
-
-ANNOTATIONS = frozenset(
-    ("$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "deprecated",
-     "readOnly", "writeOnly", "format", "contentEncoding", "contentMediaType", "contentSchema")
-)  # fmt: skip
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "null": (type(None),), "boolean": (bool,), "integer": (int,), "number": (int, float),
-    "object": (dict,), "array": (list,),
-}  # fmt: skip
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_ALL_TYPES = frozenset(kind for kinds in _TYPES.values() for kind in kinds)
 _MOST_SUBSCHEMAS = 20_000
 
-
-class Unsupported(Exception):
-    """The schema says something that only jsonschema can judge (or that is not a schema)."""
-
-
-class Pointed(NamedTuple):
-    """A subschema and the document that its local references mean."""
-
-    schema: Any
-    base: str
+Dispatch = dict[type, Check | None]
+"""What a place's value must pass, by its type: None is nothing; a type that is not there does not fit."""
 
 
 def follow(reference: str, base: str, documents: Mapping[str, Json]) -> Pointed:
@@ -57,41 +38,34 @@ def follow(reference: str, base: str, documents: Mapping[str, Json]) -> Pointed:
     return Pointed(node, uri)
 
 
-class _Plan:
-    """All that one place of a value must satisfy: ``$ref`` and ``allOf`` melted into one pass over it."""
-
-    def __init__(self) -> None:
-        self.types = set(_ALL_TYPES)
-        self.tests: dict[type, list[Check]] = {kind: [] for kind in _ALL_TYPES}
-        self.required: set[str] = set()
-        self.properties: dict[str, list[Pointed]] = {}
-        self.closed: list[frozenset[str]] = []
-        self.items: list[Pointed] = []
-
-
 class Compiler:
     def __init__(self, documents: Mapping[str, Json]) -> None:
         self._documents = documents
-        self._made: dict[tuple[tuple[int, str], ...], Check | None] = {}
+        self._made: dict[tuple[tuple[int, str], ...], Dispatch] = {}
         self._count = 0
 
     def compile(self, schema: Any, base: str) -> Check:
-        return self._check([Pointed(schema, base)])
+        get = self.dispatch([Pointed(schema, base)]).get
 
-    def _check(self, schemas: list[Pointed]) -> Check:
-        key = tuple((id(pointed.schema), pointed.base) for pointed in schemas)
-        made = self._made
-        if key in made:
-            # A schema inside itself: by the time the closure runs, the outer one is there.
-            return made[key] or (lambda value: made[key](value))  # type: ignore[misc]
-        made[key] = None
-        plan = _Plan()
-        for pointed in schemas:
-            self._gather(pointed, plan, ())
-        check = made[key] = _closure(plan, self)
+        def check(value: Any) -> bool:
+            test = get(type(value), _no)
+            return test is None or test(value)
+
         return check
 
-    def _gather(self, pointed: Pointed, plan: _Plan, trail: tuple[int, ...]) -> None:
+    def dispatch(self, schemas: list[Pointed]) -> Dispatch:
+        key = tuple((id(pointed.schema), pointed.base) for pointed in schemas)
+        made = self._made.get(key)
+        if made is None:
+            # There before it is filled: a schema inside itself finds it.
+            made = self._made[key] = {}
+            plan = Plan()
+            for pointed in schemas:
+                self._gather(pointed, plan, ())
+            made.update(_dispatch(plan, self))
+        return made
+
+    def _gather(self, pointed: Pointed, plan: Plan, trail: tuple[int, ...]) -> None:
         schema, base = pointed
         self._count += 1
         if self._count > _MOST_SUBSCHEMAS or id(schema) in trail or len(trail) > 100:
@@ -112,40 +86,48 @@ class Compiler:
             if keyword in ANNOTATIONS or keyword.startswith("x-"):
                 continue
             if keyword == "allOf":
-                for each in _expect(value, list):
+                for each in expect(value, list):
                     self._gather(Pointed(each, base), plan, trail)
             elif keyword == "$ref":
-                self._gather(follow(_expect(value, str), base, self._documents), plan, trail)
-            elif keyword in _KEYWORDS:
-                _KEYWORDS[keyword](self, value, schema, base, plan)
+                self._gather(follow(expect(value, str), base, self._documents), plan, trail)
+            elif keyword in ADD:
+                ADD[keyword](self, value, schema, base, plan)
             else:
                 raise Unsupported(keyword)
 
 
-def _closure(plan: _Plan, compiler: Compiler) -> Check:
+def _no(value: Any) -> bool:
+    return False
+
+
+def _dispatch(plan: Plan, compiler: Compiler) -> Dispatch:
     if plan.required or plan.properties or plan.closed:
         plan.tests[dict].insert(0, _object(plan, compiler))
     if plan.items:
-        each = compiler._check(plan.items)
-        plan.tests[list].append(lambda value: all(map(each, value)))
-    types = frozenset(plan.types)
-    tested = {kind: _all(plan.tests[kind]) for kind in types if plan.tests[kind]}
-    if not tested:
-        return lambda value: type(value) in types
-    if len(tested) == 1:
-        ((one, test),) = tested.items()
-        rest = types - {one}
-        if not rest:
-            return lambda value: type(value) is one and test(value)
-        return lambda value: test(value) if type(value) is one else type(value) in rest
-    return lambda value: tested[type(value)](value) if type(value) in tested else type(value) in types
+        plan.tests[list].append(_array(compiler.dispatch(plan.items)))
+    return {kind: _all(plan.tests[kind]) for kind in plan.types}
 
 
-def _object(plan: _Plan, compiler: Compiler) -> Check:
+# The two closures below run for every field of every file of every record: each saves what calls it can.
+
+
+def _object(plan: Plan, compiler: Compiler) -> Check:
     required = frozenset(plan.required)
     closed = plan.closed
-    table = {name: compiler._check(schemas) for name, schemas in plan.properties.items()}
-    get = table.get
+    table = {name: compiler.dispatch(schemas) for name, schemas in plan.properties.items()}
+    few = tuple(table.items())
+
+    def check_few(value: dict[str, Any]) -> bool:
+        for name in required:
+            if name not in value:
+                return False
+        for name, dispatch in few:
+            if name in value:
+                item = value[name]
+                test = dispatch.get(type(item), _no)
+                if test is not None and not test(item):
+                    return False
+        return True
 
     def check(value: dict[str, Any]) -> bool:
         keys = value.keys()
@@ -155,7 +137,20 @@ def _object(plan: _Plan, compiler: Compiler) -> Check:
             if not keys <= allowed:
                 return False
         for name, item in value.items():
-            test = get(name)
+            dispatch = table.get(name)
+            if dispatch is not None:
+                test = dispatch.get(type(item), _no)
+                if test is not None and not test(item):
+                    return False
+        return True
+
+    return check_few if len(few) <= 4 and not closed else check
+
+
+def _array(dispatch: Dispatch) -> Check:
+    def check(value: list[Any]) -> bool:
+        for item in value:
+            test = dispatch.get(type(item), _no)
             if test is not None and not test(item):
                 return False
         return True
@@ -163,170 +158,13 @@ def _object(plan: _Plan, compiler: Compiler) -> Check:
     return check
 
 
-def _all(tests: list[Check]) -> Check:
+def _all(tests: list[Check]) -> Check | None:
+    if not tests:
+        return None
     if len(tests) == 1:
         return tests[0]
     if len(tests) == 2:
         first, second = tests
         return lambda value: first(value) and second(value)
+
     return lambda value: all(test(value) for test in tests)
-
-
-def equal(one: Any, other: Any) -> bool:
-    """Equality of JSON values: 1 is 1.0 but not true."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(item, other[name]) for name, item in one.items())
-    return bool(one == other)
-
-
-def _expect(value: Any, *kinds: type) -> Any:
-    if type(value) not in kinds:
-        raise Unsupported("a keyword's value has the wrong type")
-    return value
-
-
-# One function a keyword: what it adds to the plan.
-
-_Add = Callable[[Compiler, Any, Json, str, _Plan], None]
-
-
-def _everywhere(plan: _Plan, test: Check) -> None:
-    for tests in plan.tests.values():
-        tests.append(test)
-
-
-def _type(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    names = [value] if isinstance(value, str) else _expect(value, list)
-    if not all(isinstance(name, str) and name in _TYPES for name in names):
-        raise Unsupported("type")
-    kinds = {kind for name in names for kind in _TYPES[name]}
-    if "integer" in names and "number" not in names:
-        kinds.add(float)  # 1.0 is an integer
-        if float in plan.types:
-            plan.tests[float].append(float.is_integer)
-    plan.types &= kinds
-
-
-def _enum(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    allowed = _expect(value, list)
-    texts = frozenset(each for each in allowed if isinstance(each, str))
-    others = [each for each in allowed if not isinstance(each, str)]
-    for kind, tests in plan.tests.items():
-        if kind is str:
-            tests.append(texts.__contains__)
-        else:
-            tests.append(lambda item: any(equal(item, other) for other in others))
-
-
-def _const(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    _everywhere(plan, lambda item: equal(item, value))
-
-
-def _pattern(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    try:
-        search = compiled(_expect(value, str)).search
-    except Exception as error:
-        raise Unsupported("pattern") from error
-    plan.tests[str].append(lambda text: search(text) is not None)
-
-
-def _bound(*kinds: type, test: Callable[[Any, Any], bool]) -> _Add:
-    def add(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-        limit = _expect(value, int, float)
-        for kind in kinds:
-            plan.tests[kind].append(lambda item: test(item, limit))
-
-    return add
-
-
-def _required(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    if not all(isinstance(name, str) for name in _expect(value, list)):
-        raise Unsupported("required")
-    plan.required.update(value)
-
-
-def _properties(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    for name, each in _expect(value, dict).items():
-        plan.properties.setdefault(name, []).append(Pointed(each, base))
-
-
-def _additional(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    if "patternProperties" in schema:
-        raise Unsupported("patternProperties")
-    names = frozenset(_expect(schema.get("properties", {}), dict))
-    if value is False:
-        plan.closed.append(names)
-    elif value is not True:
-        each = compiler.compile(value, base)
-        plan.tests[dict].append(lambda item: all(each(inner) for name, inner in item.items() if name not in names))
-
-
-def _property_names(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    each = compiler.compile(value, base)
-    plan.tests[dict].append(lambda item: all(map(each, item)))
-
-
-def _items(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    if "prefixItems" in schema:
-        raise Unsupported("prefixItems")
-    plan.items.append(Pointed(value, base))
-
-
-def _any_of(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    checks = [compiler.compile(each, base) for each in _expect(value, list)]
-    _everywhere(plan, lambda item: any(check(item) for check in checks))
-
-
-def _one_of(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    checks = [compiler.compile(each, base) for each in _expect(value, list)]
-    _everywhere(plan, lambda item: sum(check(item) for check in checks) == 1)
-
-
-def _not(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    check = compiler.compile(value, base)
-    _everywhere(plan, lambda item: not check(item))
-
-
-def _if(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    condition = compiler.compile(value, base)
-    then = compiler.compile(schema.get("then", True), base)
-    otherwise = compiler.compile(schema.get("else", True), base)
-    _everywhere(plan, lambda item: then(item) if condition(item) else otherwise(item))
-
-
-def _with_if(compiler: Compiler, value: Any, schema: Json, base: str, plan: _Plan) -> None:
-    """``then`` and ``else`` say nothing without ``if``, and are compiled with it."""
-
-
-_KEYWORDS: dict[str, _Add] = {
-    "type": _type,
-    "enum": _enum,
-    "const": _const,
-    "pattern": _pattern,
-    "minLength": _bound(str, test=lambda text, limit: len(text) >= limit),
-    "maxLength": _bound(str, test=lambda text, limit: len(text) <= limit),
-    "minimum": _bound(int, float, test=lambda number, limit: number >= limit),
-    "maximum": _bound(int, float, test=lambda number, limit: number <= limit),
-    "exclusiveMinimum": _bound(int, float, test=lambda number, limit: number > limit),
-    "exclusiveMaximum": _bound(int, float, test=lambda number, limit: number < limit),
-    "minItems": _bound(list, test=lambda items, limit: len(items) >= limit),
-    "maxItems": _bound(list, test=lambda items, limit: len(items) <= limit),
-    "minProperties": _bound(dict, test=lambda items, limit: len(items) >= limit),
-    "maxProperties": _bound(dict, test=lambda items, limit: len(items) <= limit),
-    "required": _required,
-    "properties": _properties,
-    "additionalProperties": _additional,
-    "propertyNames": _property_names,
-    "items": _items,
-    "anyOf": _any_of,
-    "oneOf": _one_of,
-    "not": _not,
-    "if": _if,
-    "then": _with_if,
-    "else": _with_if,
-}
-KEYWORDS = frozenset(_KEYWORDS) | ANNOTATIONS | {"$ref", "allOf"}

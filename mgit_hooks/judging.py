@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from mgit_hooks.record import Issue, Json
-from mgit_hooks.rules import Prepared, Rule, affordable, applies, failed, prepare, violations
+from mgit_hooks.rules import Prepared, Rule, affordable, applies, failed, prepare, validator, violations
 from mgit_hooks.validate import Schemas
 
 SECONDS = 1.0
@@ -67,6 +67,8 @@ def _judge(prepared: Prepared, value: Json, unknown: frozenset[str]) -> tuple[Is
 def _in_child(prepared: Prepared, value: Json, unknown: frozenset[str]) -> tuple[Issue, ...]:
     import signal
 
+    if prepared.check is None:
+        validator(prepared)  # before the fork: 100 ms once, not in each child
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

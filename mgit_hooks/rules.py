@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mgit_hooks.checker import ANNOTATIONS, KEYWORDS, Check, Compiler, Unsupported
+from mgit_hooks.checker import Compiler
+from mgit_hooks.keywords import KEYWORDS, Check, Unsupported
 from mgit_hooks.patterns import Cost, cost
 from mgit_hooks.record import Issue, Json
 
@@ -104,13 +105,26 @@ def violations(prepared: Prepared, value: Any, unknown: frozenset[str] = frozens
         pass  # jsonschema's to say
     from mgit_hooks import explain
 
-    made = explain.validator(_BASE, prepared.documents)
     found = [
         _issue(rule, finding)
-        for finding in explain.findings(made, value)
+        for finding in explain.findings(validator(prepared), value)
         if not _may_hang_on(unknown, finding, prepared)
     ]
     return explain.in_document_order(found, value)
+
+
+_validators: dict[int, Any] = {}
+
+
+def validator(prepared: Prepared) -> Any:
+    """jsonschema's validator of a rule, made once for as long as the rule is kept."""
+    key = id(prepared.documents)
+    if key not in _validators:
+        from mgit_hooks import explain
+
+        # The validator holds its documents, or another rule's could come to have this id.
+        _validators[key] = (prepared.documents, explain.validator(_BASE, prepared.documents))
+    return _validators[key][1]
 
 
 def _issue(rule: Rule, finding: Any) -> Issue:
@@ -211,7 +225,7 @@ def unknown_keyword(schema: Any) -> tuple[str, str] | None:
     return None
 
 
-_KNOWN = frozenset(KEYWORDS) | ANNOTATIONS | frozenset(
+_KNOWN = KEYWORDS | frozenset(
     ("prefixItems", "contains", "minContains", "maxContains", "uniqueItems", "multipleOf",
      "patternProperties", "dependentRequired", "dependentSchemas", "unevaluatedItems",
      "unevaluatedProperties", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "definitions")

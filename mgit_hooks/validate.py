@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mgit_hooks import checks
-from mgit_hooks.checker import Check, Compiler, Unsupported
+from mgit_hooks.checker import Compiler
+from mgit_hooks.keywords import Check, Unsupported
 from mgit_hooks.record import Issue, Json, Validation, is_valid
 
 LEVELS = ("basic", "standard", "strict")

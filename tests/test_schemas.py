@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from samples import RECORDS, changeset
 
 from mgit_hooks import explain, schemas
-from mgit_hooks.checker import Compiler, Unsupported
+from mgit_hooks.checker import Compiler
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.keywords import Unsupported
 from mgit_hooks.record import COMMIT_EVENTS, EVENTS, SOURCES, Record
 from mgit_hooks.resources import schemas_dir
 from mgit_hooks.validate import KINDS, LEVELS, PREFIX, uri, validate
