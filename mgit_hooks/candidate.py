@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mgit_hooks import credentials, dates, staged
+from mgit_hooks import dates, staged
 from mgit_hooks.commitmessage import Style, as_utf8, clean
 from mgit_hooks.errors import UsageError
 from mgit_hooks.event import PushLine, push_lines
@@ -90,6 +90,8 @@ def from_commit(
 
 def from_push(remote: str, url: str, lines: Sequence[PushLine], location: Location, rules: Iterable[Rule]) -> Candidate:
     """A push as pre-push is told of it."""
+    from mgit_hooks import credentials
+
     asked = _Asked(rule for rule in rules if applies(rule, "push"))
     refs = tuple(
         PushRef(

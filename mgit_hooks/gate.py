@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mgit_hooks import candidate as candidates
-from mgit_hooks import gatewords, layout, policy
-from mgit_hooks.candidate import Candidate
-from mgit_hooks.config import Config
-from mgit_hooks.display import escape
+from mgit_hooks import gateflag, layout, policy
 from mgit_hooks.errors import ConfigError, MgitError
-from mgit_hooks.event import HookEvent, PushLine, Verdict
-from mgit_hooks.judgement import Judgement
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Issue, Json, encode_json
+
+if TYPE_CHECKING:  # what follows is loaded only where the gate is armed
+    from mgit_hooks.candidate import Candidate
+    from mgit_hooks.config import Config
+    from mgit_hooks.event import PushLine, Verdict
 
 # By these names SKIP, which hook managers know too, leaves out a stage.
 _SKIP_NAMES = {
@@ -29,9 +28,6 @@ _SKIP_NAMES = {
     "pre-push": "mgit-push",
 }
 _LAST_STAGES = ("commit-msg", "pre-push")
-_MOST_ISSUES = 20
-_MOST = 500  # characters of one text in a verdict
-_MOST_SUBJECT = 200
 
 
 def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
@@ -42,12 +38,11 @@ def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
     """
     try:
         location = _here()
-        config = _refresh(location)
+        config = gateflag.refresh(location)
         if not policy.armed(config):
             return 0
-        if (because := _skipped(stage, os.environ)) is not None:
-            _write(location, ppid, _skip(stage, location, because), "a")
-            return 0
+        if (because := _skipped(stage)) is not None:
+            return _skip(stage, because, location, ppid, "a")
         return _judge(_candidate(stage, ppid, arguments, location, config), config, location, ppid)
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
@@ -62,23 +57,16 @@ def framework(stage: str, ppid: int, arguments: Sequence[str], pushes: Sequence[
     """
     try:
         location = layout.locate()
-        config = _refresh(location)
+        config = gateflag.refresh(location)
         flag = "a" if policy.armed(config) else "o"
-        because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage, os.environ)
+        because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage)
         if because is not None:
-            _write(location, ppid, _skip(stage, location, os.environ.get("MGIT_SKIP_REASON") or because), flag)
-            return 0
+            return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, ppid, flag)
         found = _candidate(stage, ppid, arguments, location, config, pushes)
         found.value["source"] = "framework"
         return _judge(found, config, location, ppid, flag=flag, alone=True)
     except MgitError as error:
         return _not_judged(stage, error, stops=True)
-
-
-def _refresh(location: Location) -> Config:
-    from mgit_hooks import gateflag
-
-    return gateflag.refresh(location)
 
 
 def _here() -> Location:
@@ -107,6 +95,8 @@ def _candidate(
     config: Config,
     pushes: Sequence[PushLine] | None = None,
 ) -> Candidate:
+    from mgit_hooks import candidate as candidates
+
     if stage != "pre-push":
         return candidates.from_commit(stage, arguments, location, config.rules, command_line(ppid))
     remote, url = (*arguments, "", "")[:2]
@@ -128,68 +118,32 @@ def _judge(
     candidate: Candidate, config: Config, location: Location, ppid: int, *, flag: str = "a", alone: bool = False
 ) -> int:
     """``alone``: no later stage of ours is sure to speak of the same commit."""
-    from mgit_hooks import schemas
+    from mgit_hooks import schemas, verdicts
     from mgit_hooks.judgement import judge
 
     judgement = judge(candidate, config, schemas.load(), _names(os.environ.get("MGIT_SKIP")))
-    _write(location, ppid, _verdict(candidate, judgement), flag)
+    _write(location, ppid, verdicts.of(candidate, judgement, os.environ.get("MGIT_SKIP_REASON")), flag)
     refused = isinstance(judgement.decision, policy.Abort)
-    if refused or alone or candidate.stage in _LAST_STAGES:
-        _say(gatewords.words(candidate, judgement, edited=os.environ.get("GIT_EDITOR") != ":"))
+    if judgement.issues and (refused or alone or candidate.stage in _LAST_STAGES):
+        from mgit_hooks.gatewords import words
+
+        _say(words(candidate, judgement, edited=os.environ.get("GIT_EDITOR") != ":"))
     return 1 if refused else 0
 
 
-def _verdict(candidate: Candidate, judgement: Judgement) -> Verdict:
-    status = "refused" if isinstance(judgement.decision, policy.Abort) else "passed"
-    if status == "passed" and judgement.only_skipped:
-        status = "skipped"
-    return Verdict(
-        candidate.stage,
-        status,
-        gatewords.reason(judgement, os.environ.get("MGIT_SKIP_REASON")),
-        candidate.tree,
-        candidate.message_sha256,
-        judgement.level,
-        tuple(map(_bounded_issue, judgement.issues[:_MOST_ISSUES])),
-        _detail(candidate, judgement),
-    )
+def _skip(stage: str, because: str, location: Location, ppid: int, flag: str) -> int:
+    from mgit_hooks import verdicts
+
+    _write(location, ppid, verdicts.skip(stage, because), flag)
+    return 0
 
 
-def _detail(candidate: Candidate, judgement: Judgement) -> Json:
-    value = candidate.value
-    detail: Json = {"event": value["event"], "branch": value["branch"]}
-    if "push" in value:
-        refs = value["push"]["refs"]
-        detail |= {
-            "remote_name": value["push"]["remote_name"],
-            "remote_url": value["push"]["remote_url"],
-            "refs": refs[:_MOST_ISSUES],
-            "ref_count": len(refs),
-        }
-    else:
-        subject = candidate.subject
-        detail |= {
-            "message": None if subject is None else _text(subject, _MOST_SUBJECT),
-            "files": len(value["commit"]["files"]),
-        }
-    detail["rules"] = list(judgement.rules)
-    if judgement.skipped:
-        detail["skipped_rules"] = list(judgement.skipped)
-    if len(judgement.issues) > _MOST_ISSUES:
-        detail["issue_count"] = len(judgement.issues)
-    return detail
-
-
-def _skip(stage: str, location: Location, because: str) -> Verdict:
-    return Verdict(stage, "skipped", _text(because, _MOST), None, None, "standard", (), {"event": None})
-
-
-def _skipped(stage: str, env: os._Environ[str]) -> str | None:
+def _skipped(stage: str) -> str | None:
     """Why this stage is left out, if it is."""
     name = _SKIP_NAMES.get(stage)
-    if name is None or name not in _names(env.get("SKIP")):
+    if name is None or name not in _names(os.environ.get("SKIP")):
         return None
-    return env.get("MGIT_SKIP_REASON") or f"SKIP={name}"
+    return os.environ.get("MGIT_SKIP_REASON") or f"SKIP={name}"
 
 
 def _names(text: str | None) -> frozenset[str]:
@@ -197,42 +151,19 @@ def _names(text: str | None) -> frozenset[str]:
 
 
 def _write(location: Location, ppid: int, verdict: Verdict, flag: str) -> None:
-    """The verdict into the spool, on the disk before git goes on. A spool that cannot take it stops nobody."""
-    from mgit_hooks import spool, staged
+    """Before git goes on. A spool that cannot take the verdict (a full disk, a read-only one) stops nobody."""
+    from mgit_hooks import verdicts
 
     try:
-        said = encode_json(verdict.to_json()).decode("utf-8")
-        head = staged.head(location).oid
-        layout.make_private_dir(location.mgit_dir)
-        spool.append(location.spool_dir, HookEvent("gate", ppid, flag, location.worktree, head, (said,)), sync=True)
+        verdicts.write(location, ppid, verdict, flag)
     except OSError as error:
         where = error.filename or location.spool_dir
         _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])
 
 
-def _bounded_issue(issue: Issue) -> Issue:
-    context = issue.data_context
-    return issue._replace(
-        message=_text(issue.message, _MOST),
-        field_path=_text(issue.field_path, _MOST),
-        suggested_fix=None if issue.suggested_fix is None else _text(issue.suggested_fix, _MOST),
-        data_context=None if context is None else {name: _plain(value) for name, value in context.items()},
-    )
-
-
-def _plain(value: object) -> object:
-    return _text(value, _MOST) if isinstance(value, str) else value
-
-
-def _text(text: str, most: int) -> str:
-    """Bounded, and without credentials: a message or a value may hold a URL with its token."""
-    from mgit_hooks.credentials import strip
-
-    text = strip(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
 def _say(lines: list[str]) -> None:
+    from mgit_hooks.display import escape
+
     for line in lines:
         print(escape(line), file=sys.stderr)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mgit_hooks.candidate import Candidate
 from mgit_hooks.credentials import strip
 from mgit_hooks.display import escape
-from mgit_hooks.judgement import Judgement, culprit, culprits
+from mgit_hooks.judgement import Judgement, culprits
 from mgit_hooks.policy import FAILING, Abort, Recover
 from mgit_hooks.record import Issue
 
@@ -54,19 +54,6 @@ def _ways_out(candidate: Candidate, judgement: Judgement, edited: bool) -> list[
     if candidate.stage == "commit-msg" and edited:
         lines.append('hint: your message is kept: git commit -e -F "$(git rev-parse --git-path COMMIT_EDITMSG)"')
     return lines
-
-
-def reason(judgement: Judgement, skip_reason: str | None) -> str | None:
-    """The verdict's reason, in a line."""
-    if isinstance(judgement.decision, Abort):
-        return _bounded("refused by " + ", ".join(culprits(judgement)))
-    said = None
-    if judgement.skipped:
-        said = f"MGIT_SKIP={','.join(judgement.skipped)}" + (f": {skip_reason}" if skip_reason else "")
-    elif failing := [issue for issue in judgement.issues if issue.severity in FAILING]:
-        kind = "left to recovery" if isinstance(judgement.decision, Recover) else "reported, not enforced"
-        said = f"{kind}: " + ", ".join(dict.fromkeys(map(culprit, failing)))
-    return None if said is None else _bounded(said)
 
 
 def _bounded(text: str) -> str:

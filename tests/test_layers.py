@@ -1,0 +1,163 @@
+"""The layers of docs/decisions/0001-architecture.md, read off the import statements themselves."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "mgit_hooks"
+
+# No files, environment, clock or subprocess.
+PURE = frozenset(
+    ("errors", "record", "event", "evidence", "classify", "validate", "checks", "checker", "keywords", "patterns",
+     "rules", "policy", "explain", "repairs", "fallback", "credentials", "display", "report", "commitmessage",
+     "rawdiff", "similarity", "treehash", "compress", "journal.cursor", "journal.format")
+)  # fmt: skip
+# What talks to people, to hooks and to hook managers. Nothing below may depend on it.
+ENTRY = frozenset(
+    ("__main__", "boot", "cli", "gate", "gatewords", "managed", "verdicts", "drain", "diagnosis", "session", "output",
+     "pager", "progress")
+)  # fmt: skip
+PURE_STDLIB = frozenset(
+    ("__future__", "binascii", "collections", "collections.abc", "copy", "difflib", "functools", "hashlib", "heapq",
+     "itertools", "json", "re", "string", "struct", "typing", "unicodedata", "zlib", "gzip", "lzma", "bz2")
+)  # fmt: skip
+# Third-party modules that compute, without reaching for anything.
+PURE_LIBRARIES = frozenset(("google_crc32c", "snappy", "jsonschema", "referencing", "zstandard", "backports.zstd"))
+# Dear at import: only where it is the module's very job, or inside the function that needs it.
+HEAVY = {
+    "argparse": ("cli", "commands."),
+    "asyncio": (),
+    "concurrent": (),
+    "dataclasses": (),
+    "inspect": (),
+    "jsonschema": (),
+    "logging": (),
+    "loguru": (),
+    "multiprocessing": ("bulk",),
+    "pathlib": (),
+    "pygit2": ("git.library",),
+    "referencing": (),
+    "shutil": (),
+    "snappy": (),
+    "sqlite3": ("index",),
+    "subprocess": (),
+    "tempfile": (),
+    "tomllib": (),
+    "zstandard": (),
+}
+
+
+class Import(NamedTuple):
+    module: str  # the importer, below mgit_hooks
+    imported: str
+    deferred: bool  # in a function: not paid for at import
+
+
+def imports() -> Iterator[Import]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+        yield from _of(ast.parse(path.read_text()), module, deferred=False)
+
+
+def _of(tree: ast.AST, module: str, *, deferred: bool) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(module, alias.name, deferred) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute here"
+            yield from (Import(module, name, deferred) for name in _from(node))
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            inner = deferred or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            yield from _of(node, module, deferred=inner)
+
+
+def _from(node: ast.ImportFrom) -> Iterator[str]:
+    for alias in node.names:
+        whole = f"{node.module}.{alias.name}"
+        file = PACKAGE.parent / Path(*whole.split("."))
+        is_module = file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()
+        yield whole if is_module else str(node.module)
+
+
+ALL = list(imports())
+OURS = [each._replace(imported=each.imported[11:]) for each in ALL if each.imported.startswith("mgit_hooks.")]
+OTHERS = [each for each in ALL if not each.imported.startswith("mgit_hooks")]
+
+
+def is_entry(module: str) -> bool:
+    return module in ENTRY or module.startswith("commands")
+
+
+def test_the_layers_name_modules_that_exist() -> None:
+    modules = {each.module for each in ALL}
+    assert PURE | ENTRY <= modules | {"errors", "journal.cursor"}
+
+
+def test_pure_modules_import_pure_modules_only() -> None:
+    assert [each for each in OURS if each.module in PURE and each.imported not in PURE] == []
+
+
+def test_pure_modules_reach_for_nothing_outside() -> None:
+    allowed = PURE_STDLIB | PURE_LIBRARIES
+    strays = [
+        each
+        for each in OTHERS
+        if each.module in PURE
+        and each.imported not in allowed
+        and each.imported.partition(".")[0] not in PURE_LIBRARIES
+    ]
+    assert strays == []
+
+
+def test_nothing_below_depends_on_the_entry_layer() -> None:
+    assert [each for each in OURS if is_entry(each.imported) and not is_entry(each.module)] == []
+
+
+def test_one_module_knows_pygit2() -> None:
+    knows = {each.module for each in ALL if each.imported.partition(".")[0] == "pygit2"}
+    assert knows == {"git.library"}
+
+
+def test_nothing_heavy_is_imported_on_import() -> None:
+    paid = [
+        each
+        for each in OTHERS
+        if not each.deferred
+        and each.imported.partition(".")[0] in HEAVY
+        and not f"{each.module}.".startswith(
+            tuple(f"{of.rstrip('.')}." for of in HEAVY[each.imported.partition(".")[0]])
+        )
+    ]
+    assert paid == []
+
+
+def test_no_module_imports_another_that_imports_it() -> None:
+    """At import; a cycle broken by a deferred import is one all the same to a reader, but none to Python."""
+    edges: dict[str, set[str]] = {}
+    for each in OURS:
+        if not each.deferred:
+            edges.setdefault(each.module, set()).add(each.imported)
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, f"a cycle: {' -> '.join((*trail, module))}"
+        if module not in done:
+            for target in edges.get(module, ()):
+                visit(target, (*trail, module))
+            done.add(module)
+
+    for module in list(edges):
+        visit(module, ())
+
+
+@pytest.mark.parametrize("name", sorted(HEAVY))
+def test_the_heavy_ones_are_modules(name: str) -> None:
+    """A name that is misspelt here would forbid nothing."""
+    known = {"jsonschema", "loguru", "pygit2", "referencing", "snappy", "zstandard"}
+    assert name in sys.stdlib_module_names or name in known
