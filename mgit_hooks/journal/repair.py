@@ -67,7 +67,8 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
 
 
 def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Sequence[Damage]) -> list[Located]:
-    blamed = {damage.offset for damage in cut}
+    # A header or footer that is missing has no bytes: what stands in its place stays.
+    blamed = {damage.offset for damage in cut if damage.length}
     return [
         item for item in scan(journal_dir, name, journals) if isinstance(item, Located) and item.offset not in blamed
     ]

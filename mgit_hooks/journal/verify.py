@@ -111,6 +111,8 @@ class _Walk:
         elif item.offset and item.frame.kind == SEGMENT:
             self._blame(item, "duplicate")
         else:
+            if not item.offset and item.frame.kind != SEGMENT:
+                self.damaged.append(Damage(item.segment, 0, 0, "no-segment-header"))
             try:
                 self._frame(item)
             except FormatError as error:

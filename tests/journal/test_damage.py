@@ -1,0 +1,420 @@
+"""Whatever happens to the bytes: no false record, no silence, and no more lost than was touched."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from second_reader import read as read_again
+
+from journal.making import append, frames, is_subsequence, payloads, put, quarantined, records, segment_bytes, small
+from mgit_hooks import compress
+from mgit_hooks.errors import JournalError
+from mgit_hooks.journal import format, identity, reader, writer
+from mgit_hooks.journal.format import BLOCK, CURSOR, GENESIS, SEGMENT, Cursor, JournalId, SegmentInfo
+from mgit_hooks.journal.segment import segment_names
+from mgit_hooks.journal.verify import verify
+from mgit_hooks.record import Seq
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> str:
+    return small(tmp_path, 30)
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is one: the mutants below are written by the ten thousand."""
+    folder = Path("/dev/shm") if os.path.isdir("/dev/shm") else tmp_path_factory.getbasetemp()
+    made = folder / f"mgit-hooks-test-{os.getpid()}"
+    made.mkdir()
+    yield made
+    shutil.rmtree(made)
+
+
+def flip_all(journal: str, number: int) -> int:
+    """Flip each bit of the segment, one at a time; the number of mutants."""
+    name = segment_names(journal)[number]
+    true = set(records(journal))
+    path = os.path.join(journal, name)
+    with open(path, "r+b", buffering=0) as file:
+        data = file.read()
+        for bit in range(8 * len(data)):
+            at = bit // 8
+            os.pwrite(file.fileno(), bytes((data[at] ^ 1 << bit % 8,)), at)
+            assert true.issuperset(reader.records(journal)), f"a false record: bit {bit} of {name}"
+            report = verify(journal)
+            assert not report.is_clean, f"not found: bit {bit} of {name}"
+            os.pwrite(file.fileno(), data[at : at + 1], at)
+    return 8 * len(data)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_each_flipped_bit_is_found_and_makes_no_false_record(fast: Path, number: int) -> None:
+    journal = small(fast / f"bits{number}", 30, target=380, group=5, short=True)
+    assert len(segment_names(journal)) == 3
+    assert flip_all(journal, number) > 8 * 300
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", range(6))
+def test_each_flipped_bit_of_a_larger_journal(fast: Path, number: int) -> None:
+    journal = small(fast / f"full{number}", 240, target=4500, group=9)
+    flip_all(journal, number)
+
+
+@pytest.mark.parametrize("file", ["head", "identity"])
+def test_a_flipped_bit_beside_the_segments_is_never_believed(journal: str, file: str) -> None:
+    true = records(journal)
+    data = Path(journal, file).read_bytes()
+    for bit in range(8 * (len(data) - 1)):
+        mutant = bytearray(data)
+        mutant[bit // 8] ^= 1 << bit % 8
+        put(journal, file, bytes(mutant))
+        assert records(journal) == true
+        assert verify(journal).is_clean
+        assert (identity.read_head(journal) if file == "head" else identity.read(journal)) is None
+    append(journal, [b"goes on"])
+    assert [stored.payload for stored in records(journal)] == [*(stored.payload for stored in true), b"goes on"]
+    assert verify(journal).is_clean
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_segment_cut_anywhere(journal: str, number: int) -> None:
+    name = segment_names(journal)[number]
+    true = records(journal)
+    data = Path(journal, name).read_bytes()
+    gone = [item for item in frames(journal, name) if item.frame.kind == BLOCK]
+    for length in range(len(data)):
+        put(journal, name, data[:length])
+        lost = {
+            seq
+            for item in gone
+            if item.end > length
+            for seq in range(item.frame.first_seq, item.frame.first_seq + item.frame.records)
+        }
+        assert records(journal) == [stored for stored in true if stored.seq not in lost], length
+        assert not verify(journal).is_clean, length
+
+
+def test_after_a_cut_the_next_append_starts_clean_and_uses_no_number_again(journal: str, fast: Path) -> None:
+    name = segment_names(journal)[-1]
+    true = records(journal)
+    last = true[-1].seq
+    size = os.path.getsize(os.path.join(journal, name))
+    for length in range(size):
+        copy = str(fast / "cut" / "mgit" / "journal")
+        shutil.copytree(journal, copy)
+        identity.write(copy, identity.read(journal).journal)  # type: ignore[union-attr]  # at home here: no adoption
+        os.truncate(os.path.join(copy, name), length)
+        left = records(copy)
+        (done,) = append(copy, [b"after"])
+        assert done.seq == last + 1, length
+        assert [*left, reader.Stored(done.seq, done.id, b"after")] == records(copy), length
+        report = verify(copy)
+        assert [hole.last_seq for hole in report.holes] == [last] * (left[-1].seq < last), length
+        assert report.damaged == (), length
+        shutil.rmtree(fast / "cut")
+
+
+def test_an_unreported_tail_is_cut_off_without_a_word_but_kept(journal: str) -> None:
+    """What a power cut in mid-append leaves: ``head`` is from before it."""
+    name = segment_names(journal)[-1]
+    before, head = segment_bytes(journal)[name], Path(journal, "head").read_bytes()
+    true = records(journal)
+    append(journal, [b"never reported" * 3])
+    after = segment_bytes(journal)[name]
+    for length in range(len(before) + 1, len(after)):
+        put(journal, name, after[:length])
+        put(journal, "head", head)
+        report = verify(journal)
+        assert report.is_clean
+        assert report.torn_tail is not None
+        assert (report.torn_tail.offset, report.torn_tail.end) == (len(before), length)
+        (done,) = append(journal, [b"next"])
+        assert done.seq == true[-1].seq + 1
+        assert segment_bytes(journal)[name].startswith(before)
+        assert verify(journal).is_clean
+        assert verify(journal).torn_tail is None
+    assert len(quarantined(journal)) == len(after) - len(before) - 1
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 512, 4096, 10_000])
+def test_zeros_at_the_end_are_a_torn_tail(journal: str, size: int) -> None:
+    name = segment_names(journal)[-1]
+    data = segment_bytes(journal)[name]
+    put(journal, name, data + bytes(size))
+    assert verify(journal).is_clean
+    append(journal, [b"next"])
+    assert segment_bytes(journal)[name].startswith(data + format.MAGIC)
+
+
+@pytest.mark.parametrize("size", [64, 512, 4096])
+@pytest.mark.parametrize("what", ["zeros", "ones", "noise"])
+def test_a_bad_sector_costs_the_blocks_it_touched(tmp_path: Path, size: int, what: str) -> None:
+    journal = small(tmp_path, 120, target=6000, group=5)
+    true = records(journal)
+    whole = segment_bytes(journal)
+    noise = {"zeros": bytes(size), "ones": b"\xff" * size, "noise": random.Random(size).randbytes(size)}[what]
+    for name, data in whole.items():
+        touched = frames(journal, name)
+        for item in touched:
+            for at in {item.offset, item.offset + 64, item.end - size, item.offset - size // 2}:
+                if not 0 <= at < len(data):
+                    continue
+                mutant = data[:at] + noise[: len(data) - at] + data[at + size :]
+                put(journal, name, mutant)
+                lost = {
+                    seq
+                    for hit in touched
+                    if hit.offset < at + size and at < hit.end and hit.frame.kind == BLOCK
+                    for seq in range(hit.frame.first_seq, hit.frame.first_seq + hit.frame.records)
+                }
+                assert records(journal) == [stored for stored in true if stored.seq not in lost]
+                report = verify(journal)
+                assert not report.is_clean
+                assert sum(damage.length for damage in report.damaged) >= min(size, len(data) - at)
+        put(journal, name, data)
+
+
+def cut_out(data: bytes, items: list, skip: int) -> bytes:  # type: ignore[type-arg]
+    return b"".join(data[item.offset : item.end] for place, item in enumerate(items) if place != skip)
+
+
+def test_a_frame_taken_out_is_found(journal: str) -> None:
+    true = records(journal)
+    for name, data in segment_bytes(journal).items():
+        items = frames(journal, name)
+        for place, item in enumerate(items):
+            put(journal, name, cut_out(data, items, place))
+            assert is_subsequence(records(journal), true)
+            # Cursors are outside the chain: only where the file got too short does one's absence show.
+            if item.frame.kind != CURSOR or name == segment_names(journal)[-1]:
+                assert not verify(journal).is_clean, (name, place)
+            put(journal, name, data)
+
+
+def test_a_frame_that_stands_twice_or_elsewhere_is_found(journal: str) -> None:
+    true = records(journal)
+    segments = segment_bytes(journal)
+    for name, data in segments.items():
+        items = frames(journal, name)
+        blocks = [item for item in items if item.frame.kind != CURSOR]
+        for item in blocks:
+            piece = data[item.offset : item.end]
+            for other in items:
+                put(journal, name, data[: other.end] + piece + data[other.end :])
+                if other.offset >= item.offset:
+                    assert records(journal) == true
+                else:  # a number that is out of turn passes over those before it
+                    assert is_subsequence(records(journal), true)
+                assert not verify(journal).is_clean, (name, item.offset, other.end)
+        for one, two in pairwise(blocks):
+            swapped = data[: one.offset] + data[two.offset : two.end] + data[one.end : two.offset]
+            put(journal, name, swapped + data[one.offset : one.end] + data[two.end :])
+            assert is_subsequence(records(journal), true)
+            assert not verify(journal).is_clean
+        put(journal, name, data)
+
+
+def test_segments_taken_out_doubled_or_swapped_are_found(journal: str) -> None:
+    true = records(journal)
+    segments = segment_bytes(journal)
+    names = list(segments)
+    for name in names:
+        os.unlink(os.path.join(journal, name))
+        assert is_subsequence(records(journal), true)
+        assert not verify(journal).is_clean, name
+        put(journal, name, segments[name])
+        put(journal, "00000099.seg", segments[name])
+        assert records(journal) == true
+        assert not verify(journal).is_clean, name
+        os.unlink(os.path.join(journal, "00000099.seg"))
+    put(journal, names[0], segments[names[1]])
+    put(journal, names[1], segments[names[0]])
+    assert is_subsequence(records(journal), true)
+    report = verify(journal)
+    assert {damage.kind for damage in report.damaged} >= {"misplaced-segment", "duplicate"}
+    put(journal, names[0], segments[names[0]])
+    put(journal, names[1], segments[names[1]])
+    assert verify(journal).is_clean
+
+
+@pytest.mark.parametrize("missing", [(2,), (1, 2), (0, 1, 2)])
+def test_numbers_of_segments_that_are_gone_are_not_given_again(journal: str, missing: tuple[int, ...]) -> None:
+    last = records(journal)[-1].seq
+    names = segment_names(journal)
+    for number in missing:
+        os.unlink(os.path.join(journal, names[number]))
+    left = records(journal)
+    (done,) = append(journal, [b"after"])
+    assert done.seq == last + 1
+    assert [stored.seq for stored in records(journal)] == [*(stored.seq for stored in left), last + 1]
+    assert [(hole.first_seq, hole.last_seq) for hole in verify(journal).holes] == [(len(left) + 1, last)]
+
+
+def test_frames_and_segments_of_another_journal_are_refused(journal: str, tmp_path: Path) -> None:
+    other = small(tmp_path / "other", 60, target=900)
+    true = records(journal)
+    segments, theirs = segment_bytes(journal), segment_bytes(other)
+    assert len(theirs) > len(segments)
+    strange = theirs[segment_names(other)[-1]]
+    put(journal, "00000077.seg", strange)  # its numbers would follow on ours
+    assert records(journal) == true
+    assert "foreign" in {damage.kind for damage in verify(journal).damaged}
+    assert [seq for seq, _, _ in read_again(journal)] == [stored.seq for stored in true]
+    os.unlink(os.path.join(journal, "00000077.seg"))
+    name = segment_names(journal)[-1]
+    for item in frames(other):
+        piece = theirs[item.segment][item.offset : item.end]
+        put(journal, name, segments[name] + piece)
+        assert records(journal) == true
+        assert not verify(journal).is_clean
+    put(journal, name, segments[name] + strange)
+    append(journal, [b"after them"])
+    assert [stored.payload for stored in records(journal)] == [*(stored.payload for stored in true), b"after them"]
+
+
+def hostile_frame(id: JournalId, seq: int) -> bytes:
+    entry = format.new_entry(b"FALSE", bytes(16))
+    return format.pack_frame(format.block_frame([entry], Seq(seq), GENESIS, Cursor(9, 9), compress.NONE), id)
+
+
+def hostile_header(number: int) -> bytes:
+    info = SegmentInfo(1, JournalId(b"hostile journal!"), number, 0)
+    return format.pack_frame(format.segment_frame(info, Seq(1), GENESIS), info.journal)
+
+
+@pytest.mark.parametrize("packing", ["as it is", "in noise", "repeated"])
+def test_a_whole_frame_inside_a_payload_is_never_read_as_one(tmp_path: Path, packing: str) -> None:
+    journal = str(tmp_path / "mgit" / "journal")
+    append(journal, [b"first"])
+    own = identity.read(journal)
+    assert own is not None
+    hidden = hostile_frame(own.journal, 900) + hostile_header(2) + hostile_frame(own.journal, 3)
+    hidden += format.pack_frame(format.footer_frame(5, Seq(1), Seq(5), GENESIS), own.journal)
+    payload = {"as it is": hidden, "in noise": os.urandom(5000) + hidden + os.urandom(50), "repeated": hidden * 20}
+    append(journal, [b"second", payload[packing], b"fourth"])
+    append(journal, [b"fifth"])
+    true = records(journal)
+    assert true[2].payload == payload[packing]
+    assert read_again(journal) == [(stored.seq, stored.id.hex(), stored.payload) for stored in true]
+    (name,) = segment_names(journal)
+    data = segment_bytes(journal)[name]
+    block = frames(journal)[2]
+    dice = random.Random(1)
+    for _ in range(300):  # damage to the block around it, and an append that was cut off inside it
+        at = dice.randrange(block.offset, block.end)
+        put(journal, name, data[:at] + bytes((data[at] ^ 1 << dice.randrange(8),)) + data[at + 1 :])
+        assert records(journal) == [*true[:1], *true[4:]]
+        put(journal, name, data[: dice.randrange(block.offset, block.end)])
+        assert records(journal) == true[:1]
+    os.unlink(os.path.join(journal, "head"))
+    (done,) = append(journal, [b"goes on"])
+    assert (done.seq, done.segment) == (2, name)
+    assert verify(journal).is_clean
+
+
+@pytest.mark.parametrize("version", [2, 7, 65535])
+def test_a_later_format_is_refused_with_a_clear_word_and_nothing_changed(tmp_path: Path, version: int) -> None:
+    journal = str(tmp_path / "mgit" / "journal")
+    append(journal, [b"ours"])
+    own = identity.read(journal)
+    assert own is not None
+    body = version.to_bytes(2, "little") + own.journal + b"whatever a later version has to say"
+    frame = format.Frame(SEGMENT, 0, 0, len(body), Seq(2), GENESIS, body)
+    put(journal, "00000002.seg", format.pack_frame(frame, own.journal) + os.urandom(100))
+    before = {path.name: path.read_bytes() for path in Path(journal).iterdir()}
+    for use in (records, verify, lambda journal: append(journal, [b"no"])):
+        with pytest.raises(JournalError, match=f"journal format {version}") as raised:
+            use(journal)
+        assert "upgrade" in raised.value.remedy
+    assert {path.name: path.read_bytes() for path in Path(journal).iterdir()} == before
+    with pytest.raises(ValueError, match="format version"):
+        read_again(journal)
+
+
+def test_a_flipped_version_is_damage_not_the_future(journal: str) -> None:
+    name = segment_names(journal)[0]
+    data = bytearray(segment_bytes(journal)[name])
+    data[64] ^= 2
+    put(journal, name, bytes(data))
+    assert len(records(journal)) == 30
+    assert [damage.kind for damage in verify(journal).damaged] == ["bad-checksum"]
+
+
+@pytest.mark.parametrize("forged", ["segment", "footer", "cursor", "block", "kind", "footer count"])
+def test_a_frame_that_no_writer_makes_is_damage_and_no_crash(journal: str, forged: str) -> None:
+    own = identity.read(journal)
+    assert own is not None
+    true = records(journal)
+    next_seq, head = Seq(true[-1].seq + 1), true[-1].id
+    frame = {
+        "segment": format.Frame(SEGMENT, 0, 0, 3, next_seq, head, b"abc"),
+        "footer": format.Frame(4, 0, 0, 3, next_seq, head, b"abc"),
+        "cursor": format.Frame(CURSOR, 0, 0, 3, next_seq, head, b"abc"),
+        "block": format.Frame(BLOCK, 0, 2, 3, next_seq, head, b"abc"),
+        "kind": format.Frame(9, 0, 0, 3, next_seq, head, b"abc"),
+        "footer count": format.footer_frame(12345, Seq(20), true[-1].seq, head),
+    }[forged]
+    name = segment_names(journal)[-1]
+    put(journal, name, segment_bytes(journal)[name] + format.pack_frame(frame, own.journal))
+    assert records(journal) == true
+    assert not verify(journal).is_clean
+    assert reader.last_cursor(journal) is not None
+    (done,) = append(journal, [b"next"])
+    assert done.seq == next_seq
+
+
+def test_records_changed_by_someone_who_knows_the_format_break_the_chain(journal: str) -> None:
+    """A forger who puts the checksum right, but not all that follows."""
+    own = identity.read(journal)
+    assert own is not None
+    for item in frames(journal):
+        if item.frame.kind != BLOCK:
+            continue
+        data = segment_bytes(journal)[item.segment]
+        entries = format.block_entries(item.frame)
+        entries[0] = format.new_entry(b"forged", bytes(16))
+        frame = item.frame
+        forged = format.block_frame(entries, frame.first_seq, frame.previous, format.frame_cursor(frame), 0)
+        mutant = data[: item.offset] + format.pack_frame(forged, own.journal) + data[item.end :]
+        put(journal, item.segment, mutant)
+        report = verify(journal)
+        assert not report.chain_intact
+        assert [(damage.segment, damage.offset, damage.kind) for damage in report.damaged][:1] == [
+            (item.segment, item.offset, "broken-chain")
+        ]
+        put(journal, item.segment, data)
+
+
+def test_a_writer_goes_on_after_damage_anywhere(fast: Path) -> None:
+    """500 random wounds: each time the next records get the next numbers, and can be read."""
+    dice = random.Random(3)
+    base = small(fast / "wounds", 40, target=900)
+    last = records(base)[-1].seq
+    whole = {path.name: path.read_bytes() for path in Path(base).iterdir()}
+    for _ in range(500):
+        for name, data in whole.items():
+            put(base, name, data)
+        for extra in set(os.listdir(base)) - whole.keys():
+            os.unlink(os.path.join(base, extra))
+        identity.write(base, identity.read(base).journal)  # type: ignore[union-attr]
+        name = dice.choice(segment_names(base))
+        data = whole[name]
+        at, size = dice.randrange(len(data)), dice.choice([1, 8, 64, 700])
+        put(base, name, data[:at] + dice.randbytes(min(size, len(data) - at)) + data[at + size :])
+        left = records(base)
+        done = append(base, payloads(70, seed=4), Cursor(2, 5))
+        assert [item.seq for item in done] == list(range(last + 1, last + 71))
+        assert records(base)[: len(left)] == left
+        assert len(records(base)) == len(left) + 70
+        assert reader.last_cursor(base) == Cursor(2, 5)
+        kinds = {damage.kind for damage in verify(base).damaged}
+        assert not kinds & {"duplicate", "broken-chain", "misplaced-segment", "bad-footer", "after-footer"}
+    assert writer.SEGMENT_TARGET > 900

@@ -1,0 +1,114 @@
+"""Reading: all records in order, one block at a place, the newest cursor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from second_reader import read as read_again
+
+from journal.making import append, frames, payloads, put, records, segment_bytes, small
+from mgit_hooks import dates
+from mgit_hooks.errors import DamageError
+from mgit_hooks.journal import reader
+from mgit_hooks.journal.format import BLOCK, Cursor
+from mgit_hooks.journal.reader import Block
+from mgit_hooks.journal.segment import Damage
+from mgit_hooks.record import Gate, Record, Validation
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> str:
+    return small(tmp_path, 50)
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])
+def test_records_come_back_in_order_with_numbers_from_1(tmp_path: Path, count: int) -> None:
+    journal = str(tmp_path / "mgit" / "journal")
+    data = payloads(count)
+    done = append(journal, data)
+    read = records(journal)
+    assert [stored.payload for stored in read] == data
+    assert [stored.seq for stored in read] == list(range(1, count + 1))
+    assert [(stored.seq, stored.id) for stored in read] == [(item.seq, item.id) for item in done]
+
+
+def test_the_second_reader_reads_the_same(journal: str) -> None:
+    assert read_again(journal) == [(stored.seq, stored.id.hex(), stored.payload) for stored in records(journal)]
+    assert len(read_again(journal)) == 50
+
+
+def test_a_record_comes_back_as_the_value_it_was(tmp_path: Path) -> None:
+    journal = str(tmp_path / "mgit" / "journal")
+    record = Record(
+        "checkout", "hook", dates.now(), None, None, "näme\u202e", "main-worktree", None, Gate("none"),
+        Validation("standard", True),
+    )  # fmt: skip
+    (done,) = append(journal, [record.encode()])
+    (stored,) = records(journal)
+    assert stored.record() == record._replace(seq=done.seq, id=done.id.hex())
+
+
+def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
+    assert records(str(tmp_path / "none")) == []
+    assert reader.last_cursor(str(tmp_path / "none")) is None
+
+
+def test_each_block_can_be_read_alone(journal: str) -> None:
+    ids = reader.journal_ids(journal)
+    blocks = [item for item in reader.blocks(journal) if isinstance(item, Block)]
+    for block in blocks:
+        assert reader.block_at(journal, block.segment, block.offset, ids) == block
+    assert [stored for block in blocks for stored in block.stored()] == records(journal)
+
+
+def test_a_block_that_is_not_there_is_located_damage(journal: str) -> None:
+    ids = reader.journal_ids(journal)
+    name = frames(journal)[0].segment
+    data = segment_bytes(journal)[name]
+    block = next(item for item in frames(journal) if item.frame.kind == BLOCK)
+    put(journal, name, data[: block.end - 1] + bytes((data[block.end - 1] ^ 1,)) + data[block.end :])
+    places = [
+        (name, block.offset, block.end - block.offset, "bad-checksum"),
+        (name, block.offset + 1, 0, "bad-magic"),
+        (name, len(data) + 100, 0, "truncated"),
+        (name, 0, 94, "bad-block"),
+        ("00000044.seg", 0, 0, "missing-segment"),
+    ]
+    for segment, offset, length, kind in places:
+        with pytest.raises(DamageError) as raised:
+            reader.block_at(journal, segment, offset, ids)
+        error = raised.value
+        assert (error.segment, error.offset, error.length, error.kind) == (segment, offset, length, kind)
+        assert "repair" in error.remedy
+
+
+def test_reading_starts_where_it_is_told(journal: str) -> None:
+    blocks = [item for item in reader.blocks(journal) if isinstance(item, Block)]
+    for place, block in enumerate(blocks):
+        assert list(reader.blocks(journal, block.segment, block.offset)) == blocks[place:]
+
+
+def test_damage_is_told_among_the_blocks(journal: str) -> None:
+    blocks = [item for item in reader.blocks(journal) if isinstance(item, Block)]
+    hurt = blocks[3]
+    data = segment_bytes(journal)[hurt.segment]
+    put(journal, hurt.segment, data[: hurt.offset + 70] + b"\0" + data[hurt.offset + 71 :])
+    read = list(reader.blocks(journal))
+    assert isinstance(read[3], Damage)
+    assert (read[3].segment, read[3].offset) == (hurt.segment, hurt.offset)
+    assert [*read[:3], *read[4:]] == [*blocks[:3], *blocks[4:]]
+
+
+def test_the_newest_cursor_is_found_through_segments_without_one(tmp_path: Path) -> None:
+    journal = str(tmp_path / "mgit" / "journal")
+    assert reader.last_cursor(journal) is None
+    append(journal, [b"a"])
+    assert reader.last_cursor(journal) is None
+    append(journal, [b"b"], Cursor(1, 10))
+    append(journal, [b"c"])
+    assert reader.last_cursor(journal) == Cursor(1, 10)
+    append(journal, (), Cursor(2, 0))
+    assert reader.last_cursor(journal) == Cursor(2, 0)
+    append(journal, [b"d"], Cursor(2, 7))
+    assert reader.last_cursor(journal) == Cursor(2, 7)

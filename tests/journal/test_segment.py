@@ -1,0 +1,114 @@
+"""Segment files: their names, and what a scan makes of whatever they hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from journal.making import append, put, records, segment_bytes, small
+from mgit_hooks.journal import identity, reader, segment
+from mgit_hooks.journal.format import MAGIC, JournalId
+from mgit_hooks.journal.segment import Damage, Located, scan, segment_names
+
+
+def test_only_files_of_eight_digits_are_segments_and_they_are_in_order(tmp_path: Path) -> None:
+    for name in ("00000010.seg", "00000002.seg", "00000003.seg.new", "0000001.seg", "00000004.seg~", "head"):
+        (tmp_path / name).touch()
+    assert segment_names(str(tmp_path)) == ["00000002.seg", "00000010.seg"]
+    assert segment_names(str(tmp_path / "not there")) == []
+
+
+def test_names_and_numbers() -> None:
+    assert segment.segment_name(12) == "00000012.seg"
+    assert segment.segment_number("00000012.seg") == 12
+
+
+def test_a_scan_gives_every_byte_of_the_file_once(tmp_path: Path) -> None:
+    journal = small(tmp_path, 20)
+    for name, data in segment_bytes(journal).items():
+        at = 0
+        for item in scan(journal, name, reader.journal_ids(journal)):
+            assert isinstance(item, Located)
+            assert item.offset == at
+            at = item.end
+        assert at == len(data)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.binary(max_size=90), st.integers(0, 30), st.just(MAGIC)), max_size=12))
+def test_a_scan_of_frames_and_noise_in_any_order_covers_the_file(tmp_path: Path, pieces: list[bytes | int]) -> None:
+    journal = str(tmp_path / "mgit" / "journal")
+    if not os.path.isdir(journal):
+        small(tmp_path, 20)
+    ids = reader.journal_ids(journal)
+    name = segment_names(journal)[0]
+    whole = [(item.offset, item.end) for item in scan(journal, name, ids)]
+    data = segment_bytes(journal)[name]
+    made, frames = b"", 0
+    for piece in pieces:
+        if isinstance(piece, int):
+            start, end = whole[piece % len(whole)]
+            made += data[start:end]
+            frames += 1
+        else:
+            made += piece
+    put(journal, "00000050.seg", made)
+    at = found = 0
+    for item in scan(journal, "00000050.seg", ids):
+        assert item.offset == at
+        at = item.end
+        found += isinstance(item, Located)
+    assert at == len(made)
+    assert found == frames
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 3 * 1024 * 1024])
+def test_a_file_without_any_frame_is_one_damage(tmp_path: Path, size: int) -> None:
+    put(str(tmp_path), "00000001.seg", b"\x55" * size)
+    items = list(scan(str(tmp_path), "00000001.seg", [JournalId(bytes(16))]))
+    expected = Damage("00000001.seg", 0, size, "truncated" if size < 64 else "bad-magic", at_end=True)
+    assert items == ([expected] if size else [])
+
+
+@pytest.mark.parametrize("at", [1024 * 1024 - 4, 1024 * 1024 - 1, 1024 * 1024, 2 * 1024 * 1024 + 5])
+def test_a_frame_is_found_wherever_it_lies_after_much_damage(tmp_path: Path, at: int) -> None:
+    """The search goes by windows of a mebibyte: a magic that lies across two of them is seen."""
+    journal = str(tmp_path / "mgit" / "journal")
+    append(journal, [b"here"])
+    ids = reader.journal_ids(journal)
+    data = segment_bytes(journal)["00000001.seg"]
+    put(journal, "00000002.seg", b"\x55" * at + data)
+    items = list(scan(journal, "00000002.seg", ids))
+    assert (items[0].offset, items[0].end) == (0, at)
+    assert [isinstance(item, Located) for item in items] == [False, True, True]
+
+
+def test_a_file_that_shrinks_while_it_is_read_ends_there(tmp_path: Path) -> None:
+    """As when a writer takes a torn tail away: a reader that had it mapped would be killed."""
+    journal = str(tmp_path / "mgit" / "journal")
+    append(journal, [os.urandom(300_000) for _ in range(4)])
+    (name,) = segment_names(journal)
+    items = scan(journal, name, reader.journal_ids(journal))
+    next(items)
+    os.truncate(os.path.join(journal, name), 400)
+    assert [item.kind for item in items if isinstance(item, Damage)] == ["truncated"]
+
+
+def test_ids_come_from_the_identity_and_without_it_from_the_headers(tmp_path: Path) -> None:
+    journal, other = small(tmp_path / "one", 5), small(tmp_path / "two", 5)
+    own, theirs = identity.read(journal), identity.read(other)
+    assert own is not None
+    assert theirs is not None
+    strange = segment_bytes(other)["00000001.seg"]
+    put(journal, "00000009.seg", strange)
+    assert reader.journal_ids(journal) == [own.journal]
+    os.unlink(os.path.join(journal, "identity"))
+    assert reader.journal_ids(journal) == [own.journal, theirs.journal]
+    # An identity that is no segment's (a file copied from elsewhere) does not make the journal unreadable.
+    os.unlink(os.path.join(journal, "00000009.seg"))
+    identity.write(journal, identity.new_id())
+    assert len(records(journal)) == 5
