@@ -27,21 +27,21 @@ def main() -> None:
 def _measure(name: str, path: str, env: Mapping[str, str], rounds: int) -> None:
     peaks: list[float] = []
     took = timing.interleave(
-        {"git log": lambda: timing.git(path, env, *_LISTING).seconds, "backfill": _backfilling(path, env, peaks)},
+        {"git log": lambda: timing.git(path, env, *_LISTING), "backfill": _backfilling(path, env, peaks)},
         rounds,
     )
-    for what, seconds in took.items():
-        timing.say(f"{name}: {what}", seconds, " s")
-    timing.say_ratio(f"{name}: backfill / git log", took["backfill"], took["git log"], "<= 1.0")
+    for what, costs in took.items():
+        timing.say(f"{name}: {what}", timing.walls(costs), " s")
+    timing.say_ratios(f"{name}: backfill / git log", took["backfill"], took["git log"], "<= 1.0")
     timing.say(f"{name}: backfill, peak memory of its largest process", peaks, " MiB", digits=0, reach="<= 150")
 
 
-def _backfilling(path: str, env: Mapping[str, str], peaks: list[float]) -> Callable[[], float]:
-    def backfill() -> float:
+def _backfilling(path: str, env: Mapping[str, str], peaks: list[float]) -> Callable[[], timing.Cost]:
+    def backfill() -> timing.Cost:
         shutil.rmtree(os.path.join(path, ".git", "mgit"), ignore_errors=True)
         cost = timing.run((*timing.MGIT, "backfill", "-q", "-C", path), env)
         peaks.append(cost.peak / 1024)
-        return cost.seconds
+        return cost
 
     return backfill
 

@@ -50,14 +50,14 @@ def main() -> None:
             for name, prepare in variants.items()
         }
         took = timing.interleave(measured, rounds)
-    for name, seconds in took.items():
+    wall = {name: timing.walls(costs) for name, costs in took.items()}
+    for name, seconds in wall.items():
         timing.say(f"git commit, {name}", timing.milliseconds(seconds), " ms")
-    bare, empty, ours = took["no hooks"], took["empty hooks"], took["mgit-hooks"]
-    added = timing.less(ours, bare)
-    timing.say_ratio("mgit-hooks / empty hooks in the same stages", ours, empty, "<= 1.3")
-    timing.say_ratio("mgit-hooks / no hooks", ours, bare)
-    timing.say_ratio("added by mgit-hooks / added by prek", added, timing.less(took["prek"], bare), "<= 0.33")
-    timing.say_ratio("added by mgit-hooks / added by pre-commit", added, timing.less(took["pre-commit"], bare))
+    timing.say_ratios("mgit-hooks / empty hooks in the same stages", took["mgit-hooks"], took["empty hooks"], "<= 1.3")
+    timing.say_ratios("mgit-hooks / no hooks", took["mgit-hooks"], took["no hooks"])
+    added = {name: timing.less(seconds, wall["no hooks"]) for name, seconds in wall.items()}
+    timing.say_ratio("added by mgit-hooks / added by prek", added["mgit-hooks"], added["prek"], "<= 0.33")
+    timing.say_ratio("added by mgit-hooks / added by pre-commit", added["mgit-hooks"], added["pre-commit"])
 
 
 def new_repository(path: str, env: Mapping[str, str], prepare: Prepare) -> str:
@@ -119,20 +119,21 @@ def _managed(manager: str) -> Prepare:
     return prepare
 
 
-def _committing(path: str, env: Mapping[str, str], commits: int, overlap: bool) -> Callable[[], float]:
-    """Seconds a commit takes, on average over ``commits`` of them."""
+def _committing(path: str, env: Mapping[str, str], commits: int, overlap: bool) -> Callable[[], timing.Cost]:
+    """What a commit takes, on average over ``commits`` of them."""
     numbers = itertools.count()
 
-    def commit() -> float:
-        total = 0.0
+    def commit() -> timing.Cost:
+        costs = []
         for number in itertools.islice(numbers, commits):
             write(path, f"file{number % 50}", f"line {number}\n" * 40)
             timing.git(path, env, "add", "-A")
-            total += timing.git(path, env, "commit", "-q", "-m", f"Change {number}").seconds
+            costs.append(timing.git(path, env, "commit", "-q", "-m", f"Change {number}"))
             if not overlap:
                 timing.wait_for_orphans()
         timing.wait_for_orphans()
-        return total / commits
+        seconds, processor, peak = zip(*costs, strict=True)
+        return timing.Cost(sum(seconds) / commits, sum(processor) / commits, max(peak))
 
     return commit
 

@@ -60,27 +60,27 @@ def _measure(path: str, env: Mapping[str, str], size: int, rounds: int) -> None:
     boot = os.path.abspath(mgit_hooks.boot.__file__)
     message = ".git/COMMIT_EDITMSG"
 
-    def gate(stage: str, *given: str) -> Callable[[], float]:
+    def gate(stage: str, *given: str) -> Callable[[], timing.Cost]:
         command = (sys.executable, "-I", boot, "gate", stage, str(os.getpid()), "--", *given)
-        return lambda: timing.run(command, inside).seconds
+        return lambda: timing.run(command, inside)
 
     hooks = os.path.join(path, ".git", "hooks")
     took = timing.interleave(
         {
-            "bare": lambda: timing.run(_BARE, inside).seconds,
+            "bare": lambda: timing.run(_BARE, inside),
             "pre-commit": gate("pre-commit"),
             "commit-msg": gate("commit-msg", message),
-            "hook": lambda: timing.run((os.path.join(hooks, "commit-msg"), message), inside).seconds,
+            "hook": lambda: timing.run((os.path.join(hooks, "commit-msg"), message), inside),
         },
         rounds,
     )
-    timing.say("python -I -c pass", timing.milliseconds(took["bare"]), " ms")
+    timing.say("python -I -c pass", timing.milliseconds(timing.walls(took["bare"])), " ms")
     for stage in ("pre-commit", "commit-msg"):
-        timing.say(f"gate {stage}, {size} staged files", timing.milliseconds(took[stage]), " ms")
-        timing.say_ratio(
+        timing.say(f"gate {stage}, {size} staged files", timing.milliseconds(timing.walls(took[stage])), " ms")
+        timing.say_ratios(
             f"gate {stage}, {size} staged / a bare start", took[stage], took["bare"], "<= 2.5" if size < 10 else ""
         )
-    timing.say_ratio(f"hook commit-msg with its stub, {size} staged / a bare start", took["hook"], took["bare"])
+    timing.say_ratios(f"hook commit-msg with its stub, {size} staged / a bare start", took["hook"], took["bare"])
 
 
 if __name__ == "__main__":

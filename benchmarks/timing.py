@@ -16,16 +16,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 MGIT = (sys.executable, "-I", "-m", "mgit_hooks")
+T = TypeVar("T")
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 class Cost(NamedTuple):
-    """What one process took, by the wall clock. ``peak``: the largest resident set, in KiB, of it or a child of it."""
+    """What one process took, its waited-for children included.
+
+    ``seconds`` by the wall clock; ``processor`` seconds, which other people's load on the machine disturbs
+    less; ``peak``, the largest resident set of any of them, in KiB.
+    """
 
     seconds: float
+    processor: float
     peak: int
 
 
@@ -76,7 +82,7 @@ def run(command: Sequence[str], env: Mapping[str, str], *, output: str = os.devn
             complaints.seek(0)
             said = complaints.read().decode("utf-8", "replace")
             raise Failed(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}\n{said}")
-    return Cost(seconds, usage.ru_maxrss)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
 
 def git(directory: str, env: Mapping[str, str], *arguments: str) -> Cost:
@@ -97,10 +103,10 @@ def wait_for_orphans() -> None:
             return
 
 
-def interleave(variants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def interleave(variants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """What each variant gives in each round. The order turns from round to round, so that none always goes first."""
     names = list(variants)
-    found: dict[str, list[float]] = {name: [] for name in names}
+    found: dict[str, list[T]] = {name: [] for name in names}
     for number in range(rounds + 1):
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
@@ -117,7 +123,7 @@ def spread(values: Sequence[float], unit: str = "", digits: int = 2) -> str:
 
 
 def say(what: str, values: Sequence[float], unit: str = "", *, digits: int = 2, reach: str = "") -> None:
-    print(f"{what:<62} {spread(values, unit, digits)}{f'  to reach: {reach}' if reach else ''}", flush=True)
+    print(f"{what:<70} {spread(values, unit, digits)}{f'  to reach: {reach}' if reach else ''}", flush=True)
 
 
 def say_ratio(what: str, over: Sequence[float], under: Sequence[float], reach: str = "") -> None:
@@ -125,8 +131,18 @@ def say_ratio(what: str, over: Sequence[float], under: Sequence[float], reach: s
     say(f"ratio {what}", [a / b for a, b in zip(over, under, strict=True)], " x", reach=reach)
 
 
+def say_ratios(what: str, over: Sequence[Cost], under: Sequence[Cost], reach: str = "") -> None:
+    """By the wall clock, and by processor time."""
+    say_ratio(what, [a.seconds for a in over], [b.seconds for b in under], reach)
+    say_ratio(f"{what}, processor time", [a.processor for a in over], [b.processor for b in under])
+
+
 def less(one: Sequence[float], other: Sequence[float]) -> list[float]:
     return [a - b for a, b in zip(one, other, strict=True)]
+
+
+def walls(costs: Sequence[Cost]) -> list[float]:
+    return [cost.seconds for cost in costs]
 
 
 def milliseconds(seconds: Sequence[float]) -> list[float]:
