@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from mgit_hooks import dates, gateflag, log, policy, schemas
+from mgit_hooks import config, dates, gateflag, log, policy, schemas
 from mgit_hooks.capture import Capturer
 from mgit_hooks.config import Config
 from mgit_hooks.errors import ConfigError
@@ -15,9 +15,6 @@ from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.record import Gate, Record, Validation, is_valid
 from mgit_hooks.recover import Context, recover_record
 from mgit_hooks.validate import validate
-
-# Of a broken configuration: the defaults judge. Nothing may stop the recorder.
-_DEFAULTS = Config("standard", "repair", "none", True, 3, (), {}, ())
 
 
 class Intake:
@@ -33,7 +30,7 @@ class Intake:
         self._schemas = schemas.load()
         self._context = Context(
             location.mgit_dir,
-            location.root or location.common_dir,
+            location.repository_path,
             self.config.retries,
             self.config.rules,
             self.capturer.commit,
@@ -43,27 +40,23 @@ class Intake:
         """``record`` with its validation and, where something fails, what recovery made of it."""
         if record.event in ("refused", "skipped"):
             return record  # the gate's verdict is the judgement
-        config = self.config
+        level, rules = self.config.level, self.config.rules
         value = record.to_json()
-        issues = validate("record", value, config.level, self._schemas)
-        if config.rules:
-            issues += judge(config.rules, value, self._schemas)
-        decision = policy.decide(issues, config.strategy, config.enforce, can_refuse=False)
+        issues = validate("record", value, level, self._schemas)
+        if rules:
+            issues += judge(rules, value, self._schemas)
+        decision = policy.decide(issues, self.config.strategy, self.config.enforce, can_refuse=False)
         if isinstance(decision, policy.Recover):
-            return recover_record(
-                record, issues, decision.strategy, config.level, self._schemas, self._context
-            )
-        return record._replace(validation=Validation(config.level, is_valid(issues), issues))
+            return recover_record(record, issues, decision.strategy, level, self._schemas, self._context)
+        return record._replace(validation=Validation(level, is_valid(issues), issues))
 
 
 def _configuration(location: Location, overrides: Mapping[str, str] | None) -> Config:
     try:
         return gateflag.refresh(location, overrides)
     except ConfigError as error:
-        log.error(
-            location.mgit_dir, "the configuration is broken: judged by the defaults", error=error.message
-        )
-        return _DEFAULTS
+        log.error(location.mgit_dir, "the configuration is broken: judged by the defaults", error=error.message)
+        return config.defaults()
 
 
 @contextmanager

@@ -40,12 +40,16 @@ class Location(NamedTuple):
         return os.path.join(self.mgit_dir, "gate", *self.worktree.split("/"))
 
     @property
+    def repository_path(self) -> str:
+        """The main worktree's top, whichever worktree this is; of a bare repository, its folder."""
+        if os.path.basename(self.common_dir) == ".git":
+            return os.path.dirname(self.common_dir)
+        return self.root or self.common_dir
+
+    @property
     def repository_name(self) -> str:
         """The folder people know the repository by, without the ``.git`` of a bare one."""
-        common = self.common_dir
-        if os.path.basename(common) == ".git":
-            return os.path.basename(os.path.dirname(common)) or "/"
-        return os.path.basename(self.root or common).removesuffix(".git") or "/"
+        return os.path.basename(self.repository_path).removesuffix(".git") or "/"
 
 
 def worktree_name(git_dir: str, common_dir: str) -> str:
@@ -67,10 +71,7 @@ def locate(directory: str = ".") -> Location:
         raise RepositoryError(*_explain(result.stderr, directory))
     lines = os.fsdecode(result.stdout).removesuffix("\n").split("\n")
     if len(lines) != 3:  # the name of a folder holds a newline
-        lines = [
-            _ask(directory, question)
-            for question in ("--git-dir", "--git-common-dir", "--is-bare-repository")
-        ]
+        lines = [_ask(directory, question) for question in ("--git-dir", "--git-common-dir", "--is-bare-repository")]
     git_dir, common_dir, bare = lines
     root = None
     if bare != "true":
