@@ -169,7 +169,7 @@ class _Drain:
                     index.advance()
                 intake = Intake(location, self._overrides)
                 memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
-                reading = movements.unread(location.common_dir, self._before, since(index.began()))
+                reading = movements.unread(location.common_dir, self._before, self._since(index.began()))
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 _hold_over(location, evidence.to_hold)
                 setting = self._setting(intake.armed, fingerprint, reading)
@@ -185,6 +185,10 @@ class _Drain:
         for oid in reconciler.unreadable:
             log.warning(location.mgit_dir, "a commit is named and git cannot give it: not recorded", commit=oid)
         return Summary(written, len(batch.garbled))
+
+    def _since(self, began: str | None) -> int:
+        """The second from which on a reflog never read before counts: all of it, unless it is not known what was read."""
+        return since(began) if self._before == state.EMPTY else 0
 
     def _setting(self, armed: bool, fingerprint: str, reading: movements.Reading) -> Setting:
         common_dir = self._location.common_dir

@@ -142,7 +142,8 @@ def named(common_dir: str, git: Any) -> set[str]:
 
 def faults(location: Location) -> list[str]:
     """What is wrong with the journal after a drain: doubled commits or movements, damage, leftovers, broken chains."""
-    found = standing(records(location.journal_dir))
+    every = records(location.journal_dir)
+    found = standing(every)
     wrong = []
     made = Counter(r.commit.hash for r in found if r.commit is not None and r.event in COMMIT_EVENTS)
     wrong += [f"{oid} has {count} records" for oid, count in made.items() if count != 1]
@@ -153,7 +154,7 @@ def faults(location: Location) -> list[str]:
         for m in r.refs or ()
     )
     wrong += [f"{movement} is told {count} times" for movement, count in moved.items() if count != 1]
-    wrong += broken_chains(found)
+    wrong += broken_chains(every)
     report = verify(location.journal_dir)
     if not report.is_clean or report.torn_tail:
         wrong.append(f"verify: {report}")
@@ -163,11 +164,15 @@ def faults(location: Location) -> list[str]:
     return wrong
 
 
-def broken_chains(found: list[Record]) -> list[str]:
-    """Movements of a ref that do not begin where the one before it ended."""
+def broken_chains(every: list[Record]) -> list[str]:
+    """Movements of a ref that do not begin where the one before it ended.
+
+    A record that stands in for another repeats its movements: those of the first one count.
+    """
     wrong = []
+    found = [record for record in every if record.supersedes is None]
     last: dict[tuple[str | None, str], str | None] = {}
-    for record in sorted(found, key=lambda record: record.supersedes or record.seq or 0):
+    for record in found:
         if record.event == "snapshot" and record.detail is not None:
             last |= {("", name): oid for name, oid in record.detail["refs"].items()}
         for movement in record.refs or ():
