@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 T = TypeVar("T")
-CHUNK = 256  # commits: enough to find a parent's blobs at hand, few enough to hold
+CHUNK = 256  # commits at most: enough to find a parent's blobs at hand, few enough to hold
+_SHARES = 8  # chunks for each process at least, so that all end at about the same time
 _ALONE = 2 * CHUNK  # what a second process would cost more to start than it saves
 _WORKERS = 4  # the one reader is the limit beyond
 _PIPE_BYTES = 1024 * 1024
 
 
-def capture(
-    git_dir: str, oids: Sequence[Oid], make: Callable[[Commit], T], workers: int | None = None
-) -> Iterator[T]:
+def capture(git_dir: str, oids: Sequence[Oid], make: Callable[[Commit], T], workers: int | None = None) -> Iterator[T]:
     """``make`` of each commit, in the order of ``oids``; parents before children is fastest.
 
     ``make`` runs in the worker and must be a top-level function, its results picklable. Raises what
@@ -52,6 +51,8 @@ def _side_by_side(git_dir: str, oids: Sequence[Oid], make: Callable[[Commit], T]
 
     # Elsewhere than on Linux a fork may copy locks that system libraries hold.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    size = max(1, min(CHUNK, len(oids) // (count * _SHARES)))
+    chunks = [oids[start : start + size] for start in range(0, len(oids), size)]
     readers: list[Connection] = []
     processes: list[Any] = []
     try:
@@ -60,23 +61,19 @@ def _side_by_side(git_dir: str, oids: Sequence[Oid], make: Callable[[Commit], T]
             _widen(writer)
             readers.append(reader)
             inherited = readers if sys.platform == "linux" else []
-            given = (writer, inherited, git_dir, _share(oids, number, count), make)
+            given = (writer, inherited, git_dir, chunks[number::count], make)
             process = context.Process(target=_work, args=given, daemon=True)
             process.start()
             processes.append(process)
             writer.close()  # else a dead worker's pipe would never end
-        for start in range(0, len(oids), CHUNK):
-            yield from _received(readers[start // CHUNK % count])
+        for number in range(len(chunks)):
+            yield from _received(readers[number % count])
     finally:
         for reader in readers:
             reader.close()
         for process in processes:
             process.terminate()
             process.join()
-
-
-def _share(oids: Sequence[Oid], number: int, count: int) -> list[Sequence[Oid]]:
-    return [oids[start : start + CHUNK] for start in range(number * CHUNK, len(oids), count * CHUNK)]
 
 
 def _received(reader: Connection) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mgit_hooks import onehunk
 from mgit_hooks.git.library import Attributes, Blob, Objects, line_counts
 from mgit_hooks.rawdiff import GITLINK, Change
 from mgit_hooks.record import Oid
@@ -12,7 +13,7 @@ BIG_FILE = 512 * 1024 * 1024  # git's core.bigFileThreshold: beyond it a blob is
 _LOOK = 8000  # git looks for a NUL in so many first bytes
 _KEPT_BYTES = 16 * 1024 * 1024
 _KEPT_AT_MOST = 1024 * 1024
-_SLICE = 1024 * 1024
+_LARGE = 8 * 1024 * 1024  # two files beyond it are worth a look before they are compared line by line
 
 
 class Counts(NamedTuple):
@@ -77,18 +78,12 @@ class Contents:
             return Counts(added, deleted, False)
         if GITLINK in (change.old_mode, change.new_mode):
             return Counts(*line_counts(self.read(change.old_mode, old), self.read(change.new_mode, new)), False)
-        return Counts(*line_counts(self._kept_blob(old).blob, self._kept_blob(new).blob), False)
+        return Counts(*_compared(self._kept_blob(old).blob, self._kept_blob(new).blob), False)
 
     def _lines(self, mode: int, oid: Oid) -> int:
-        """A last line that lacks its newline counts."""
         if mode == GITLINK:
             return 1
-        whole = memoryview(self._kept_blob(oid).blob)
-        if not whole:
-            return 0
-        # In slices: a large file is not to be held twice.
-        count = sum(bytes(whole[at : at + _SLICE]).count(b"\n") for at in range(0, len(whole), _SLICE))
-        return count + (whole[-1] != ord("\n"))
+        return onehunk.count_lines(memoryview(self._kept_blob(oid).blob))
 
     def _kept_blob(self, oid: Oid) -> _Kept:
         kept = self._kept.pop(oid, None)
@@ -102,6 +97,13 @@ class Contents:
                 self._room += self._kept.pop(next(iter(self._kept))).blob.size
         self._kept[oid] = kept  # last again: the first is the one to go
         return kept
+
+
+def _compared(old: Blob, new: Blob) -> tuple[int, int]:
+    found = None
+    if old.size + new.size > _LARGE:
+        found = onehunk.counts(memoryview(old), memoryview(new))
+    return line_counts(old, new) if found is None else found
 
 
 def _submodule(oid: Oid) -> bytes:

@@ -47,13 +47,14 @@ def read(path: str, *revisions: str) -> Iterator[GitCommit]:
 
 
 def _commit(tokens: list[bytes]) -> GitCommit:
+    # git 2.45 and newer write Z for +00:00.
     plain = [token.decode("utf-8", "replace") for token in tokens[: len(_FIELDS)]]
     return GitCommit(
         plain[0],
         tuple(plain[1].split()),
         plain[2],
-        (tokens[3], tokens[4], plain[5]),
-        (tokens[6], tokens[7], plain[8]),
+        (tokens[3], tokens[4], plain[5].replace("Z", "+00:00")),
+        (tokens[6], tokens[7], plain[8].replace("Z", "+00:00")),
         tokens[9],
         tuple(_files(tokens[len(_FIELDS) :])),
     )

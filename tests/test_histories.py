@@ -12,7 +12,7 @@ import histories
 import pytest
 
 from mgit_hooks.capture import Capturer
-from mgit_hooks.record import Commit, FileChange
+from mgit_hooks.record import Commit, FileChange, Oid
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REPLAY = CHECKOUT.parent / "shared" / "histories" / "replay"
@@ -71,9 +71,7 @@ def commit_as_git_tells(commit: Commit) -> gitlog.GitCommit:
 
 def assert_same(path: str) -> int:
     told = list(gitlog.read(path))
-    git_dir = subprocess.check_output(
-        ("git", "-C", path, "rev-parse", "--absolute-git-dir"), text=True
-    ).strip()
+    git_dir = subprocess.check_output(("git", "-C", path, "rev-parse", "--absolute-git-dir"), text=True).strip()
     capturer = Capturer(git_dir)
     differences = [
         f"{commit.hash}: git {ours}\nwe {theirs}"
@@ -106,6 +104,40 @@ def test_many_renames(tmp_path: Path, seed: int) -> None:
     assert_same(written(histories.renames(seed, commits=150), tmp_path / "renames.git"))
 
 
+def test_too_many_to_compare(tmp_path: Path) -> None:
+    """Beyond 1,000 by 1,000 git pairs only the same content and the same lone basename."""
+    history = histories.History()
+    old = {b"old/%d" % number: (histories.REGULAR, b"%d\nsame\nsame\n" % number) for number in range(1003)}
+    new = {b"new/%dx" % number: (histories.REGULAR, b"%d\nsame\nsame\nmore\n" % number) for number in range(1001)}
+    new[b"new/1001"] = (histories.REGULAR, b"1001\nsame\nsame\n\n")
+    new[b"new/moved"] = old[b"old/1002"]
+    first = history.commit(old)
+    history.commit(new, parents=[first])
+    path = written(history, tmp_path / "many.git")
+    assert_same(path)
+    tip = next(gitlog.read(path))
+    assert [(file.old_path, file.path) for file in tip.files if file.status == "R"] == [
+        (b"old/1001", b"new/1001"),
+        (b"old/1002", b"new/moved"),
+    ]
+
+
+def test_span_after_the_last_newline(tmp_path: Path) -> None:
+    """All that the two share comes after their last newline: git counts it from 2.44 on."""
+    history = histories.History()
+    first = history.commit({b"old": (histories.REGULAR, b"one line\n" + b"y" * 60)})
+    history.commit({b"new": (histories.REGULAR, b"another line\n" + b"y" * 60)}, parents=[first])
+    path = written(history, tmp_path / "span.git")
+    tip = next(gitlog.read(path))
+    files = Capturer(path).commit(Oid(tip.hash)).files
+    assert files is not None
+    assert [file.index_status for file in files] == ["A", "D"]
+    version = subprocess.check_output(("git", "version"), text=True).split()[2].split(".")
+    assert [file.status for file in tip.files] == (
+        ["A", "D"] if (int(version[0]), int(version[1])) < (2, 44) else ["R"]
+    )
+
+
 def test_this_repository() -> None:
     if not (CHECKOUT / ".git").exists():
         pytest.skip("not run from a git checkout")
@@ -124,9 +156,7 @@ def replayed(name: str, config: pytest.Config) -> str:
     kept = config.cache.mkdir("histories") / name  # type: ignore[union-attr]
     if not kept.exists():
         fresh = f"{kept}.{os.getpid()}"
-        subprocess.run(
-            (str(REPLAY), str(REPLAY.parent / f"{name}.jsonl.gz"), fresh), check=True, capture_output=True
-        )
+        subprocess.run((str(REPLAY), str(REPLAY.parent / f"{name}.jsonl.gz"), fresh), check=True, capture_output=True)
         try:
             os.rename(fresh, kept)
         except OSError:  # another worker was faster

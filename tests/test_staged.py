@@ -77,6 +77,7 @@ def test_index_that_git_names(
     if arguments[:1] != ("-a",):
         repo.git("checkout", "-q", "both")
     hook = Path(repo.path, ".git/hooks/pre-commit")
+    hook.parent.mkdir(exist_ok=True)
     seen = tmp_path / "seen"
     hook.write_text(f'#!/bin/sh\ncp "$GIT_INDEX_FILE" "{seen}"; printf %s "$GIT_INDEX_FILE" >"{seen}.name"\n')
     hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
@@ -168,9 +169,7 @@ def test_tree_of_any_index(repo: Repo, seed: int) -> None:
                 chosen.append(name)
         modes = {name: rng.choice(["100644", "100755", "120000", "160000"]) for name in chosen}
         repo.git("read-tree", "--empty")
-        listing = "".join(
-            f"{mode} {blob if mode != '160000' else '1' * 40}\t{name}\n" for name, mode in modes.items()
-        )
+        listing = "".join(f"{mode} {blob if mode != '160000' else '1' * 40}\t{name}\n" for name, mode in modes.items())
         repo.git("update-index", "--index-info", stdin=listing.encode())
         tree = repo.git("write-tree")
         assert staged(repo).tree == tree, f"step {step}"

@@ -238,7 +238,8 @@ def line_counts(old: Blob | bytes, new: Blob | bytes) -> tuple[int, int]:
 
     Of bytes, libgit2 first computes an object id, which costs more than the comparison.
     """
-    patch = pygit2.Patch.create_from(old, new, flag=DiffOption.FORCE_TEXT, context_lines=0)
+    # Without a path there are no attributes for libgit2 to look up: that is done, and would be done for each.
+    patch = pygit2.Patch.create_from(old, new, "", "", DiffOption.FORCE_TEXT, 0)
     _, added, deleted = patch.line_stats
     return added, deleted
 
