@@ -11,6 +11,7 @@ from mgit_hooks import ancestry, rawcommit
 from mgit_hooks.contents import UNKNOWN, Contents
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import library
+from mgit_hooks.git.attributes import Attributes
 from mgit_hooks.git.library import Head, MissingObject
 from mgit_hooks.rawdiff import GITLINK, Change
 from mgit_hooks.record import Commit, FileChange, Oid, readable
@@ -39,7 +40,7 @@ class Capturer:
     def __init__(self, git_dir: str) -> None:
         self._repository = library.open_repository(git_dir)
         self._objects = library.open_objects(git_dir)
-        self._contents = Contents(self._objects, library.Attributes(self._repository))
+        self._contents = Contents(self._objects, Attributes(self._repository))
         self._trees: dict[Oid, Oid] = {}
         self.missing: tuple[Oid, ...] = ()
         self._boundary = library.shallow_boundary(self._repository)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mgit_hooks import onehunk
-from mgit_hooks.git.library import Attributes, Blob, Objects, line_counts
+from mgit_hooks.git.attributes import Attributes
+from mgit_hooks.git.library import Blob, Objects, line_counts
 from mgit_hooks.rawdiff import GITLINK, Change
 from mgit_hooks.record import Oid
 

@@ -23,7 +23,6 @@ _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
 Blob = pygit2.Blob
 EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 """git knows it without its being there; libgit2 does not."""
-_PATHS_KNOWN = 10_000
 _OID = re.compile(r"[0-9a-f]{40,64}")
 
 pygit2.settings.cache_max_size(32 * 1024 * 1024)
@@ -301,62 +300,4 @@ def is_ancestor(repository: pygit2.Repository, old: Oid, new: Oid) -> bool | Non
     try:
         return old == new or repository.descendant_of(new, old)
     except (pygit2.GitError, KeyError, ValueError):
-        return None
-
-
-class Attributes:
-    """The ``diff`` attribute of paths, which says what git takes for text.
-
-    Looked up only where an attributes file can apply: a look-up per file would cost as much as its lines.
-    """
-
-    def __init__(self, repository: pygit2.Repository) -> None:
-        self._repository = repository
-        self._root = os.fsencode(repository.workdir) if repository.workdir else None
-        self._everywhere = any(map(os.path.lexists, _attribute_files(repository)))
-        self._known: dict[bytes, bool | None] = {}
-        self._folders: dict[bytes, bool] = {b"": self._everywhere or self._has_file(b"")}
-
-    def binary(self, path: bytes) -> bool | None:
-        """None where the content decides."""
-        if not self._may_apply(path.rpartition(b"/")[0]):
-            return None
-        if path in self._known:
-            return self._known[path]
-        if len(self._known) > _PATHS_KNOWN:
-            self._known.clear()
-        self._known[path] = told = self._ask(path)
-        return told
-
-    def _ask(self, path: bytes) -> bool | None:
-        told = self._repository.get_attr(path, "diff")
-        if isinstance(told, str):  # a driver of the user's; it is text unless its configuration knows better
-            return _driver_binary(self._repository, told)
-        return None if told is None else not told
-
-    def _may_apply(self, folder: bytes) -> bool:
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._may_apply(folder.rpartition(b"/")[0]) or self._has_file(folder)
-            self._folders[folder] = known
-        return known
-
-    def _has_file(self, folder: bytes) -> bool:
-        return self._root is not None and os.path.lexists(os.path.join(self._root, folder, b".gitattributes"))
-
-
-def _attribute_files(repository: pygit2.Repository) -> Iterator[str]:
-    yield os.path.join(common_dir(repository), "info", "attributes")
-    yield "/etc/gitattributes"
-    if "core.attributesfile" in repository.config:
-        yield os.path.expanduser(repository.config["core.attributesfile"] or "")
-    settings = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    yield os.path.join(settings, "git", "attributes")
-
-
-def _driver_binary(repository: pygit2.Repository, driver: str) -> bool | None:
-    key = f"diff.{driver}.binary"
-    try:
-        return repository.config.get_bool(key) if key in repository.config else None
-    except (pygit2.GitError, ValueError):
         return None
