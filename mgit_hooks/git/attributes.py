@@ -67,5 +67,7 @@ def _attribute_files(repository: Repository) -> Iterator[str]:
 
 def _driver_binary(repository: Repository, driver: str) -> bool | None:
     key = f"diff.{driver}.binary"
-    told = repository.config[key] if key in repository.config else None
-    return None if told is None else told.lower() in _TRUE
+    if key not in repository.config:
+        return None
+    told = repository.config[key]
+    return told is not None and told.lower() in _TRUE
