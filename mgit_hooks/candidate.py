@@ -59,9 +59,8 @@ def from_commit(
     head = staged.head(location)
     events = _events(stage, location, process)
     asked = _Asked(rule for rule in rules if any(applies(rule, event) for event in events))
-    amends = events == ("amend",)
     parents: tuple[Oid, ...] | None = (head.oid,) if head.oid else ()
-    if amends and head.oid:
+    if head.oid and process is not None and amends(process):
         parents = staged.parents_of(head.oid)
     base = parents[0] if parents else None
     if events == ("merge",):

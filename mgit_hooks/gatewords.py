@@ -46,9 +46,8 @@ def _listed(issues: list[Issue]) -> list[str]:
 
 
 def _ways_out(candidate: Candidate, judgement: Judgement, edited: bool) -> list[str]:
-    command = "git push"
-    if candidate.stage != "pre-push":
-        command = "git merge" if candidate.events == ("merge",) else "git commit"
+    # Of a refused merge too: git keeps it, for git commit to conclude.
+    command = "git push" if candidate.stage == "pre-push" else "git commit"
     names = escape(",".join(culprits(judgement)))
     lines = [f"hint: to skip it this once: MGIT_SKIP={names} {command} ..., or {command} --no-verify"]
     if candidate.stage == "commit-msg" and edited:

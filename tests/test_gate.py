@@ -220,13 +220,61 @@ def test_a_merge_is_judged_before_it_is_made(gated: Repo) -> None:
     set_rules(gated, SIZE)
     refused = gated.run("merge", "-m", "merged", "side", check=False)
     assert refused.returncode != 0
-    assert b"git merge --no-verify" in refused.stderr
+    assert b"git commit --no-verify" in refused.stderr
     assert [(each.stage, each.status) for each in verdicts(gated)] == [("pre-merge-commit", "refused")]
-    gated.git("merge", "--abort")
-    gated.git("merge", "-q", "-m", "merged", "side", MGIT_SKIP="small-files")
+    gated.git("commit", "-q", "-m", "merged", MGIT_SKIP="small-files")
     last = verdicts(gated)[-1]
     assert (last.stage, last.status, last.detail["event"]) == ("commit-msg", "skipped", "merge")
     assert last.tree == gated.git("rev-parse", "HEAD^{tree}")
+
+
+def test_a_merge_that_git_commit_concludes_is_a_merge(gated: Repo) -> None:
+    gated.commit("one", {"a": "1\n"})
+    gated.git("checkout", "-q", "-b", "side")
+    gated.commit("side", {"b": "1\n"})
+    gated.git("checkout", "-q", "main")
+    gated.commit("two", {"c": "1\n"})
+    set_rules(gated, SUBJECT.replace('"commit", "amend", "merge"', '"merge"'))
+    refused = gated.run("merge", "-m", LONG, "side", check=False)
+    assert b"MGIT_SKIP=subject-length git commit" in refused.stderr
+    assert gated.run("rev-parse", "-q", "--verify", "MERGE_HEAD", check=False).returncode == 0
+    done = try_commit(gated, "-m", LONG)
+    assert b"MGIT_SKIP=subject-length git commit" in done.stderr
+    gated.git("commit", "-q", "-m", "merged")
+    assert verdicts(gated)[-1].detail["event"] == "merge"
+
+
+def test_an_amend_in_a_rebase_is_judged_against_what_it_replaces(gated: Repo) -> None:
+    gated.commit("one", {"a": "1\n"})
+    gated.commit("two", {"b": "1\n", "c": "1\n"})
+    gated.commit("three", {"d": "1\n"})
+    set_rules(gated, SUBJECT)
+    gated.git("rebase", "-q", "-i", "HEAD~2", GIT_SEQUENCE_EDITOR="sed -i 1s/pick/edit/")
+    assert try_commit(gated, "--amend", "-m", LONG).returncode == 1
+    assert verdicts(gated)[-1].detail["files"] == 2
+    assert try_commit(gated, "--amend", "-m", "fine").returncode == 0
+    gated.git("rebase", "--continue")
+    assert gated.git("log", "--format=%s") == "three\nfine\none"
+
+
+def test_a_bare_repository_judges_its_pushes(bare: Repo, repo: Repo, tmp_path: Path) -> None:
+    repo.commit("one", {"a": "1\n"})
+    repo.git("push", "-q", bare.path, "main")
+    target = str(tmp_path / "target.git")
+    subprocess.run(["git", "init", "-q", "--bare", target], check=True)
+    subprocess.run([sys.executable, "-m", "mgit_hooks", "-C", bare.path, "install", "-q"], check=True)
+    Path(bare.path, "rules.toml").write_text(NO_FORCE.replace("forced.const = false", "remote_oid.type = 'string'"))
+    bare.git("config", "mgit.rules", os.path.join(bare.path, "rules.toml"))
+    done = bare.run("push", target, "main", check=False)
+    assert done.returncode != 0
+    assert b"no-force" in done.stderr
+
+
+def test_a_rule_whose_schema_is_gone_stops_git(gated: Repo) -> None:
+    set_rules(gated, SUBJECT + '[[rules]]\nid = "other"\nschema = "gone.json"\n')
+    done = try_commit(gated, "--allow-empty", "-m", "fine")
+    assert done.returncode == 1
+    assert b"gone.json is not there" in done.stderr
 
 
 def test_a_merge_in_the_making_knows_its_parents(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
