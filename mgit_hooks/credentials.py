@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# scheme://userinfo@host/path?query#fragment, wherever it stands in a text. Userinfo runs to the last "@"
-# before the path: a token may itself hold an "@".
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#]*@)?(?P<rest>[^\s?#]*)(?:[?#]\S*)?")
+# Userinfo runs to the last "@" before the path: a token may itself hold an "@". Behind a colon that no
+# port follows stands a password, and that runs to the last "@" whatever is in it.
+_USERINFO = re.compile(r"://(?:[^\s/?#]*@|[^\s/?#@:\[]+:(?!\d*(?:[\s/?#,;'\")\]]|$))\S*@)")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)[?#]\S*")
 # user:password@host:path, which is no URL but what someone may type for one
 _SCP = re.compile(r"(?<![^\s'\"(=])(?P<user>[^\s:/@'\"]+):[^\s/@]+@(?=[^\s:/]+:)")
 
@@ -14,7 +15,7 @@ _SCP = re.compile(r"(?<![^\s'\"(=])(?P<user>[^\s:/@'\"]+):[^\s/@]+@(?=[^\s:/]+:)
 def strip(text: str) -> str:
     """``text`` with userinfo, query and fragment taken out of every URL in it."""
     if "://" in text:
-        text = _URL.sub(r"\g<scheme>\g<rest>", text)
+        text = _QUERY.sub(r"\1", _USERINFO.sub("://", text))
     if "@" in text:
         text = _SCP.sub("", text)
     return text

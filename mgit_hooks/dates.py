@@ -21,7 +21,7 @@ def from_git(seconds: int, offset_minutes: int) -> str:
 
 def offset_minutes(zone: str) -> int:
     """The minutes of git's ``±hhmm``; 0 where it is none."""
-    if len(zone) < 5 or zone[0] not in "+-" or not zone[1:].isdigit():
+    if len(zone) < 5 or zone[0] not in "+-" or not zone[1:].isdecimal():
         return 0
     minutes = int(zone[1:-2]) * 60 + int(zone[-2:])
     return -minutes if zone[0] == "-" else minutes

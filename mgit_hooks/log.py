@@ -15,6 +15,7 @@ _ROTATE = "1 MB"
 _KEEP = 5
 
 _loggers: dict[str, Logger] = {}
+_descriptors: dict[str, int] = {}
 
 
 def info(mgit_dir: str, message: str, **fields: object) -> None:
@@ -46,13 +47,26 @@ def _write(mgit_dir: str, level: str, message: str, fields: dict[str, object]) -
         logger = _loggers.get(mgit_dir) or _open(mgit_dir)
         logger.bind(mgit=mgit_dir, fields=fields).log(level, "{}", message)
     except OSError:
-        return
+        _let_go(mgit_dir)
+
+
+def _let_go(mgit_dir: str) -> None:
+    """What could not be written stands in a buffer still, and would fail again, aloud, as the process ends."""
+    descriptor = _descriptors.pop(mgit_dir, None)
+    if descriptor is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, descriptor, inheritable=False)
+        os.close(nowhere)
 
 
 def _open(mgit_dir: str) -> Logger:
     from loguru import logger
 
     from mgit_hooks.layout import make_private_dir
+
+    def private(file: str, flags: int) -> int:
+        _descriptors[mgit_dir] = os.open(file, flags, 0o600)
+        return _descriptors[mgit_dir]
 
     make_private_dir(os.path.dirname(path(mgit_dir)))
     if not _loggers:
@@ -63,17 +77,13 @@ def _open(mgit_dir: str) -> Logger:
         filter=lambda record: record["extra"].get("mgit") == mgit_dir,
         rotation=_ROTATE,
         retention=_KEEP,
-        opener=_private,
-        catch=True,
+        opener=private,
+        catch=False,  # loguru would print what went wrong on the user's terminal
         backtrace=False,
         diagnose=False,
     )
     _loggers[mgit_dir] = logger
     return logger
-
-
-def _private(file: str, flags: int) -> int:
-    return os.open(file, flags, 0o600)
 
 
 def _line(record: Any) -> str:
@@ -84,11 +94,19 @@ def _line(record: Any) -> str:
             "level": record["level"].name,
             "message": credentials.strip(record["message"]),
             "pid": record["process"].id,
-            **{name: _plain(field) for name, field in record["extra"]["fields"].items()},
-        }
+            **_plain(record["extra"]["fields"]),
+        },
+        default=str,
     )
     return "{extra[line]}\n"
 
 
-def _plain(field: object) -> object:
-    return credentials.strip(field) if isinstance(field, str) else field
+def _plain(field: Any) -> Any:
+    """``field`` without a credential in any text of it, however deep."""
+    if isinstance(field, str):
+        return credentials.strip(field)
+    if isinstance(field, dict):
+        return {credentials.strip(str(name)): _plain(value) for name, value in field.items()}
+    if isinstance(field, (list, tuple)):
+        return [_plain(value) for value in field]
+    return field
