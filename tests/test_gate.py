@@ -529,3 +529,83 @@ def test_only_git_is_asked_for_its_command_line() -> None:
 
 def test_outside_of_a_hook_no_git_process_is_named() -> None:
     assert managed.git_process("pre-commit", {}) == 0
+
+
+def managed_hook(repo: Repo, stage: str, environment: str = "") -> Path:
+    """A hook as a manager would have it: a process between git and us. Gives where it notes its own $PPID."""
+    noted = Path(repo.path, ".git", "ppid")
+    hook = Path(repo.path, ".git", "hooks", stage)
+    hook.parent.mkdir(exist_ok=True)
+    command = f'{environment} "{sys.executable}" -m mgit_hooks gate {stage} "$@"'
+    hook.write_text(f"#!/bin/sh\necho $PPID >'{noted}'\nsh -c '{command}; exit $?' sh \"$@\"\n")
+    hook.chmod(0o755)
+    return noted
+
+
+def test_a_manager_s_verdict_names_the_git_behind_it(repo: Repo) -> None:
+    set_rules(repo, SUBJECT)
+    noted = managed_hook(repo, "commit-msg")
+    assert try_commit(repo, "--allow-empty", "-m", "fine").returncode == 0
+    said = lines(repo)[-1]
+    assert (event.verdict(said).status, event.verdict(said).tree) == ("passed", repo.git("rev-parse", "HEAD^{tree}"))
+    if os.path.exists("/proc/self/stat"):
+        assert said.ppid == int(noted.read_text())
+    assert try_commit(repo, "--allow-empty", "-m", LONG).returncode == 1
+
+
+def test_a_manager_s_gate_judges_though_nothing_is_armed(repo: Repo) -> None:
+    set_rules(repo, SUBJECT.replace('"abort"', '"ignore"'))
+    managed_hook(repo, "commit-msg")
+    done = try_commit(repo, "--allow-empty", "-m", LONG)
+    assert done.returncode == 0
+    assert b"subject-length" in done.stderr
+    assert lines(repo)[-1].flag == "o"
+
+
+def test_a_manager_s_gate_knows_the_switch_for_all(repo: Repo) -> None:
+    set_rules(repo, SUBJECT)
+    managed_hook(repo, "commit-msg", "MGIT=0 MGIT_SKIP_REASON=hotfix")
+    assert try_commit(repo, "--allow-empty", "-m", LONG).returncode == 0
+    assert (verdicts(repo)[-1].status, verdicts(repo)[-1].reason) == ("skipped", "hotfix")
+
+
+def test_by_hand_a_gate_judges_the_index_and_names_no_process(repo: Repo) -> None:
+    set_rules(repo, SIZE)
+    repo.write("large", "more than ten bytes\n")
+    repo.git("add", "large")
+    command = [sys.executable, "-m", "mgit_hooks", "-C", repo.path, "gate", "pre-commit"]
+    assert subprocess.run(command, check=False).returncode == 1
+    assert (lines(repo)[-1].ppid, verdicts(repo)[-1].tree) == (0, repo.git("write-tree"))
+
+
+@pytest.mark.parametrize(
+    ("start", "remote_old", "forced"),
+    [("HEAD^", None, False), ("tracked", "tracked", False), ("other", "other", True)],
+)
+def test_a_push_as_pre_commit_tells_of_it(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, start: str, remote_old: str | None, forced: bool
+) -> None:
+    repo.commit("one", {"a": "1\n"})
+    oids = {"tracked": repo.git("rev-parse", "HEAD")}
+    repo.git("update-ref", "refs/remotes/origin/main", oids["tracked"])
+    repo.commit("two", {"a": "2\n"})
+    oids["HEAD^"] = repo.commit("three", {"a": "3\n"})
+    oids["new"] = repo.commit("four", {"a": "4\n"})
+    oids["other"] = repo.git("commit-tree", "-p", oids["tracked"], "-m", "other", "HEAD^{tree}")
+    monkeypatch.chdir(repo.path)
+    told = managed.push_of_pre_commit(
+        {
+            "PRE_COMMIT_REMOTE_NAME": "origin",
+            "PRE_COMMIT_REMOTE_URL": "https://user:s3cret@example.org/x",
+            "PRE_COMMIT_LOCAL_BRANCH": "refs/heads/main",
+            "PRE_COMMIT_REMOTE_BRANCH": "refs/heads/main",
+            "PRE_COMMIT_FROM_REF": oids[start],
+            "PRE_COMMIT_TO_REF": oids["new"],
+        }
+    )
+    assert told is not None
+    remote, url, pushes = told
+    found = candidate.from_push(remote, url, pushes, layout.locate(), (ALL,))
+    ref = found.value["push"]["refs"][0]
+    assert (ref["local_oid"], ref["remote_oid"], ref["forced"]) == (oids["new"], oids.get(remote_old or ""), forced)
+    assert found.value["push"]["remote_url"] == "https://example.org/x"
