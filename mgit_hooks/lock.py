@@ -16,11 +16,24 @@ def exclusive(path: str, *, wait: float | None = None) -> Iterator[bool]:
 
     ``wait`` is in seconds: 0 tries once, None waits for ever.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = None if wait is None else time.monotonic() + wait
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            held = _acquire(descriptor, deadline)
+            if held and not _is_still(path, descriptor):
+                continue  # deleted while we waited: a lock on it would exclude nobody
+            yield held
+            return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still(path: str, descriptor: int) -> bool:
     try:
-        yield _acquire(descriptor, wait)
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -32,15 +45,14 @@ def required(path: str, what: str, *, wait: float = 60.0) -> Iterator[None]:
         yield
 
 
-def _acquire(descriptor: int, wait: float | None) -> bool:
+def _acquire(descriptor: int, deadline: float | None) -> bool:
     try:
         import fcntl
     except ImportError:  # Windows
-        return _acquire_msvcrt(descriptor, wait)
-    if wait is None:
+        return _acquire_msvcrt(descriptor, deadline)
+    if deadline is None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return True
-    deadline = time.monotonic() + wait
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,10 +64,9 @@ def _acquire(descriptor: int, wait: float | None) -> bool:
             return True
 
 
-def _acquire_msvcrt(descriptor: int, wait: float | None) -> bool:
+def _acquire_msvcrt(descriptor: int, deadline: float | None) -> bool:
     import msvcrt
 
-    deadline = None if wait is None else time.monotonic() + wait
     while True:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
