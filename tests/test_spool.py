@@ -241,6 +241,25 @@ def test_a_hook_that_held_the_spool_open_over_its_rotation_is_heard(folder: str,
     assert [name for name in files(folder) if name != "now"] == []
 
 
+def test_late_lines_do_not_take_unread_ones_with_them(folder: str, quick: Callable[[bool], None]) -> None:
+    """Two rotated files, a late line in each, and the second not read yet."""
+    for number in range(10):
+        spool.append(folder, said(number), sync=False)
+    with open(os.path.join(folder, "now"), "ab", buffering=0) as first:
+        _, cursor = drain(folder, None)
+        spool.append(folder, said(10), sync=False)
+        with open(os.path.join(folder, "now"), "ab", buffering=0) as second:
+            first.write(event.format(said(11)))
+            spool.tidy(folder, cursor, lambda _: None)
+            second.write(event.format(said(12)))
+            spool.tidy(folder, cursor, lambda _: None)
+    seen: list[int] = []
+    for _ in range(3):
+        again, cursor = drain(folder, cursor)
+        seen += again
+    assert sorted(seen) == [10, 11, 12]
+
+
 def test_a_generation_is_never_given_to_another_file(folder: str, quick: Callable[[bool], None]) -> None:
     """Killed after the last rotated file was deleted, the cursor in the journal still numbers ``now``."""
     for number in range(10):
