@@ -30,6 +30,8 @@ _BARE = (sys.executable, "-I", "-c", "pass")
 def main() -> None:
     args = timing.options(__doc__, rounds=40).parse_args()
     rounds, sizes = (1, (1,)) if args.quick else (args.rounds, (5, 500))
+    if any(name.startswith("__editable__") for name in sys.modules):
+        print("note: an editable install is on its way into every start of Python, the bare one too: install plainly")
     timing.adopt_orphans()
     with timing.scratch() as folder:
         env = timing.environment(folder)
