@@ -233,7 +233,7 @@ class Index:
         keys: list[tuple[bytes]] = []
         refs: list[tuple[str, str | None]] = []
         for stored in block.stored():
-            value: Json = {"event": None} if stored.payload is None else json.loads(stored.payload)
+            value = _value(stored.payload)
             commit = value.get("commit") or {}
             hash = commit.get("hash") if value["event"] in COMMIT_EVENTS else None
             author = f"{commit['author_name']} <{commit['author_email']}>" if commit else None
@@ -274,6 +274,15 @@ class Index:
     def _stream(self, clause: str, *values: Any) -> Iterator[Row]:
         query = f"SELECT seq, event, hash, branch, segment, offset FROM record {clause}"  # noqa: S608
         return map(Row._make, self._db.execute(query, values))
+
+
+def _value(payload: bytes | None) -> Json:
+    """A record's JSON; of one that was erased, or is no record of ours, just that it is there."""
+    try:
+        value = None if payload is None else json.loads(payload)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) and "event" in value else {"event": None}
 
 
 def _fingerprint(journal_dir: str, segment: str) -> bytes:

@@ -348,7 +348,7 @@ def test_a_flipped_version_is_damage_not_the_future(journal: str) -> None:
     assert [damage.kind for damage in verify(journal).damaged] == ["bad-checksum"]
 
 
-@pytest.mark.parametrize("forged", ["segment", "footer", "cursor", "block", "kind", "footer count"])
+@pytest.mark.parametrize("forged", ["segment", "footer", "cursor", "block", "kind", "count", "head"])
 def test_a_frame_that_no_writer_makes_is_damage_and_no_crash(journal: str, forged: str) -> None:
     own = identity.read(journal)
     assert own is not None
@@ -360,7 +360,8 @@ def test_a_frame_that_no_writer_makes_is_damage_and_no_crash(journal: str, forge
         "cursor": format.Frame(CURSOR, 0, 0, 3, next_seq, head, b"abc"),
         "block": format.Frame(BLOCK, 0, 2, 3, next_seq, head, b"abc"),
         "kind": format.Frame(9, 0, 0, 3, next_seq, head, b"abc"),
-        "footer count": format.footer_frame(12345, Seq(20), true[-1].seq, head),
+        "count": format.footer_frame(12345, Seq(20), true[-1].seq, head),
+        "head": format.footer_frame(11, Seq(20), true[-1].seq, GENESIS),
     }[forged]
     name = segment_names(journal)[-1]
     put(journal, name, segment_bytes(journal)[name] + format.pack_frame(frame, own.journal))

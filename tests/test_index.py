@@ -1,0 +1,312 @@
+"""The index: whatever happens to it, the answers are those that the journal gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journal.making import append, frames, put, segment_bytes
+
+from mgit_hooks import index
+from mgit_hooks.errors import DamageError, JournalError
+from mgit_hooks.index import open_index
+from mgit_hooks.journal import writer
+from mgit_hooks.journal.format import BLOCK
+from mgit_hooks.journal.segment import segment_names
+from mgit_hooks.record import Oid, RefMovement, Seq
+
+
+def oid(number: int) -> Oid:
+    return Oid(f"{number:040x}")
+
+
+def payload(event: str, **fields: Any) -> bytes:
+    base = {"event": event, "worktree": "main-worktree", "branch": "main", "occurred_at": None, "occurred_from": None}
+    return json.dumps({**base, **fields}).encode()
+
+
+def commit(number: int, **fields: Any) -> bytes:
+    person = {"author_name": f"Person {number % 3}", "author_email": f"p{number % 3}@example.org"}
+    move = {"name": f"refs/heads/b{number % 4}", "old_oid": oid(number - 1), "new_oid": oid(number), "reason": "commit"}
+    when = {"occurred_at": f"2026-01-01T00:00:{number % 60:02d}+00:00", "occurred_from": "reflog"}
+    return payload("commit", commit={"hash": oid(number), **person}, refs=[move], **when, **fields)
+
+
+@pytest.fixture
+def mgit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A journal of 203 records in several segments."""
+    monkeypatch.setattr(writer, "SEGMENT_TARGET", 2000)
+    made = str(tmp_path / "mgit")
+    detail = {"refs": {"refs/heads/main": oid(900)}, "heads": [oid(901)]}
+    append(f"{made}/journal", [payload("snapshot", detail=detail, occurred_at="2026-01-01T00:00:00+00:00")])
+    for start in range(1, 201, 20):
+        append(f"{made}/journal", [commit(number) for number in range(start, start + 20)])
+    outcome = payload("push-outcome", detail={"push": 7}, push={"confirmed": True})
+    append(f"{made}/journal", [outcome, payload("amend", commit={"hash": oid(5), **AUTHOR}, supersedes=6)])
+    assert len(segment_names(f"{made}/journal")) > 3
+    return made
+
+
+AUTHOR = {"author_name": "100% A_B\\", "author_email": "x"}
+
+
+def answers(mgit: str) -> tuple[Any, ...]:
+    """All that the index can be asked."""
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        moved = RefMovement("refs/heads/b2", oid(41), oid(42), "commit")
+        return (
+            rows.count(),
+            rows.next_seq(),
+            [rows.seq_of(oid(number)) for number in range(210)],
+            sorted(rows.known_commits()),
+            rows.has_movement(index.movement_key("main-worktree", moved, "2026-01-01T00:00:42+00:00")),
+            rows.has_movement(index.movement_key("main-worktree", moved, None)),
+            [rows.last_oid(f"refs/heads/b{number}") for number in range(5)],
+            sorted(rows.live_refs()),
+            rows.baseline(),
+            rows.began(),
+            [rows.confirmed(Seq(number)) for number in (7, 8)],
+            rows.by_prefix(oid(17)[:39]),
+            [rows.by_seq(number) for number in (1, 100, 203, 204)],
+            rows.within(50, 60),
+            list(rows.newest()),
+            [row.seq for row in rows.newest(events=("push-outcome", "snapshot"))],
+            [row.seq for row in rows.newest(author="person 1", branch="main")],
+            [(stored.seq, stored.id, stored.payload) for stored in rows.read_many(rows.newest(superseded=True))],
+        )
+
+
+@pytest.fixture
+def expected(mgit: str) -> tuple[Any, ...]:
+    return answers(mgit)
+
+
+def test_what_it_says(mgit: str, expected: tuple[Any, ...]) -> None:
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        assert rows.count() == 203
+        assert rows.seq_of(oid(100)) == 101
+        assert rows.seq_of(oid(5)) == 203  # the record that stands in for record 6
+        assert rows.seq_of(oid(4000)) is None
+        assert rows.knows(oid(1))
+        assert rows.last_oid("refs/heads/b2") == (oid(198),)
+        assert rows.last_oid("refs/heads/none") is None
+        assert rows.baseline() == [oid(900), oid(901)]
+        assert (rows.confirmed(Seq(7)), rows.confirmed(Seq(8))) == (True, None)
+        assert [row.hash for row in rows.by_prefix("0" * 38 + "1")] == [oid(number) for number in range(16, 32)]
+        assert [row.seq for row in rows.newest()][:3] == [203, 202, 201]
+        assert 6 not in [row.seq for row in rows.newest()]
+        assert 6 in [row.seq for row in rows.newest(superseded=True)]
+        assert [row.seq for row in rows.newest(author="100% a_b\\")] == [203]
+        assert list(rows.newest(author="100_")) == []
+        row = rows.by_seq(77)
+        assert row is not None
+        assert json.loads(rows.read(row).payload or b"")["commit"]["hash"] == oid(76)
+    assert expected[4:6] == (True, False)
+
+
+def test_deleted_it_comes_back(mgit: str, expected: tuple[Any, ...]) -> None:
+    index.remove(mgit)
+    assert not os.path.exists(f"{mgit}/index.sqlite")
+    assert answers(mgit) == expected
+
+
+def test_it_advances_by_what_was_appended(mgit: str, expected: tuple[Any, ...]) -> None:
+    before = os.stat(f"{mgit}/index.sqlite").st_ino
+    append(f"{mgit}/journal", [commit(number) for number in range(300, 500)])
+    grown = answers(mgit)
+    assert os.stat(f"{mgit}/index.sqlite").st_ino == before
+    assert grown[0] == 403
+    index.remove(mgit)
+    assert answers(mgit) == grown
+
+
+@pytest.mark.parametrize("how", ["empty", "noise", "text", "half", "header", "old version", "no tables"])
+def test_an_index_that_cannot_be_read_is_made_anew(mgit: str, expected: tuple[Any, ...], how: str) -> None:
+    path = Path(mgit, "index.sqlite")
+    data = path.read_bytes()
+    if how == "old version":
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE meta SET version = 0")
+        database.close()
+    elif how == "no tables":
+        path.unlink()
+        sqlite3.connect(path).close()
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "noise": os.urandom(50_000),
+                "text": b"not a database\n" * 100,
+                "half": data[: len(data) // 2],
+                "header": os.urandom(100) + data[100:],
+            }[how]
+        )
+    with suppress(JournalError):  # damage that only a query meets: the index is gone, and the next one is sound
+        assert answers(mgit) == expected
+    assert answers(mgit) == expected
+
+
+def test_noise_in_any_page_is_told_or_harmless(mgit: str, expected: tuple[Any, ...]) -> None:
+    path = Path(mgit, "index.sqlite")
+    data = path.read_bytes()
+    dice = random.Random(5)
+    for at in range(0, len(data), 4096):
+        path.write_bytes(data[:at] + dice.randbytes(4096) + data[at + 4096 :])
+        with suppress(JournalError):
+            assert answers(mgit) == expected, at
+        assert answers(mgit) == expected, at
+
+
+def test_another_journal_in_the_place_of_the_old_one_is_noticed(mgit: str, expected: tuple[Any, ...]) -> None:
+    shutil.rmtree(f"{mgit}/journal")
+    append(f"{mgit}/journal", [commit(number) for number in range(1, 300)])
+    now = answers(mgit)
+    assert now[0] == 299
+    index.remove(mgit)
+    assert answers(mgit) == now
+
+
+def test_a_shorter_journal_is_noticed(mgit: str, expected: tuple[Any, ...]) -> None:
+    os.unlink(os.path.join(mgit, "journal", segment_names(f"{mgit}/journal")[-1]))
+    now = answers(mgit)
+    assert now[0] < 203
+    index.remove(mgit)
+    assert answers(mgit) == now
+
+
+def test_an_emptied_journal_is_noticed(mgit: str, expected: tuple[Any, ...]) -> None:
+    shutil.rmtree(f"{mgit}/journal")
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        assert (rows.count(), rows.next_seq(), rows.baseline()) == (0, 1, [])
+
+
+def test_a_mended_segment_is_noticed_though_the_newest_is_as_it_was(mgit: str, expected: tuple[Any, ...]) -> None:
+    journal = f"{mgit}/journal"
+    block = [item for item in frames(journal) if item.frame.kind == BLOCK][1]
+    data = segment_bytes(journal)[block.segment]
+    put(journal, block.segment, data[: block.offset] + data[block.end :])
+    now = answers(mgit)
+    assert now[0] == 183
+    index.remove(mgit)
+    assert answers(mgit) == now
+
+
+def test_a_record_whose_block_was_damaged_since_is_told(mgit: str, expected: tuple[Any, ...]) -> None:
+    journal = f"{mgit}/journal"
+    block = [item for item in frames(journal) if item.frame.kind == BLOCK][1]
+    data = segment_bytes(journal)[block.segment]
+    put(journal, block.segment, data[: block.end - 1] + b"\0" + data[block.end :])
+    with open_index(mgit, journal) as rows:
+        row = rows.by_seq(2)
+        assert row is not None
+        with pytest.raises(DamageError) as raised:
+            rows.read(row)
+        assert (raised.value.segment, raised.value.offset) == (block.segment, block.offset)
+        damaged: list[DamageError] = []
+        assert len(list(rows.read_many(rows.newest(superseded=True), damaged))) == 183
+        assert {error.offset for error in damaged} == {block.offset}
+
+
+def test_four_processes_at_once_give_the_same_answers(mgit: str, expected: tuple[Any, ...]) -> None:
+    code = (
+        "import sys; from mgit_hooks.index import open_index\n"
+        "for _ in range(10):\n"
+        "    with open_index(sys.argv[1], sys.argv[1] + '/journal') as rows:\n"
+        "        print(rows.count(), len(rows.known_commits()))"
+    )
+    for missing in (True, False):
+        if missing:
+            index.remove(mgit)
+        else:
+            Path(mgit, "index.sqlite").write_bytes(b"damaged")
+        children = [
+            subprocess.Popen([sys.executable, "-c", code, mgit], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        for child in children:
+            out, error = child.communicate(timeout=60)
+            assert (child.returncode, error) == (0, b"")
+            assert set(out.splitlines()) == {b"203 200"}
+    assert answers(mgit) == expected
+
+
+@pytest.fixture
+def foreign(mgit: str) -> Iterator[str]:
+    """The journal in a folder that a user without rights can read and not write."""
+    place = tempfile.mkdtemp()
+    shutil.copytree(mgit, f"{place}/mgit")
+    for folder, _, files in os.walk(place):
+        os.chmod(folder, 0o555)  # noqa: S103
+        for name in files:
+            os.chmod(os.path.join(folder, name), 0o444)
+    yield f"{place}/mgit"
+    for folder, _, _ in os.walk(place):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_may_only_be_read_is_read(foreign: str, expected: tuple[Any, ...], there: bool) -> None:
+    if not there:
+        index.remove(foreign)
+    code = (
+        "import os, sys, snappy\n"  # before the rights to read the package itself may be gone
+        "from mgit_hooks.index import open_index\n"
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "with open_index(sys.argv[1], sys.argv[1] + '/journal') as rows: print(rows.count())"
+    )
+    before = sorted(os.listdir(foreign))
+    done = subprocess.run([sys.executable, "-c", code, foreign], capture_output=True)
+    assert (done.stdout, done.stderr) == (b"203\n", b"")
+    assert sorted(os.listdir(foreign)) == before
+
+
+def test_the_index_is_for_the_owner_alone(mgit: str) -> None:
+    before = os.umask(0)
+    try:
+        answers(mgit)
+    finally:
+        os.umask(before)
+    assert os.stat(f"{mgit}/index.sqlite").st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"reason": "another reason"}, True),
+        ({"name": "refs/heads/other"}, False),
+        ({"old_oid": oid(3)}, False),
+        ({"old_oid": None}, False),
+        ({"new_oid": oid(3)}, False),
+        ({"ordinal": 2}, False),
+    ],
+)
+def test_what_makes_a_movement_itself(change: dict[str, Any], same: bool) -> None:
+    movement = RefMovement("refs/heads/main", oid(1), oid(2), "commit: x")
+    key = index.movement_key("main-worktree", movement, "2026")
+    assert (index.movement_key("main-worktree", movement._replace(**change), "2026") == key) is same
+    assert index.movement_key("main-worktree", movement, "2027") != key
+    # A branch is the repository's, HEAD is the worktree's own.
+    assert index.movement_key("worktrees/other", movement, "2026") == key
+    head = movement._replace(name="HEAD")
+    assert index.movement_key("worktrees/other", head, "2026") != index.movement_key("main-worktree", head, "2026")
+
+
+@pytest.mark.parametrize("odd", [b"", b"not JSON", b"\xff", b"[]", b"7", b"{}", b'{"event":"commit"'])
+def test_a_payload_that_is_no_record_does_not_stop_the_others(mgit: str, odd: bytes) -> None:
+    append(f"{mgit}/journal", [odd, commit(950)])
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        assert rows.count() == 205
+        assert rows.seq_of(oid(950)) == 205
