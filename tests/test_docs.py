@@ -80,13 +80,15 @@ def run(command: str, directory: Path, after: Path) -> tuple[int, list[str], Pat
     ``after`` is the file through which that folder is told.
     """
     script = f"trap 'pwd > \"{after}\"' EXIT\n{command}\n"
-    # A person is slower than the drain that the last command left behind; a test has to wait for it.
-    if (directory / ".git" / "mgit").exists():
-        subprocess.run(["mgit-hooks", "drain", "-q"], cwd=directory, capture_output=True)
+    # A person is slower than the drain that a command leaves behind. It holds this pipe open while it runs.
+    ended, held = os.pipe()
     done = subprocess.run(
         ["/bin/sh", "-c", script], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
+        stderr=subprocess.STDOUT, text=True, pass_fds=(held,),
     )  # fmt: skip
+    os.close(held)
+    with open(ended, "rb") as pipe:
+        pipe.read()
     return done.returncode, done.stdout.splitlines(), Path(after.read_text().rstrip("\n"))
 
 

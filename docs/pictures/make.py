@@ -29,7 +29,7 @@ strategy = "abort"
 message = "Name the issue in the subject, such as (#12)."
 schema = { properties = { commit = { properties = { message = { pattern = "^.*#[0-9]+" } } } } }
 """
-# Shown and run; after each, what waits is drained, so that the session is the same every time.
+# Shown and run, each after the drain of the one before has ended: the session is the same every time.
 _SESSION = (
     "git commit -q -m 'Fix the parser'",
     "git commit -q -m 'Fix the parser (#12)'",
@@ -72,7 +72,6 @@ def session(folder: str) -> Iterator[str]:
     for command in _SESSION:
         yield f"\x1b[2m$\x1b[0m \x1b[1m{command}\x1b[0m"
         yield from _shown(command, env)[1].replace("\r", "").splitlines()
-        _run("mgit-hooks drain -q > /dev/null", env)
 
 
 def _environment(folder: str) -> dict[str, str]:
@@ -102,10 +101,12 @@ def _run(command: str, env: Mapping[str, str]) -> None:
 def _shown(command: str, env: Mapping[str, str]) -> tuple[int, str]:
     """The exit status of a command, and what a terminal shows of it."""
     outer, inner = pty.openpty()
+    ended, held = os.pipe()
     process = subprocess.Popen(
-        ["/bin/sh", "-c", command], cwd=env["PWD"], env=env, stdin=inner, stdout=inner, stderr=inner
+        ["/bin/sh", "-c", command], cwd=env["PWD"], env=env, stdin=inner, stdout=inner, stderr=inner, pass_fds=(held,)
     )
     os.close(inner)
+    os.close(held)
     shown = b""
     while True:
         try:
@@ -116,6 +117,8 @@ def _shown(command: str, env: Mapping[str, str]) -> tuple[int, str]:
             break
         shown += piece
     os.close(outer)
+    with open(ended, "rb") as pipe:
+        pipe.read()  # ends with the drain that the command has left behind, which holds its other end
     return process.wait(), shown.decode("utf-8", "replace")
 
 
