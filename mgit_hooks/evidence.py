@@ -6,7 +6,9 @@ commit-msg and post-commit of one commit), never to an object id alone.
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from mgit_hooks.event import HookEvent, Verdict, rewrite_pairs, verdict
@@ -38,7 +40,8 @@ class Evidence:
         self._pushes: dict[int, HookEvent] = {}
         # Held, and in the spool: a drain was killed after it held it over and before its cursor passed it.
         held = [said for said in held if said not in events]
-        for said in (*held, *events):
+        self._all = (*held, *events)
+        for said in self._all:
             self._take(said)
         waiting = [said for verdicts in self._open.values() for said in verdicts if said.ppid in alive]
         unjudged = [said for said in self._pushes.values() if self._awaits_verdict(said) and said.ppid in alive]
@@ -89,6 +92,12 @@ class Evidence:
         stage, reason = said.fields
         return Verdict(stage, "skipped", reason or "MGIT=0", None, None, "standard", (), {})
 
+    def is_first_skip(self, said: HookEvent) -> bool:
+        """pre-commit and commit-msg of one git process are each skipped: that is one skip to tell."""
+        same = (each for each in self._all if each.ppid == said.ppid and each.hook in ("gate", "skip"))
+        first = next((each for each in same if self.verdict_of(each).status == "skipped"), None)
+        return not said.ppid or first is None or first is said
+
     def gate(self, commit: Commit, event: str, armed: bool) -> Gate:
         """What the gate said of this very commit in the git process that made it."""
         said = self.hooks.get(commit.hash)
@@ -96,6 +105,8 @@ class Evidence:
         if found is not None:
             if found.tree is not None and found.tree != commit.tree:
                 return Gate("unobserved", f"the verdict ({found.status}) was on tree {found.tree}")
+            if found.message_sha256 is not None and found.message_sha256 != _message_sha256(commit):
+                return Gate(found.status, "the message was changed after it was judged")
             return Gate(found.status, found.reason)
         if event in _PICKS:
             return Gate("none", f"git runs no gate for {event}")
@@ -106,6 +117,11 @@ class Evidence:
     def push_gate(self, said: HookEvent, armed: bool) -> Gate:
         found = self._push_verdicts.get(said)
         return Gate(found.status, found.reason) if found is not None else _without_verdict(said, armed)
+
+
+def _message_sha256(commit: Commit) -> str:
+    raw = commit.message.encode() if commit.message_bytes is None else a2b_base64(commit.message_bytes)
+    return sha256(raw).hexdigest()
 
 
 def _without_verdict(said: HookEvent, armed: bool) -> Gate:

@@ -267,10 +267,13 @@ class Reconciler:
     def _said(self, said: HookEvent) -> Record | None:
         if said.hook == "pre-push":
             return self._push(said)
-        if said.hook in ("gate", "skip"):
-            verdict = self._evidence.verdict_of(said)
-            if verdict.status in ("refused", "skipped"):
-                return self._verdict(said, verdict)
+        if said.hook not in ("gate", "skip") or (said.flag == "u" and not self._setting.armed):
+            return None  # where nothing was armed, nothing was skipped
+        verdict = self._evidence.verdict_of(said)
+        if verdict.status == "refused":
+            return self._verdict(said, verdict)
+        if verdict.status == "skipped" and self._evidence.is_first_skip(said):
+            return self._verdict(said, verdict)
         return None
 
     def _say_pushes(self, moved: RefMovement) -> Iterator[Record]:
