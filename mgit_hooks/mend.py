@@ -19,6 +19,7 @@ from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive, required
 from mgit_hooks.record import Json, Oid, Record
+from mgit_hooks.report import counted
 
 
 class Outcome(NamedTuple):
@@ -58,7 +59,7 @@ def _would(location: Location, before: Report) -> Outcome:
     missing = _size(before.holes)
     actions = [*mending.actions, *_hole_words(before.holes, "would declare")]
     if lost:
-        actions.append(f"would rebuild {len(lost)} commit records from git")
+        actions.append(f"would rebuild {counted(len(lost), 'commit record')} from git")
     return Outcome(mending.salvaged, len(lost), (), missing - len(lost), tuple(actions), before.is_clean)
 
 
@@ -91,7 +92,7 @@ def _repair(location: Location, before: Report) -> Outcome:
             journal.sync()
         actions += _hole_words(holes, "declared")
         if rebuilt:
-            actions.append(f"rebuilt {rebuilt} commit records from git")
+            actions.append(f"rebuilt {counted(rebuilt, 'commit record')} from git")
     clean = verify(location.journal_dir).is_clean
     lost = max(_size(holes) - rebuilt, 0)
     return Outcome(mending.salvaged, rebuilt, mending.quarantined, lost, tuple(actions), clean)
@@ -117,9 +118,7 @@ def _rebuilt(location: Location, lost: Sequence[Oid] | None) -> Iterator[Record]
         yield intake.judge(backfill.imported(location, commit, "rebuilt", "rebuilt"))
 
 
-def recover_records(
-    location: Location, overrides: dict[str, str] | None = None, wait: float = 60.0
-) -> tuple[int, int]:
+def recover_records(location: Location, overrides: dict[str, str] | None = None, wait: float = 60.0) -> tuple[int, int]:
     """Judge again what is on file as invalid; (records mended, records still invalid).
 
     A mended record is appended and names the one it stands in for, which stays.
@@ -156,4 +155,4 @@ def _size(holes: Sequence[Hole]) -> int:
 
 
 def _hole_words(holes: Sequence[Hole], verb: str) -> list[str]:
-    return [f"{verb} the hole of records {hole.first_seq} to {hole.last_seq}" for hole in holes]
+    return [f"{verb} {hole.words} as missing" for hole in holes]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from mgit_hooks.display import escape, escape_block
-from mgit_hooks.record import Commit, FileChange, Push, Record
+from mgit_hooks.record import Commit, FileChange, Json, Push, Record
 
 Style = Callable[..., str]
 
@@ -43,9 +43,27 @@ def _what(record: Record) -> str:
         first = record.refs[0]
         old, new = ((oid or "none")[:10] for oid in (first.old_oid, first.new_oid))
         return f"{escape(first.name)} {old} → {new}  {escape(first.reason or '')[:80]}".rstrip()
-    if record.gate.reason:
-        return escape(record.gate.reason)[:120]
-    return escape(record.repository_name)
+    if record.event in _DETAILS and record.detail is not None:
+        return escape(_DETAILS[record.event](record.detail))[:120]
+    return escape(record.gate.reason or record.repository_name)[:120]
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _repaired(detail: Json) -> str:
+    holes = sum(hole["last_seq"] - hole["first_seq"] + 1 for hole in detail["holes"])
+    return f"{counted(holes, 'record')} missing, {detail['rebuilt']} rebuilt from git, {detail['lost']} lost"
+
+
+# What the events about the journal itself have to say for themselves.
+_DETAILS: Final[dict[str, Callable[[Json], str]]] = {
+    "snapshot": lambda detail: f"recording begins: {counted(len(detail['refs']), 'ref')}",
+    "repair": _repaired,
+    "adopted": lambda detail: f"a copy goes on here: journal {detail['journal'][:8]} up to record {detail['last_seq']}",
+}
 
 
 def _changes(commit: Commit) -> str:
@@ -53,8 +71,7 @@ def _changes(commit: Commit) -> str:
         return ""
     added = sum(change.additions or 0 for change in commit.files)
     deleted = sum(change.deletions or 0 for change in commit.files)
-    files = "1 file" if len(commit.files) == 1 else f"{len(commit.files)} files"
-    return f"  ({files}, +{added} -{deleted})"
+    return f"  ({counted(len(commit.files), 'file')}, +{added} -{deleted})"
 
 
 def _push_words(push: Push) -> str:
@@ -75,20 +92,14 @@ def whole(record: Record, style: Style) -> Iterator[str]:
         yield f"occurred   {record.occurred_at} (as the {record.occurred_from} says)"
     yield f"repository {escape(record.repository_name)}"
     if record.worktree:
-        yield f"worktree   {escape(record.worktree)}" + (
-            f" on {escape(record.branch)}" if record.branch else ""
-        )
-    yield f"gate       {record.gate.status}" + (
-        f": {escape(record.gate.reason)}" if record.gate.reason else ""
-    )
+        yield f"worktree   {escape(record.worktree)}" + (f" on {escape(record.branch)}" if record.branch else "")
+    yield f"gate       {record.gate.status}" + (f": {escape(record.gate.reason)}" if record.gate.reason else "")
     verdict = "valid" if record.validation.is_valid else style("invalid", "red")
     yield f"validation {verdict} at level {record.validation.level}"
     for issue in record.validation.issues:
         yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
     for action in record.recovery:
-        yield f"recovery   {action.action_type}: {escape(action.description)}" + (
-            "" if action.success else " (failed)"
-        )
+        yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
     if record.supersedes:
         yield f"supersedes record {record.supersedes}"
     for movement in record.refs or ():

@@ -82,7 +82,7 @@ def test_repair_records_judges_by_the_schemas(tmp_path: Path, repo: Repo) -> Non
     assert program.run(repo, "repair", "--records").returncode == 1
     program.edit("file-change.basic", lambda document: document["properties"]["filename"].update(maxLength=4096))
     done = program.run(repo, "repair", "--records")
-    assert (done.returncode, done.stdout) == (0, "1 records mended, 0 still invalid\n")
+    assert (done.returncode, done.stdout) == (0, "1 record mended, 0 still invalid\n")
     records = [json.loads(line) for line in program.run(repo, "log", "--json", "--superseded").stdout.splitlines()]
     mended, invalid = (record for record in records if record.get("commit", {}).get("hash") == commit)
     assert mended["supersedes"] == invalid["seq"]

@@ -9,6 +9,7 @@ from mgit_hooks.commands import policyoptions
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
+from mgit_hooks.report import counted
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.json:
         out.json(done._asdict())
     else:
-        out.line(f"{done.recorded} commits recorded, {done.already} were on record")
+        out.line(f"{counted(done.recorded, 'commit')} recorded, {done.already} on record before")
     for oid in done.missing:
         out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")
     return 1 if done.missing else 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mgit_hooks.commands import policyoptions
 from mgit_hooks.drain import drain
 from mgit_hooks.errors import JournalError
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
+from mgit_hooks.session import require_journal
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
+    if not args.framework and not os.path.isdir(location.mgit_dir):
+        require_journal(location)
     done = drain(
         location,
         wait=args.wait,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 
+from mgit_hooks import gateflag
 from mgit_hooks.backfill import backfill
 from mgit_hooks.install import install
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
+from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--shared", action="store_true", help="also where the hooks folder serves other repositories"
-    )
+    parser.add_argument("--shared", action="store_true", help="also where the hooks folder serves other repositories")
     parser.add_argument(
         "--workers",
         type=int,
@@ -38,9 +38,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     for note in installed.notes:
         out.note(f"mgit-hooks: {note}")
     out.line(f"hooks      installed in {installed.hooks_dir}")
-    out.line(f"history    {done.recorded} commits recorded now, {done.already} were on record")
+    out.line(f"history    {counted(done.recorded, 'commit')} recorded now, {done.already} on record before")
     out.line(
-        f"journal    {report.records} records, {'verified' if report.is_clean else 'NOT clean: run mgit-hooks repair'}"
+        f"journal    {counted(report.records, 'record')}, {'verified' if report.is_clean else 'NOT clean: run mgit-hooks repair'}"
     )
     out.lines(_next_steps(location))
     for oid in done.missing:
@@ -56,5 +56,12 @@ def _next_steps(location: Location) -> list[str]:
         "  mgit-hooks show HEAD          one of them, whole",
         "  mgit-hooks verify             is every byte of the journal as it was written?",
         "  mgit-hooks status             what is installed, recorded and waiting",
-        "Nothing is refused yet: 'mgit-hooks config' shows the policy, docs/configuration.md how to set one.",
+        _policy_words(location),
     ]
+
+
+def _policy_words(location: Location) -> str:
+    flag = gateflag.read(location)
+    if flag is not None and flag.armed:
+        return "The policy may refuse: 'mgit-hooks config' shows it."
+    return "Nothing is refused: 'mgit-hooks config' shows the policy, docs/configuration.md how to set one."

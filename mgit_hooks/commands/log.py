@@ -21,16 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--event", action="append", default=[], metavar="EVENT", help="only this event; may be repeated"
     )
     parser.add_argument("--branch", help="only what happened on this branch")
-    parser.add_argument(
-        "--author", metavar="TEXT", help="only commits whose author has TEXT in name or e-mail"
-    )
+    parser.add_argument("--author", metavar="TEXT", help="only commits whose author has TEXT in name or e-mail")
     parser.add_argument("--invalid", action="store_true", help="only records with errors among their issues")
-    parser.add_argument(
-        "--bypassed", action="store_true", help="only commits and pushes that went round an armed gate"
-    )
-    parser.add_argument(
-        "--superseded", action="store_true", help="also records that a later one stands in for"
-    )
+    parser.add_argument("--bypassed", action="store_true", help="only commits and pushes that went round an armed gate")
+    parser.add_argument("--superseded", action="store_true", help="also records that a later one stands in for")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

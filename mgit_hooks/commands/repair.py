@@ -8,6 +8,7 @@ from mgit_hooks.commands import policyoptions
 from mgit_hooks.layout import locate
 from mgit_hooks.mend import recover_records, repair
 from mgit_hooks.output import Output
+from mgit_hooks.report import counted
 from mgit_hooks.session import require_journal
 
 
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if args.json:
             out.json({"mended": mended, "invalid": still})
         else:
-            out.line(f"{mended} records mended, {still} still invalid")
+            out.line(f"{counted(mended, 'record')} mended, {still} still invalid")
         return 1 if still else 0
     done = repair(location, dry_run=args.dry_run)
     if args.json:
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.lines(done.actions or ("nothing to mend",))
         if done.actions:
             out.line(
-                f"{done.salvaged} records salvaged, {done.rebuilt} rebuilt from git, {done.lost} lost, "
-                f"{len(done.quarantined)} pieces in quarantine"
+                f"{counted(done.salvaged, 'record')} salvaged, {done.rebuilt} rebuilt from git, {done.lost} lost, "
+                f"{counted(len(done.quarantined), 'piece')} in quarantine"
             )
     return 0 if done.clean else 1

@@ -33,9 +33,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         row = _find(session, args.what, args.directory)
         record = session.index.read(row).record()
         if record is None:
-            raise NoRecord(
-                f"record {row.seq} was erased", "its place in the chain is kept: see 'mgit-hooks verify'"
-            )
+            raise NoRecord(f"record {row.seq} was erased", "its place in the chain is kept: see 'mgit-hooks verify'")
         record = folded(session.index, record)
         with paged(out, disabled=args.no_pager):
             if args.json:
@@ -58,18 +56,14 @@ def _find(session: Session, what: str, directory: str) -> Row:
         ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}"), directory=directory
     )
     if found.status:
-        raise UsageError(
-            f"'{what}' is neither a record nor a revision", "see 'mgit-hooks log' for what is recorded"
-        )
+        raise UsageError(f"'{what}' is neither a record nor a revision", "see 'mgit-hooks log' for what is recorded")
     return _of_commit(session.index, found.stdout.decode().strip(), what)
 
 
 def _of_commit(index: Index, commit: str, what: str) -> Row:
     rows = index.by_prefix(commit)
     if not rows:
-        raise NoRecord(
-            f"{what} ({commit[:10]}) is not recorded", "run 'mgit-hooks backfill' to record older history"
-        )
+        raise NoRecord(f"{what} ({commit[:10]}) is not recorded", "run 'mgit-hooks backfill' to record older history")
     return _only(what, rows)
 
 

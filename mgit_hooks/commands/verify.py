@@ -7,6 +7,7 @@ import argparse
 from mgit_hooks.journal.verify import Report, verify
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
+from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first, require_journal
 
 
@@ -29,19 +30,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _lines(report: Report) -> list[str]:
-    lines = [
-        f"{report.records} records in {report.segments} segments, up to {report.head_seq} ({report.head_id[:16]})"
-    ]
+    size = f"{counted(report.records, 'record')} in {counted(report.segments, 'segment')}"
+    lines = [f"{size}, up to {report.head_seq} ({report.head_id[:16]})"]
     lines += [f"damaged: {d.segment} byte {d.offset}, {d.length} bytes: {d.kind}" for d in report.damaged]
-    lines += [f"missing: records {hole.first_seq} to {hole.last_seq}" for hole in report.holes]
-    lines += [
-        f"mended: records {hole.first_seq} to {hole.last_seq} were lost, and a repair says so"
-        for hole in report.mended
-    ]
+    lines += [f"missing: {hole.words}" for hole in report.holes]
+    lines += [f"mended: {hole.words} lost, and a repair says so" for hole in report.mended]
     if report.torn_tail is not None:
         lines.append("the last append was cut off before it was reported: the next one starts clean")
     if report.erased:
-        lines.append(f"erased: {report.erased} records, whose place in the chain is kept")
+        lines.append(f"erased: {counted(report.erased, 'record')}; their place in the chain is kept")
     if not report.chain_intact:
         lines.append("the chain is broken: records are not the ones that were written")
     lines.append("clean" if report.is_clean else "NOT clean")

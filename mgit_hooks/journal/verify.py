@@ -35,6 +35,12 @@ class Hole(NamedTuple):
     before: str
     after: str
 
+    @property
+    def words(self) -> str:
+        if self.first_seq == self.last_seq:
+            return f"record {self.first_seq}"
+        return f"records {self.first_seq} to {self.last_seq}"
+
     def to_json(self) -> Json:
         return self._asdict()
 
