@@ -39,9 +39,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note(f"mgit-hooks: {note}")
     out.line(f"hooks      installed in {installed.hooks_dir}")
     out.line(f"history    {counted(done.recorded, 'commit')} recorded now, {done.already} on record before")
-    out.line(
-        f"journal    {counted(report.records, 'record')}, {'verified' if report.is_clean else 'NOT clean: run mgit-hooks repair'}"
-    )
+    verdict = "verified" if report.is_clean else "NOT clean: run 'mgit-hooks repair'"
+    out.line(f"journal    {counted(report.records, 'record')}, {verdict}")
     out.lines(_next_steps(location))
     for oid in done.missing:
         out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")
