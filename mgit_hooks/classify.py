@@ -42,6 +42,11 @@ def made_by(message: str) -> str | None:
     return next((event for pattern, event in _MESSAGES if pattern.match(message)), None)
 
 
+def runs_hook(message: str) -> bool:
+    """Whether git runs a hook of ours right after it has logged this: not for what a rebase picks."""
+    return made_by(message) not in (None, "rebase")
+
+
 def event_of(reflog: str | None, hook: str | None, rewrite: str | None, parents: int, message: str) -> str | None:
     """The event of a commit first seen now; None where nothing says that it was made here.
 

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mgit_hooks import dates, event, log, movements, spool, state
+from mgit_hooks import classify, dates, event, log, movements, spool, state
 from mgit_hooks.errors import MgitError
 from mgit_hooks.event import HookEvent
 from mgit_hooks.evidence import Evidence
+from mgit_hooks.git import reflog
 from mgit_hooks.intake import Intake, journal_of
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.format import Cursor
@@ -98,10 +99,10 @@ def drain(
             if not held:
                 return total._replace(busy=True)
             with _marked(location.mgit_dir):
-                done = _drain(location, source, overrides)
+                done, cursor = _drain(location, source, overrides)
         total = Summary(total.records + done.records, total.garbled + done.garbled)
         # A stub that saw this drain's mark has started no other: look once more, now that the mark is gone.
-        if not _spool_grew(location):
+        if not spool.waiting(location.spool_dir, cursor):
             return total
 
 
@@ -118,31 +119,33 @@ def _marked(mgit_dir: str) -> Iterator[None]:
         os.unlink(path)
 
 
-def _drain(location: Location, source: str, overrides: Mapping[str, str] | None) -> Summary:
+def _drain(location: Location, source: str, overrides: Mapping[str, str] | None) -> tuple[Summary, Cursor | None]:
+    """What was done, and how far the spool has been read."""
     before = state.read(location.mgit_dir)
-    if _nothing_waits(location, before):
-        return Summary()
+    hint = identity.read_head(location.journal_dir)
+    cursor = Cursor(*hint.cursor) if hint is not None and hint.cursor else None
+    if hint is not None and _nothing_waits(location, before, cursor):
+        return Summary(), cursor
     return _Drain(location, source, overrides, before).run()
 
 
-def _nothing_waits(location: Location, before: State) -> bool:
+def _nothing_waits(location: Location, before: State, cursor: Cursor | None) -> bool:
     """Whether neither spool, reflogs nor refs have changed: seen without opening journal or repository."""
-    hint = identity.read_head(location.journal_dir)
     return (
-        hint is not None
-        and before.refs is not None
-        and not _spool_grew(location)
+        before.refs is not None
+        and not spool.waiting(location.spool_dir, cursor)
         and not os.path.exists(_held_path(location))
         and movements.is_unchanged(location.common_dir, before)
         and state.fingerprint(location.common_dir) == before.refs
     )
 
 
-def _spool_grew(location: Location) -> bool:
-    hint = identity.read_head(location.journal_dir)
-    cursor = Cursor(*hint.cursor) if hint is not None and hint.cursor else None
-    batch = spool.read(location.spool_dir, cursor)
-    return bool(batch.events or batch.garbled)
+class _Found(NamedTuple):
+    """What one pass has to go by."""
+
+    batch: spool.Batch
+    evidence: Evidence
+    reading: movements.Reading
 
 
 class _Drain:
@@ -154,40 +157,72 @@ class _Drain:
         self._overrides = overrides
         self._before = before
 
-    def run(self) -> Summary:
+    def run(self) -> tuple[Summary, Cursor]:
         from mgit_hooks.index import open_index
 
         location = self._location
         fingerprint = state.fingerprint(location.common_dir)
         with journal_of(location) as journal:
             held = _held_over(location)
-            batch, alive = self._settled(journal.cursor, held)
-            evidence = Evidence(batch.events, held, alive)
             with open_index(location.mgit_dir, location.journal_dir) as index:
                 if index.began() is None:
                     self._before = snapshot(location, journal, before_last=self._source == "framework")
                     index.advance()
                 intake = Intake(location, self._overrides)
                 memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
-                reading = movements.unread(location.common_dir, self._before, self._since(index.began()))
+                found = self._gathered(journal.cursor, held, self._since(index.began()), memory)
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
-                _hold_over(location, evidence.to_hold)
-                setting = self._setting(intake.armed, fingerprint, reading)
-                reconciler = Reconciler(intake.capturer, memory, evidence, setting)
-                records = reconciler.records(reading.movements)
+                _hold_over(location, found.evidence.to_hold)
+                setting = self._setting(intake.armed, fingerprint, found.reading)
+                reconciler = Reconciler(intake.capturer, memory, found.evidence, setting)
+                records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)
-                written = record_all(journal, intake, records, memory, batch.cursor)
-            self._tidy(journal, batch.cursor)
-            done = State(reading.reflogs, reading.stamps, fingerprint, journal.next_seq, journal.cursor)
-            state.write(location.mgit_dir, done)
-        for line in batch.garbled:
+                written = record_all(journal, intake, records, memory, found.batch.cursor)
+            hint = identity.read_head(location.journal_dir)
+            if hint is None or hint.cursor != journal.cursor:
+                journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
+            self._tidy(journal, found.batch.cursor)
+            places = (found.reading.reflogs, found.reading.stamps)
+            state.write(location.mgit_dir, State(*places, fingerprint, journal.next_seq, journal.cursor))
+        for line in found.batch.garbled:
             log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
         for oid in reconciler.unreadable:
             log.warning(location.mgit_dir, "a commit is named and git cannot give it: not recorded", commit=oid)
-        return Summary(written, len(batch.garbled))
+        return Summary(written, len(found.batch.garbled)), journal.cursor or found.batch.cursor
+
+    def _gathered(self, cursor: Cursor | None, held: Sequence[HookEvent], since: int, memory: Memory) -> _Found:
+        """Spool and reflogs, read so that what a hook says of a commit is there with the commit.
+
+        The reflogs after the spool: they tell of all that the lines name. A commit without a word from its
+        hook may be seconds old, its hook about to run: it is given as long as a git process to end.
+        """
+        deadline = time.monotonic() + _SETTLE
+        while True:
+            batch, alive = self._settled(cursor, held)
+            evidence = Evidence(batch.events, held, alive)
+            reading = movements.unread(self._location.common_dir, self._before, since)
+            if time.monotonic() >= deadline or not self._hook_is_due(reading, evidence, memory):
+                return _Found(batch, evidence, reading)
+            time.sleep(0.01)
+
+    def _hook_is_due(self, reading: movements.Reading, evidence: Evidence, memory: Memory) -> bool:
+        if not os.path.exists(os.path.join(self._location.mgit_dir, "install.json")):
+            return False
+        recent = (time.time() - _SETTLE) * 1e9
+        return any(
+            movement.worktree is not None
+            and classify.runs_hook(movement.message)
+            and reading.stamps[reflog.head_key(movement.worktree)][1] > recent
+            and movement.new_oid is not None
+            and not evidence.made(movement.new_oid)
+            and movement.new_oid not in evidence.hooks
+            and not memory.has_record(movement.new_oid)
+            and not _rebasing(os.path.join(self._location.common_dir, *reflog.worktree_folders(movement.worktree)))
+            for movement in reading.movements
+        )
 
     def _since(self, began: str | None) -> int:
-        """The second from which on a reflog never read before counts: all of it, unless it is not known what was read."""
+        """The second from which on a new reflog counts: all of it, unless it is not known which are new."""
         return since(began) if self._before == state.EMPTY else 0
 
     def _setting(self, armed: bool, fingerprint: str, reading: movements.Reading) -> Setting:
@@ -215,7 +250,7 @@ class _Drain:
                 # Once more: what a process that had ended by then wrote is in here.
                 final = spool.read(self._location.spool_dir, cursor)
                 late = (said.ppid for said in final.events[len(batch.events) :])
-                return final, alive | frozenset(late)
+                return _readable(final), alive | frozenset(late)
             time.sleep(0.01)
 
     def _tidy(self, journal: Appender, cursor: Cursor) -> None:
@@ -234,6 +269,23 @@ def _orphans(index: Index, before: State, journal: Appender) -> list[Record]:
         return []
     rows = (row for row in index.within(before.next_seq, journal.next_seq) if row.event in _OF_HOOKS)
     return [record for stored in index.read_many(rows) if (record := stored.record()) is not None]
+
+
+def _readable(batch: spool.Batch) -> spool.Batch:
+    """The batch with lines whose payload is not of its form among the garbled ones: none may stop a drain."""
+    sound, garbled = [], list(batch.garbled)
+    for said in batch.events:
+        try:
+            event.check(said)
+            sound.append(said)
+        except ValueError:
+            garbled.append(event.format(said)[:200])
+    return batch._replace(events=tuple(sound), garbled=tuple(garbled))
+
+
+def _rebasing(git_dir: str) -> bool:
+    """Whether the stubs keep silent there: post-rewrite tells it all at the end."""
+    return any(os.path.isdir(os.path.join(git_dir, name)) for name in ("rebase-merge", "rebase-apply"))
 
 
 def _may_say_more(said: HookEvent) -> bool:
@@ -277,7 +329,7 @@ def _held_over(location: Location) -> list[HookEvent]:
     try:
         with open(_held_path(location), "rb") as file:
             return [event.parse(line.encode("utf-8", "surrogateescape")) for line in json.load(file)]
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return []
 
 

@@ -65,6 +65,19 @@ def parse(line: bytes) -> HookEvent:
     return HookEvent(hook, int(ppid), flag, worktree, oid(head), tuple(map(decode, fields)))
 
 
+def check(said: HookEvent) -> None:
+    """Raises ValueError where the payload cannot be taken for what its hook says."""
+    try:
+        if said.hook == "pre-push":
+            push_lines(said.fields[2])
+        elif said.hook == "post-rewrite":
+            rewrite_pairs(said.fields[1])
+        elif said.hook == "gate":
+            verdict(said)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not a verdict") from error
+
+
 def format(event: HookEvent) -> bytes:
     fields = ("1", event.hook, str(event.ppid), event.flag, event.worktree, event.head or "-")
     text = "\t".join((*fields, *map(encode, event.fields))) + "\n"
@@ -80,8 +93,12 @@ def decode(text: str) -> str:
 
 
 def oid(text: str) -> Oid | None:
-    """An object id, or None for ``-``, for nothing and for git's all-zero id."""
-    return None if text in ("", "-") or not text.strip("0") else Oid(text)
+    """An object id, or None for ``-``, for nothing and for git's all-zero id; ValueError for what is neither."""
+    if text in ("", "-") or not text.strip("0"):
+        return None
+    if len(text) not in (40, 64) or text.strip("0123456789abcdef"):
+        raise ValueError(f"not an object id: {text}")
+    return Oid(text)
 
 
 def push_lines(stdin: str) -> tuple[PushLine, ...]:
@@ -93,18 +110,23 @@ def push_lines(stdin: str) -> tuple[PushLine, ...]:
     for line in filter(None, stdin.split("\n")):  # a ref's name may hold what else ends a line in Unicode
         local_ref, local_oid, remote_ref, remote_oid = line.rsplit(" ", 3)
         lines.append(
-            PushLine(
-                None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid)
-            )
+            PushLine(None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid))
         )
     return tuple(lines)
 
 
 def rewrite_pairs(stdin: str) -> tuple[tuple[Oid, Oid], ...]:
-    """post-rewrite's (old, new) pairs; what follows the second id on a line is git's to use."""
-    return tuple(
-        (Oid(parts[0]), Oid(parts[1])) for parts in map(str.split, stdin.splitlines()) if len(parts) >= 2
-    )
+    """post-rewrite's (old, new) pairs; what follows the second id on a line is git's to use.
+
+    Raises ValueError for a line that git does not write.
+    """
+    pairs = []
+    for line in filter(None, stdin.split("\n")):
+        old, new = map(oid, line.split(" ")[:2])
+        if old is None or new is None:
+            raise ValueError("a rewrite from or to nothing")
+        pairs.append((old, new))
+    return tuple(pairs)
 
 
 def verdict(event: HookEvent) -> Verdict:

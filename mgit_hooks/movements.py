@@ -183,7 +183,7 @@ def _without(acts: Iterable[_Act], ref: str) -> _Act | None:
 
 def _movement(entry: Entry) -> RefMovement:
     ordinal = entry.ordinal if entry.ordinal > 1 else None
-    return RefMovement(_text(entry.ref), entry.old_oid, entry.new_oid, _text(entry.message) or None, ordinal)
+    return RefMovement(reflog.ref_text(entry.ref), entry.old_oid, entry.new_oid, _text(entry.message) or None, ordinal)
 
 
 def _text(raw: str) -> str:

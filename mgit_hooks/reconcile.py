@@ -15,6 +15,7 @@ from mgit_hooks import classify, credentials, dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.event import HookEvent, Verdict, push_lines
 from mgit_hooks.evidence import Evidence
+from mgit_hooks.git.reflog import ref_text
 from mgit_hooks.movements import Movement
 from mgit_hooks.record import (
     Commit,
@@ -35,7 +36,10 @@ NOT_EXPECTED = Gate("none", "not made here")
 
 
 class Capturer(Protocol):
-    """What reconcile asks of git's objects (mgit_hooks.capture)."""
+    """What reconcile asks of git's objects (mgit_hooks.capture). ``missing`` is what the last walk did not find."""
+
+    @property
+    def missing(self) -> tuple[Oid, ...]: ...
 
     def commit(self, oid: Oid) -> Commit: ...
     def new_commits(self, tips: list[Oid], known: Callable[[Oid], bool]) -> list[Oid]: ...
@@ -176,7 +180,7 @@ class Reconciler:
     def _commits(self, tip: Oid, movement: Movement, depth: int) -> Iterator[Record]:
         """Records of ``tip`` and of its ancestors that are not on record, parents first."""
         source = "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else self._unwitnessed
-        oids = self._git.new_commits([tip], self._knows)
+        oids = self._walked(tip)
         for oid in oids if depth < _DEPTH else ():
             made = self._made.get(oid)
             if made is not None and made not in self._told:
@@ -185,6 +189,11 @@ class Reconciler:
         for oid in oids:
             if not self._memory.has_record(oid):
                 yield from self._commit(oid, source)
+
+    def _walked(self, tip: Oid) -> list[Oid]:
+        oids = self._git.new_commits([tip], self._knows)
+        self.unreadable += (oid for oid in self._git.missing if oid not in self.unreadable)
+        return oids
 
     def _commit(self, oid: Oid, source: str) -> Iterator[Record]:
         try:
@@ -348,7 +357,7 @@ class Reconciler:
         """Commits that a hook stood at, in a repository that keeps no reflogs."""
         for oid in self._evidence.hooks:
             if not self._knows(oid):
-                for new in self._git.new_commits([oid], self._knows):
+                for new in self._walked(oid):
                     yield from self._commit(new, self._unwitnessed)
 
     def _late_rewrites(self) -> Iterator[Record]:
@@ -365,7 +374,7 @@ class Reconciler:
 
     def _refs_without_reflog(self) -> Iterator[Record]:
         """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
-        current = self._git.references()
+        current = {ref_text(name): oid for name, oid in self._git.references().items()}
         for name, oid in sorted(current.items()):
             if name.startswith("refs/mgit/"):
                 continue

@@ -25,7 +25,7 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
     """
     capturer = Capturer(location.common_dir)
     refs: dict[str, Oid | None] = {
-        name: oid for name, oid in capturer.references().items() if not name.startswith("refs/mgit/")
+        reflog.ref_text(name): oid for name, oid in capturer.references().items() if not name.startswith("refs/mgit/")
     }
     places: dict[str, Place] = {}
     stamps: dict[str, list[int]] = {}
@@ -37,7 +37,7 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
         if last is not None and entries and _is_same(entries[-1], last):
             place = reflog.before_last(path)
             if ref.startswith("refs/"):
-                refs[ref] = last.old_oid
+                refs[reflog.ref_text(ref)] = last.old_oid
             entries = entries[:-1]
         else:
             stamps[key] = state.stamp(path) or []

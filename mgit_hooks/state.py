@@ -35,7 +35,7 @@ def read(mgit_dir: str) -> State:
         places = {path: Place(size, tuple(tail)) for path, (size, tail) in value["reflogs"].items()}
         cursor = value["cursor"]
         return State(places, value["stamps"], value["refs"], value["next_seq"], tuple(cursor) if cursor else None)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return EMPTY
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 _BEGAN = 1_988_150_400  # 2033-01-01: after any time at which recording can have begun
-_WORDS = "anchor beacon cobalt drift ember fjord glyph harbor island juniper kelp lantern".split()
+_WORDS = ("anchor", "beacon", "cobalt", "drift", "ember", "fjord", "glyph", "harbor", "island", "juniper", "kelp")
 _TODO = "sed -i -e '2s/^pick/fixup/' -e '3s/^pick/squash/' -e '4s/^pick/drop/'"
 
 

@@ -13,7 +13,7 @@ from mgit_hooks.drain import drain
 from mgit_hooks.git import reflog
 from mgit_hooks.install import install
 from mgit_hooks.journal import identity, reader
-from mgit_hooks.journal.format import Cursor
+from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.record import COMMIT_EVENTS, Oid, Record
@@ -167,7 +167,8 @@ def faults(location: Location) -> list[str]:
 def broken_chains(every: list[Record]) -> list[str]:
     """Movements of a ref that do not begin where the one before it ended.
 
-    A record that stands in for another repeats its movements: those of the first one count.
+    A record that stands in for another repeats its movements: those of the first one count. A HEAD may come
+    out of nothing: git logs it so for a new root, and where its branch is renamed.
     """
     wrong = []
     found = [record for record in every if record.supersedes is None]
@@ -177,7 +178,8 @@ def broken_chains(every: list[Record]) -> list[str]:
             last |= {("", name): oid for name, oid in record.detail["refs"].items()}
         for movement in record.refs or ():
             key = (record.worktree if movement.name == "HEAD" else "", movement.name)
-            if key in last and last[key] != movement.old_oid:
+            reborn = movement.name == "HEAD" and movement.old_oid is None
+            if key in last and last[key] != movement.old_oid and not reborn:
                 wrong.append(f"record {record.seq}: {movement.name} was at {last[key]}, not {movement.old_oid}")
             last[key] = movement.new_oid
     return wrong

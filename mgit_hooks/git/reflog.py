@@ -58,6 +58,16 @@ def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
                 yield ref, None, path
 
 
+def worktree_folders(worktree: str) -> tuple[str, ...]:
+    """Where under the common directory a worktree's own files are."""
+    return () if worktree == "main-worktree" else tuple(worktree.split("/"))
+
+
+def head_key(worktree: str) -> str:
+    """HEAD's reflog, relative to the common directory."""
+    return os.path.join(*worktree_folders(worktree), "logs", "HEAD")
+
+
 def _reflog(ref: str, worktree: str, path: str) -> Iterator[tuple[str, str | None, str]]:
     if os.path.exists(path):
         yield ref, worktree, path
@@ -148,3 +158,8 @@ def _oid(text: str) -> Oid | None:
     if len(text) < 40:
         raise ValueError(text)
     return Oid(text) if text.strip("0") else None
+
+
+def ref_text(name: str) -> str:
+    """A ref's name as it is recorded: a byte that is no UTF-8 reads ``\\xe9``, so that no two names become one."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
