@@ -364,6 +364,9 @@ def _after(state: Tail, item: Located) -> Tail:
     if not state.first_seq:
         # Of a segment whose own header is damaged, the first frame that is whole says where it begins.
         state = state._replace(first_seq=frame.first_seq, next_seq=frame.first_seq, head=frame.previous)
+    if frame.kind != FOOTER and frame.first_seq > state.next_seq:
+        # Blocks before it are gone; it knows their numbers all the same, a cursor frame too.
+        state = state._replace(next_seq=frame.first_seq, head=frame.previous)
     if frame.kind == BLOCK:
         block = open_block(item)
         state = state._replace(next_seq=block.next_seq, head=block.ids[-1])

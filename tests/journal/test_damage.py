@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -12,10 +13,21 @@ from pathlib import Path
 import pytest
 from second_reader import read as read_again
 
-from journal.making import append, frames, is_subsequence, payloads, put, quarantined, records, segment_bytes, small
+from journal.making import (
+    adopted,
+    append,
+    frames,
+    is_subsequence,
+    payloads,
+    put,
+    quarantined,
+    records,
+    segment_bytes,
+    small,
+)
 from mgit_hooks import compress
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import format, identity, reader, writer
+from mgit_hooks.journal import format, identity, reader, repair, writer
 from mgit_hooks.journal.format import BLOCK, CURSOR, GENESIS, SEGMENT, Cursor, JournalId, SegmentInfo
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -419,3 +431,48 @@ def test_a_writer_goes_on_after_damage_anywhere(fast: Path) -> None:
         kinds = {damage.kind for damage in verify(base).damaged}
         assert not kinds & {"duplicate", "broken-chain", "misplaced-segment", "bad-footer", "after-footer"}
     assert writer.SEGMENT_TARGET > 900
+
+
+def mend_rounds(fast: Path, rounds: int, seed: int) -> None:
+    dice = random.Random(seed)
+    base = small(fast / f"mend{seed}", 40, target=900)
+    whole = segment_bytes(base) | {name: Path(base, name).read_bytes() for name in ("head", "identity")}
+    for round in range(rounds):
+        for extra in set(os.listdir(base)) - whole.keys():
+            os.unlink(os.path.join(base, extra))
+        for name, data in whole.items():
+            put(base, name, data)
+        identity.write(base, identity.read(base).journal)  # type: ignore[union-attr]
+        for _ in range(dice.randint(1, 3)):
+            name = dice.choice(segment_names(base))
+            data = segment_bytes(base)[name]
+            at, size = dice.randrange(len(data) + 1), dice.choice([1, 8, 64, 300, 900])
+            wound = dice.choice(["noise", "noise", "cut", "closed up", "gone"])
+            if wound == "noise":
+                put(base, name, data[:at] + dice.randbytes(min(size, len(data) - at)) + data[at + size :])
+            elif wound == "cut":
+                put(base, name, data[:at])
+            elif wound == "closed up":
+                put(base, name, data[:at] + data[at + size :])
+            elif len(segment_names(base)) > 1:
+                os.unlink(os.path.join(base, name))
+        left = records(base)
+        repair.mend(base, dry_run=False)
+        with writer.appender(base, adopted) as journal:
+            holes = [hole.to_json() for hole in verify(base).holes]
+            declared = {"event": "repair", "detail": {"holes": holes}}
+            journal.append([json.dumps(declared, separators=(",", ":")).encode()])
+            journal.sync()
+        assert records(base)[: len(left)] == left, round
+        assert verify(base).is_clean, round
+        assert repair.mend(base, dry_run=False).actions == (), round
+
+
+def test_a_mended_journal_is_clean_and_has_lost_nothing_that_was_whole(fast: Path) -> None:
+    mend_rounds(fast, 200, seed=9)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(10))
+def test_many_mended_journals(fast: Path, seed: int) -> None:
+    mend_rounds(fast, 1500, seed)
