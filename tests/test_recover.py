@@ -378,7 +378,7 @@ def test_without_the_copy_nothing_is_repaired(tmp_path: Path) -> None:
     assert kept.validation.issues == judged(broken)
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x1f\x8bnot gzip", gzip.compress(b"{"), gzip.compress(b'{"checkpoint": 2}')])
+@pytest.mark.parametrize("damage", [b"", b"\x1f\x8bnot gzip", gzip.compress(b"{", mtime=0), gzip.compress(b'{"checkpoint": 2}', mtime=0)])
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "c.json.gz"
     path.write_bytes(damage)
