@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mgit_hooks import gateflag, hookfiles, spool, stubs
 from mgit_hooks.display import escape
-from mgit_hooks.drain import is_alive
+from mgit_hooks.held import is_alive
 from mgit_hooks.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
 from mgit_hooks.journal.format import Cursor
