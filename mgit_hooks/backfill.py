@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mgit_hooks import bulk, dates
 from mgit_hooks.capture import Capturer
+from mgit_hooks.drainpass import Pass
 from mgit_hooks.errors import JournalError
 from mgit_hooks.git import reflog
 from mgit_hooks.index import open_index
@@ -18,8 +19,7 @@ from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Commit, Gate, Oid, Record, Validation
-from mgit_hooks.snapshot import snapshot
-from mgit_hooks.state import write as write_state
+from mgit_hooks.state import read as read_state
 
 Progress = Callable[[int, int], None]
 """Called with how many commits are recorded, of how many."""
@@ -52,6 +52,8 @@ def backfill(
     with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as held:
         if not held:
             raise JournalError("another process is recording", "try again in a moment")
+        # First what hooks and reflogs tell of: it knows more of a commit than that it is there.
+        Pass(location, "hook", overrides, read_state(location.mgit_dir)).run()
         with journal_of(location) as journal:
             return _backfill(location, journal, progress, workers, overrides or {})
 
@@ -64,15 +66,11 @@ def _backfill(
     overrides: Mapping[str, str],
 ) -> Summary:
     with open_index(location.mgit_dir, location.journal_dir) as index:
-        if index.began() is None:
-            write_state(location.mgit_dir, snapshot(location, journal, before_last=False))
         known = index.known_commits()
     capturer = Capturer(location.common_dir)
     new = capturer.new_commits(tips(location, capturer), known.__contains__)
     recorded = 0
-    payloads = bulk.capture(
-        location.common_dir, new, partial(_payload, location, tuple(overrides.items())), workers
-    )
+    payloads = bulk.capture(location.common_dir, new, partial(_payload, location, tuple(overrides.items())), workers)
     for chunk in _chunks(payloads):
         journal.append(chunk)
         journal.sync()

@@ -10,6 +10,7 @@ from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
 from mgit_hooks.report import counted
+from mgit_hooks.session import drain_first
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     with progress("recording", out) as show:
         done = backfill(location, show, workers=args.workers, overrides=policyoptions.overrides(args))
+    drain_first(location, out)  # what came meanwhile: its own drain found the lock taken
     if args.json:
         out.json(done._asdict())
     else:

@@ -1,0 +1,152 @@
+"""The history that is already there: recorded whole, once, and from where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from conftest import Repo
+from recording import Recording, faults, records
+
+from mgit_hooks.backfill import Summary, backfill
+from mgit_hooks.drain import drain
+from mgit_hooks.layout import locate
+from mgit_hooks.record import COMMIT_EVENTS
+
+PROGRAM = [sys.executable, "-m", "mgit_hooks"]
+
+
+def fill(path: str) -> Summary:
+    return backfill(locate(path), lambda done, total: None)
+
+
+def hashes(path: str) -> list[str]:
+    found = records(locate(path).journal_dir)
+    return [r.commit.hash for r in found if r.commit is not None and r.event in COMMIT_EVENTS]
+
+
+def test_all_that_a_ref_or_a_reflog_names(repo: Repo) -> None:
+    kept = [repo.commit("one"), repo.commit("two")]
+    repo.git("checkout", "-q", "-b", "topic")
+    kept.append(repo.commit("on topic"))
+    repo.git("checkout", "-q", "main")
+    repo.git("branch", "-q", "-D", "topic")  # HEAD's reflog still names it
+    kept.append(repo.commit("amended away"))
+    repo.git("commit", "-q", "--allow-empty", "--amend", "-m", "amended")
+    kept.append(repo.git("rev-parse", "HEAD"))
+    repo.git("tag", "-a", "-m", "tag", "t")
+    done = fill(repo.path)
+    assert (done.recorded, done.already, done.missing) == (5, 0, ())
+    assert sorted(hashes(repo.path)) == sorted(kept)
+    found = [r for r in records(locate(repo.path).journal_dir) if r.commit is not None]
+    assert {(r.event, r.source, r.replaces, r.occurred_from, r.gate.status) for r in found} == {
+        ("import", "backfill", None, "commit", "none")
+    }
+    places = {oid: number for number, oid in enumerate(hashes(repo.path))}
+    assert all(places[p] < places[r.commit.hash] for r in found if r.commit for p in r.commit.parents)
+    assert faults(locate(repo.path)) == []
+
+
+def test_twice_is_once(repo: Repo) -> None:
+    repo.commit("one")
+    fill(repo.path)
+    assert fill(repo.path) == Summary(0, 1, ())
+    repo.commit("two")
+    assert fill(repo.path) == Summary(0, 2, ())  # its drain has told it before
+    assert len(hashes(repo.path)) == 2
+
+
+def test_what_was_recorded_as_it_happened_stays_so(repo: Repo) -> None:
+    old = repo.commit("old")
+    work = Recording(repo)
+    new = work.commit("new")
+    work.drain()
+    assert fill(repo.path).recorded == 1
+    assert {r.commit.hash: r.event for r in work.records() if r.commit} == {old: "import", new: "commit"}
+    work.check()
+
+
+def test_recording_after_backfill_goes_on(repo: Repo) -> None:
+    repo.commit("old")
+    fill(repo.path)
+    new = repo.commit("new")
+    drain(locate(repo.path), wait=60.0)
+    assert hashes(repo.path).count(new) == 1
+    assert faults(locate(repo.path)) == []
+
+
+def grown(repo: Repo, count: int) -> None:
+    stream = b"".join(
+        b"commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 2\nc\nM 100644 inline f%d\ndata 2\nx\n\n"
+        % (1_700_000_000 + n, n % 50)
+        for n in range(count)
+    )
+    subprocess.run(["git", "-C", repo.path, "fast-import", "--quiet"], input=stream, check=True)
+
+
+def test_killed_and_run_again(repo: Repo) -> None:
+    grown(repo, 3000)
+    for pause in (0.15, 0.3, 0.45, 0.6):
+        process = subprocess.Popen([*PROGRAM, "-C", repo.path, "backfill", "-q"], start_new_session=True)
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    fill(repo.path)
+    assert set(Counter(hashes(repo.path)).values()) == {1}
+    assert len(hashes(repo.path)) == 3000
+    assert faults(locate(repo.path)) == []
+
+
+def test_a_missing_commit_is_named(repo: Repo) -> None:
+    repo.commit("one")
+    lost = repo.commit("two")
+    repo.commit("three")
+    Path(repo.path, ".git/objects", lost[:2], lost[2:]).unlink()
+    done = subprocess.run([*PROGRAM, "-C", repo.path, "backfill", "--json"], capture_output=True)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["missing"] == [lost]
+    assert lost in done.stderr.decode()
+    assert told["recorded"] == 2
+
+
+def test_a_shallow_clone_is_not_missing_anything(repo: Repo, tmp_path: Path) -> None:
+    for number in range(3):
+        repo.commit(f"commit {number}", {"a": str(number)})
+    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{repo.path}", str(tmp_path / "s")], check=True)
+    done = fill(str(tmp_path / "s"))
+    assert (done.recorded, done.missing) == (1, ())
+    commit = next(r.commit for r in records(locate(str(tmp_path / "s")).journal_dir) if r.commit)
+    assert (commit.boundary, commit.files) == (True, None)
+
+
+def test_backfill_while_git_goes_on(repo: Repo) -> None:
+    """Commits made meanwhile are the drain's: none is lost, none is told twice."""
+    grown(repo, 2000)
+    repo.git("reset", "-q", "--hard")
+    Recording(repo)
+    process = subprocess.Popen([*PROGRAM, "-C", repo.path, "backfill", "-q"], stdout=subprocess.DEVNULL)
+    made = [repo.commit(f"meanwhile {number}") for number in range(10)]
+    assert process.wait() == 0
+    drain(locate(repo.path), wait=60.0)
+    told = Counter(hashes(repo.path))
+    assert set(told.values()) == {1}
+    assert set(made) <= told.keys()
+    of_drains = [r for r in records(locate(repo.path).journal_dir) if r.commit is not None and r.event == "commit"]
+    assert {r.commit.hash for r in of_drains if r.commit} >= set(made[:1])
+    assert faults(locate(repo.path)) == []
+
+
+def test_what_waits_is_told_before(repo: Repo) -> None:
+    repo.commit("old")
+    work = Recording(repo)
+    new = work.commit("new")
+    assert fill(repo.path).recorded == 1
+    assert work.of(new).event == "commit"
+    work.check()
