@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -22,8 +23,10 @@ from mgit_hooks.journal.format import GENESIS, JournalId
 from mgit_hooks.journal.reader import Block, Stored
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.layout import make_private_dir
+from mgit_hooks.lock import exclusive
 from mgit_hooks.record import COMMIT_EVENTS, Json, Oid, RefMovement, Seq
 
+_ATTEMPTS: Final = 10
 _VERSION: Final = 2
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (
@@ -73,8 +76,9 @@ def movement_key(worktree: str | None, movement: RefMovement, occurred_at: str |
 class Index:
     """An open index. Make it with ``open_index``."""
 
-    def __init__(self, database: sqlite3.Connection, journal_dir: str) -> None:
+    def __init__(self, database: sqlite3.Connection, journal_dir: str, file: int | None) -> None:
         self._db = database
+        self.file = file  # the inode that it was opened as
         self._journal_dir = journal_dir
         self._journals: list[JournalId] | None = None
 
@@ -302,30 +306,54 @@ def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
         path = ":memory:"  # a repository that may only be read is read all the same
     else:
         make_private_dir(mgit_dir)
-    try:
-        index = _open(path, journal_dir)
-    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
-        _raise_if_busy(error)
-        remove(mgit_dir)
-        try:
-            index = _open(path, journal_dir)
-        except sqlite3.DatabaseError as again:
-            raise JournalError(f"cannot write the index: {again}", "make room on the disk and try again") from again
+    index = _open_or_remake(path, journal_dir)
     try:
         yield index
     except sqlite3.DatabaseError as error:
         # Damage shows where a query meets it, which may be long after the index was opened.
         _raise_if_busy(error)
-        remove(mgit_dir)
+        _remove_damaged(path, index.file)
         raise JournalError("the index was damaged, and is removed", "run the command again: it is made anew") from error
     finally:
         index.close()
 
 
+def _open_or_remake(path: str, journal_dir: str) -> Index:
+    """Open the index, made anew where it is damaged. Another process may be making it anew as well: then the
+    file that this one opened is no longer there, and it looks again."""
+    for attempt in range(_ATTEMPTS):
+        file = _file_id(path)
+        try:
+            return _open(path, journal_dir)
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+            _raise_if_busy(error)
+            failure = error
+        _remove_damaged(path, file)
+        time.sleep(0.01 * attempt)
+    raise JournalError(f"cannot write the index: {failure}", "make room on the disk and try again") from failure
+
+
+def _remove_damaged(path: str, file: int | None) -> None:
+    """Remove the index if it is still the file that was found damaged, and not one made anew since."""
+    if path == ":memory:":
+        return
+    mgit_dir = os.path.dirname(path)
+    with exclusive(os.path.join(mgit_dir, "index.lock"), wait=10.0):
+        if file is None or _file_id(path) == file:
+            remove(mgit_dir)
+
+
+def _file_id(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
+
+
 def _open(path: str, journal_dir: str) -> Index:
     database = _connect(path)
     try:
-        index = Index(database, journal_dir)
+        index = Index(database, journal_dir, _file_id(path))
         index.advance()
     except BaseException:
         database.close()
