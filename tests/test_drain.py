@@ -537,8 +537,8 @@ def test_the_first_commit_after_install_is_recorded(repo: Repo) -> None:
     )
     new = repo.commit("new")
     drain(locate(repo.path), wait=60.0)
-    told = [r.commit.hash for r in records(locate(repo.path).journal_dir) if r.commit is not None]
-    assert told == [new]
+    told = [r for r in records(locate(repo.path).journal_dir) if r.commit is not None]
+    assert [(r.commit.hash, r.branch, r.occurred_from) for r in told if r.commit] == [(new, "main", "reflog")]
 
 
 @pytest.mark.parametrize("older", [0, 3])

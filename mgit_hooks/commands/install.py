@@ -8,6 +8,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
+from mgit_hooks.session import drain_first
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    report = install(locate(args.directory), allow_shared=args.shared)
+    location = locate(args.directory)
+    report = install(location, allow_shared=args.shared)
+    drain_first(location, out)  # recording begins now: with where all refs stand, not after the first commit
     if args.json:
         out.json(report.to_json())
         return 0
