@@ -12,22 +12,22 @@ from typing import Final
 # In the order in which they are tried. The words are git's own (builtin/commit.c, sequencer.c, builtin/am.c,
 # builtin/merge.c); what stands before the colon may be preceded by "pull ..." or another reflog action.
 _MESSAGES: Final = (
-    (re.compile(r"commit \(amend\): "), "amend"),
-    (re.compile(r"commit \(merge\): "), "merge"),
-    (re.compile(r"commit \(cherry-pick\): "), "cherry-pick"),
-    (re.compile(r"commit \(rebase\): "), "rebase"),
-    (re.compile(r"commit(?: \([a-z-]+\))?: "), "commit"),
-    (re.compile(r"cherry-pick: "), "cherry-pick"),
-    (re.compile(r"revert: "), "revert"),
-    (re.compile(r"am: "), "am"),
+    (re.compile(r"commit \(amend\):(?: |$)"), "amend"),
+    (re.compile(r"commit \(merge\):(?: |$)"), "merge"),
+    (re.compile(r"commit \(cherry-pick\):(?: |$)"), "cherry-pick"),
+    (re.compile(r"commit \(rebase\):(?: |$)"), "rebase"),
+    (re.compile(r"commit(?: \([a-z-]+\))?:(?: |$)"), "commit"),
+    (re.compile(r"cherry-pick:(?: |$)"), "cherry-pick"),
+    (re.compile(r"revert:(?: |$)"), "revert"),
+    (re.compile(r"am:(?: |$)"), "am"),
     (
-        re.compile(r"(?:rebase|pull)\b[^:]*\((?:pick|reword|edit|squash|fixup|continue|merge|break|exec)\): "),
+        re.compile(r"(?:rebase|pull)\b[^:]*\((?:pick|reword|edit|squash|fixup|continue|merge|break|exec)\):(?: |$)"),
         "rebase",
     ),
-    (re.compile(r"rebase: "), "rebase"),
+    (re.compile(r"rebase:(?: |$)"), "rebase"),
     (re.compile(r".*: Merge made by "), "merge"),
 )
-_FAST_FORWARD: Final = re.compile(r"[^:]*: fast-forward$", re.IGNORECASE)
+_FAST_FORWARD: Final = re.compile(r"(?!commit\b)[^:]*: fast-forward$")
 # `git commit` and `git revert --continue` log a revert that had conflicts as a plain commit. What git writes
 # into its message is left to tell.
 _REVERTS: Final = re.compile(r"(?:Revert|Reapply) \".*^This reverts commit [0-9a-f]{40,64}\b", re.DOTALL | re.MULTILINE)

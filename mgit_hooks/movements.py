@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
@@ -97,8 +97,9 @@ def is_unchanged(common_dir: str, state: State) -> bool:
 class _Act:
     """Entries of several reflogs that one act of git wrote. It is told once all of them are next in their logs."""
 
-    def __init__(self, log: int, first: Entry, seconds: int) -> None:
+    def __init__(self, log: int, position: int, first: Entry, seconds: int) -> None:
         self.log = log
+        self.position = position
         self.entries = [first]
         self.seconds = seconds
         self.ahead = 1  # entries before which others of their log are still to be told
@@ -161,24 +162,33 @@ def _acts(logs: list[list[Entry]]) -> list[list[_Act]]:
     for number, log in enumerate(logs):
         queue: list[_Act] = []
         latest = 0
-        for entry in log:
+        joined: dict[int, int] = {}  # how far in each HEAD's log this one has come: the next act is after that
+        for position, entry in enumerate(log):
             latest = max(latest, entry.seconds)
             key = (entry.old_oid, entry.new_oid, entry.seconds, entry.message)
-            act = None if entry.worktree else _without(of_heads.get(key, ()), entry.ref)
+            act = None if entry.worktree else _next(of_heads.get(key, ()), entry.ref, joined)
             if act is None:
-                act = _Act(number, entry, latest)
+                act = _Act(number, position, entry, latest)
                 if entry.worktree is not None:
                     of_heads.setdefault(key, []).append(act)
             else:
+                joined[act.log] = act.position
                 act.add(entry, latest)
             queue.append(act)
         queues.append(queue)
     return queues
 
 
-def _without(acts: Iterable[_Act], ref: str) -> _Act | None:
+def _next(acts: Iterable[_Act], ref: str, joined: Mapping[int, int]) -> _Act | None:
     """The first that does not tell of ``ref`` yet: the same act can come twice in a second."""
-    return next((act for act in acts if all(entry.ref != ref for entry in act.entries)), None)
+    return next(
+        (
+            act
+            for act in acts
+            if act.position > joined.get(act.log, -1) and all(entry.ref != ref for entry in act.entries)
+        ),
+        None,
+    )
 
 
 def _movement(entry: Entry) -> RefMovement:
