@@ -18,10 +18,12 @@ from mgit_hooks.journal.format import (
     FOOTER,
     SEGMENT,
     VERSION,
+    ChainId,
     Frame,
     JournalId,
     SegmentInfo,
     footer_frame,
+    footer_info,
     pack_frame,
     segment_frame,
     segment_info,
@@ -85,7 +87,7 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
     frames: list[Frame] = [item.frame for item in kept]
     if frames[0].kind != SEGMENT:
         info = SegmentInfo(VERSION, journal, segment_number(name), int(os.stat(path).st_mtime))
-        frames.insert(0, segment_frame(info, frames[0].first_seq, frames[0].previous))
+        frames.insert(0, segment_frame(info, *_place(frames[0])))
     if name != segment_names(journal_dir)[-1] and frames[-1].kind != FOOTER:
         frames.append(_footer(frames[0], kept[-1]))
     temporary = f"{path}.new"
@@ -97,6 +99,13 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
         os.fsync(descriptor)
     os.replace(temporary, path)
     sync_directory(journal_dir)
+
+
+def _place(first: Frame) -> tuple[Seq, ChainId]:
+    """The seq and the chain id that a segment begins with whose first whole frame is ``first``."""
+    if first.kind == FOOTER:  # its first seq is that of the blocks that are gone, its chain id that of their end
+        return Seq(footer_info(first).last_seq + 1), first.previous
+    return first.first_seq, first.previous
 
 
 def _footer(header: Frame, last: Located) -> Frame:
