@@ -15,8 +15,9 @@ from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
+from mgit_hooks.making import Setting
 from mgit_hooks.memory import Memory
-from mgit_hooks.reconcile import Reconciler, Setting
+from mgit_hooks.reconcile import Reconciler
 from mgit_hooks.record import Record, Seq
 from mgit_hooks.snapshot import snapshot
 from mgit_hooks.state import State

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from mgit_hooks.index import Index, movement_key
-from mgit_hooks.record import COMMIT_EVENTS, Oid, Push, Record, RefMovement, Seq
+from mgit_hooks.record import COMMIT_EVENTS, Oid, Push, PushRef, Record, RefMovement, Seq
 
 # A push's outcome is looked for among this many of the newest pushes.
 _RECENT_PUSHES = 50
@@ -88,10 +88,10 @@ class Memory:
     def find_push(self, moved: RefMovement) -> tuple[Seq, Push] | None:
         """The newest push that can have moved this remote-tracking ref to where it went.
 
-        Its name tells, by the usual refspec; where no name fits, the commit does.
+        Its name tells, by the usual refspec, best with where it stood before; where no name fits, the commit does.
         """
         pushes = list(self._recent_pushes())
-        for fits in (_fits_by_name, _fits_by_commit):
+        for fits in (_fits_exactly, _fits_by_name, _fits_by_commit):
             found = next(((seq, push) for seq, push in pushes if fits(push, moved)), None)
             if found is not None:
                 return found
@@ -111,9 +111,17 @@ def record_key(record: Record) -> object:
     return record.event, record.worktree, record.gate, push, record.detail
 
 
+def _fits_exactly(push: Push, moved: RefMovement) -> bool:
+    return any(ref.remote_oid == moved.old_oid for ref in _named(push, moved))
+
+
 def _fits_by_name(push: Push, moved: RefMovement) -> bool:
+    return bool(_named(push, moved))
+
+
+def _named(push: Push, moved: RefMovement) -> list[PushRef]:
     branch = moved.name.removeprefix(f"refs/remotes/{push.remote_name}/")
-    return any(ref.local_oid == moved.new_oid and ref.remote_ref == f"refs/heads/{branch}" for ref in push.refs)
+    return [ref for ref in push.refs if ref.local_oid == moved.new_oid and ref.remote_ref == f"refs/heads/{branch}"]
 
 
 def _fits_by_commit(push: Push, moved: RefMovement) -> bool:

@@ -9,30 +9,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mgit_hooks import classify, credentials, dates
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.event import HookEvent, Verdict, push_lines
+from mgit_hooks.event import HookEvent, push_lines
 from mgit_hooks.evidence import Evidence
 from mgit_hooks.git.reflog import ref_text
+from mgit_hooks.making import Maker, Setting
 from mgit_hooks.movements import Movement
-from mgit_hooks.record import (
-    Commit,
-    Gate,
-    Json,
-    Oid,
-    Push,
-    PushRef,
-    Record,
-    RefMovement,
-    Seq,
-    Validation,
-)
-
-UNJUDGED = Validation("standard", True)
-NO_GATE = Gate("none")
-NOT_EXPECTED = Gate("none", "not made here")
+from mgit_hooks.record import Commit, Oid, Push, Record, RefMovement, Seq
 
 
 class Capturer(Protocol):
@@ -60,20 +46,6 @@ class Memory(Protocol):
     def was_told(self, record: Record) -> bool: ...
 
 
-class Setting(NamedTuple):
-    """What every record of this drain has in common.
-
-    ``refs_may_differ``: refs have changed since they were last listed. ``is_settled(ref)``: its reflog
-    has not grown since it was read, so that where the ref stands is not told by a line yet to be read.
-    """
-
-    repository_name: str
-    armed: bool  # by the configuration as it is now, for lines whose stub could not tell
-    source: str  # hook | framework | reconcile: how this drain was started, for what hooks bear witness to
-    refs_may_differ: bool
-    is_settled: Callable[[str], bool]
-
-
 # How deep a movement may call for others to be told first. Beyond, commits are told without that order.
 _DEPTH = 50
 
@@ -89,7 +61,9 @@ class Reconciler:
         self._memory = memory
         self._evidence = evidence
         self._setting = setting
+        self._make = Maker(evidence, setting)
         self._queue: list[Movement] = []
+        self._places: dict[Oid | None, list[int]] = {}
         self._told: set[int] = set()
         self._made: dict[Oid, int] = {}
         self._unsaid = list(evidence.events)
@@ -99,13 +73,12 @@ class Reconciler:
         """The records of all movements and hook events, in the order in which they happened as far as it is known."""
         self._queue = [new for movement in movements if (new := self._new_part(movement)) is not None]
         self._made = dict(self._made_here())
-        places: dict[Oid | None, list[int]] = {}
         for number, movement in enumerate(self._queue):
-            places.setdefault(movement.new_oid, []).append(number)
+            self._places.setdefault(movement.new_oid, []).append(number)
         at = 0
         while self._unsaid:
             said = self._unsaid[0]
-            until = _first_from(at, places.get(said.head, ())) if _stands_at_head(said) else None
+            until = _first_from(at, self._places.get(said.head, ())) if _stands_at_head(said) else None
             if until is not None:
                 yield from self._tell(range(at, until + 1))
                 at = until + 1
@@ -173,13 +146,13 @@ class Reconciler:
             return  # the record of the commit tells it
         yield from self._unseen(rest.refs)
         if push_outcome:
-            yield self._push_outcome(rest)
+            yield self._make.of_outcome(rest, self._memory.find_push(rest.refs[0]))
             return
-        yield self._movement_record("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
+        yield self._make.of_movement("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
 
     def _commits(self, tip: Oid, movement: Movement, depth: int) -> Iterator[Record]:
         """Records of ``tip`` and of its ancestors that are not on record, parents first."""
-        source = "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else self._unwitnessed
+        source = self._make.source_of(movement)
         oids = self._walked(tip)
         for oid in oids if depth < _DEPTH else ():
             made = self._made.get(oid)
@@ -201,7 +174,10 @@ class Reconciler:
         except ObjectError:
             self.unreadable.append(oid)
             return
-        record = self._commit_record(commit, source)
+        at = self._made.get(oid, next(iter(self._places.get(oid, ())), None))
+        message = self._queue[at].message if at is not None else None
+        made = self._new_part(self._queue[self._made[oid]]) if oid in self._made else None
+        record = self._make.of_commit(commit, source, made, message)
         yield from self._unseen(record.refs or ())
         yield record
 
@@ -213,58 +189,7 @@ class Reconciler:
         for ref in refs:
             last = self._memory.last_oid(ref.name) if ref.name.startswith("refs/") else None
             if last is not None and last[0] != ref.old_oid:
-                yield self._unlogged(RefMovement(ref.name, last[0], ref.old_oid, None))
-
-    def _commit_record(self, commit: Commit, source: str) -> Record:
-        number = self._made.get(commit.hash)
-        movement = self._new_part(self._queue[number]) if number is not None else None
-        said = self._evidence.hooks.get(commit.hash)
-        rewrite = self._evidence.rewrites.get(commit.hash)
-        event = classify.event_of(
-            self._queue[number].message if number is not None else self._reflog_message(commit.hash),
-            said.hook if said else None,
-            rewrite.command if rewrite else None,
-            len(commit.parents),
-            commit.message,
-        )
-        if event is None:
-            return self._record("import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED)
-        replaces: tuple[Oid, ...] | None = ()
-        if event in ("amend", "rebase"):
-            # The reflog says what was left, not what was replaced: only post-rewrite knows.
-            replaces = rewrite.old if rewrite else None
-        return self._record(
-            event,
-            self._setting.source if said or rewrite else self._unwitnessed,
-            movement.occurred_at if movement else commit.committer_date,
-            "reflog" if movement else "commit",
-            worktree=movement.worktree if movement else said.worktree if said else None,
-            branch=movement.branch if movement else None,
-            gate=self._evidence.gate(commit, event, self._setting.armed),
-            commit=commit,
-            replaces=replaces,
-            refs=movement.refs if movement else None,
-        )
-
-    def _reflog_message(self, oid: Oid) -> str | None:
-        """What a reflog says of how a ref came to a commit that it does not claim was made here."""
-        return next((movement.message for movement in self._queue if movement.new_oid == oid), None)
-
-    @property
-    def _unwitnessed(self) -> str:
-        """The source of what no hook of ours bears witness to. A hook manager's drain is called for what it finds."""
-        return "framework" if self._setting.source == "framework" else "reconcile"
-
-    def _movement_record(self, event: str, movement: Movement) -> Record:
-        return self._record(
-            event,
-            "fetch" if classify.is_fetched(movement.refs[0].name, movement.message) else self._unwitnessed,
-            movement.occurred_at,
-            "reflog",
-            worktree=movement.worktree,
-            branch=movement.branch,
-            refs=movement.refs,
-        )
+                yield self._make.of_unlogged(RefMovement(ref.name, last[0], ref.old_oid, None))
 
     # What only hooks know
 
@@ -275,14 +200,14 @@ class Reconciler:
 
     def _said(self, said: HookEvent) -> Record | None:
         if said.hook == "pre-push":
-            return self._push(said)
+            return self._make.of_push(said, self._git.is_ancestor)
         if said.hook not in ("gate", "skip") or (said.flag == "u" and not self._setting.armed):
             return None  # where nothing was armed, nothing was skipped
         verdict = self._evidence.verdict_of(said)
         if verdict.status == "refused":
-            return self._verdict(said, verdict)
+            return self._make.of_verdict(said, verdict)
         if verdict.status == "skipped" and self._evidence.is_first_skip(said):
-            return self._verdict(said, verdict)
+            return self._make.of_verdict(said, verdict)
         return None
 
     def _say_pushes(self, moved: RefMovement) -> Iterator[Record]:
@@ -298,59 +223,6 @@ class Reconciler:
         for _ in range(last + 1):
             yield from self._say_next()
 
-    def _verdict(self, said: HookEvent, verdict: Verdict) -> Record:
-        detail: Json = {"stage": verdict.stage, "judged": verdict.detail, "tree": verdict.tree}
-        return self._record(
-            verdict.status,
-            self._setting.source,
-            None,
-            None,
-            worktree=said.worktree,
-            gate=Gate(verdict.status, verdict.reason),
-            validation=Validation(verdict.level, not verdict.issues, verdict.issues),
-            detail=detail,
-        )
-
-    def _push(self, said: HookEvent) -> Record:
-        remote, url, stdin = said.fields
-        refs = tuple(
-            PushRef(
-                line.local_ref,
-                line.local_oid,
-                line.remote_ref,
-                line.remote_oid,
-                self._forced(line.remote_oid, line.local_oid),
-                line.local_oid is None,
-            )
-            for line in push_lines(stdin)
-        )
-        push = Push(credentials.strip(remote), credentials.strip(url) or None, refs, None)
-        return self._record(
-            "push",
-            self._setting.source,
-            None,
-            None,
-            worktree=said.worktree,
-            push=push,
-            gate=self._evidence.push_gate(said, self._setting.armed),
-        )
-
-    def _forced(self, old: Oid | None, new: Oid | None) -> bool | None:
-        if old is None or new is None:
-            return False
-        ancestor = self._git.is_ancestor(old, new)
-        return None if ancestor is None else not ancestor
-
-    def _push_outcome(self, movement: Movement) -> Record:
-        found = self._memory.find_push(movement.refs[0])
-        push = None
-        if found is not None:
-            push = found[1]._replace(
-                refs=tuple(ref for ref in found[1].refs if ref.local_oid == movement.new_oid), confirmed=True
-            )
-        record = self._movement_record("push-outcome", movement)
-        return record._replace(push=push, detail={"push": found[0] if found else None})
-
     # What no reflog tells
 
     def _heads_without_reflog(self) -> Iterator[Record]:
@@ -358,7 +230,7 @@ class Reconciler:
         for oid in self._evidence.hooks:
             if not self._knows(oid):
                 for new in self._walked(oid):
-                    yield from self._commit(new, self._unwitnessed)
+                    yield from self._commit(new, self._make.unwitnessed)
 
     def _late_rewrites(self) -> Iterator[Record]:
         """Rewrite maps that came when the commit was on record already, or that go on where the first one ended."""
@@ -384,49 +256,11 @@ class Reconciler:
             moved = RefMovement(name, last[0] if last else None, oid, None)
             if not self._knows(oid):
                 yield from self._commits(oid, Movement(None, moved.old_oid, oid, "", "", (moved,)), _DEPTH)
-            yield self._unlogged(moved)
+            yield self._make.of_unlogged(moved)
         for name in sorted(self._memory.live_refs() - current.keys()):
             last = self._memory.last_oid(name)
             if last is not None and last[0] is not None and self._setting.is_settled(name):
-                yield self._unlogged(RefMovement(name, last[0], None, None))
-
-    def _unlogged(self, moved: RefMovement) -> Record:
-        return self._record("ref-update", self._unwitnessed, None, None, refs=(moved,))
-
-    def _record(
-        self,
-        event: str,
-        source: str,
-        occurred_at: str | None,
-        occurred_from: str | None,
-        *,
-        worktree: str | None = None,
-        branch: str | None = None,
-        gate: Gate = NO_GATE,
-        validation: Validation = UNJUDGED,
-        commit: Commit | None = None,
-        replaces: tuple[Oid, ...] | None = None,
-        push: Push | None = None,
-        refs: tuple[RefMovement, ...] | None = None,
-        detail: Json | None = None,
-    ) -> Record:
-        return Record(
-            event=event,
-            source=source,
-            recorded_at=dates.now(),
-            occurred_at=occurred_at,
-            occurred_from=occurred_from,
-            repository_name=self._setting.repository_name,
-            worktree=worktree,
-            branch=branch,
-            gate=gate,
-            validation=validation,
-            commit=commit,
-            replaces=replaces,
-            push=push,
-            refs=refs,
-            detail=detail,
-        )
+                yield self._make.of_unlogged(RefMovement(name, last[0], None, None))
 
 
 def _logs(movement: Movement) -> set[tuple[str | None, str]]:
