@@ -16,7 +16,7 @@ from contextlib import chdir
 
 import timing
 
-from mgit_hooks.stubs import HOOKS
+from mgit_hooks.installer.stubs import HOOKS
 
 _MANAGED = """\
 repos:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 import replays
 import timing
 
-from mgit_hooks.index import open_index
 from mgit_hooks.journal import reader
+from mgit_hooks.journal.index import open_index
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.journal.writer import appender
 from mgit_hooks.record import Record

@@ -13,7 +13,7 @@ from itertools import islice
 
 import timing
 
-from mgit_hooks.index import Index, open_index
+from mgit_hooks.journal.index import Index, open_index
 from mgit_hooks.journal.writer import appender
 from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation
 

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
 def _gate(stage: str, ppid: str, arguments: list[str]) -> int:
     """A gate that fails must not pass for one that let through: where the policy may refuse, git stops."""
     try:
-        from mgit_hooks import gate
+        from mgit_hooks.gatekeeper import gate
 
         return gate.main(stage, int(ppid), arguments)
     except KeyboardInterrupt:
@@ -39,7 +39,7 @@ def _gate(stage: str, ppid: str, arguments: list[str]) -> int:
 def _drain(arguments: list[str]) -> int:
     """It runs where nobody reads what it prints, and writes its own log; the spool waits for the next one."""
     try:
-        from mgit_hooks import drain
+        from mgit_hooks.recorder import drain
 
         return drain.main(arguments)
     except Exception:

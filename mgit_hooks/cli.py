@@ -49,9 +49,7 @@ def build_parser(name: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for command, summary in (COMMANDS | INTERNAL).items():
         if command == name:
-            sub = commands.add_parser(
-                command, help=summary, description=summary[0].upper() + summary[1:] + "."
-            )
+            sub = commands.add_parser(command, help=summary, description=summary[0].upper() + summary[1:] + ".")
             _add_common(sub)
             _module(command).configure(sub)
     return parser
@@ -66,9 +64,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="one JSON object, or one a line for lists")
     group.add_argument("-z", action="store_true", help="end each line of output with NUL")
     group.add_argument("-q", "--quiet", action="store_true", help="print no remarks")
-    group.add_argument(
-        "-v", "--verbose", action="store_true", help="say more; show the traceback of a failure"
-    )
+    group.add_argument("-v", "--verbose", action="store_true", help="say more; show the traceback of a failure")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     group.add_argument("--no-pager", action="store_true", help="do not start a pager")
 

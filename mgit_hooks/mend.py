@@ -11,14 +11,15 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mgit_hooks import backfill, index
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.intake import Intake, journal_of, plain_record
+from mgit_hooks.journal import index
 from mgit_hooks.journal import repair as files
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive, required
 from mgit_hooks.record import Json, Oid, Record
+from mgit_hooks.recorder import backfill
+from mgit_hooks.recorder.intake import Intake, journal_of, plain_record
 from mgit_hooks.report import counted
 
 

@@ -29,9 +29,7 @@ class Output:
         self.verbose = verbose
         self._end = b"\0" if z else b"\n"
         self._out: IO[bytes] = sys.stdout.buffer
-        self.color = color == "always" or (
-            color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        )
+        self.color = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
 
     def json(self, value: Json) -> None:
         self._out.write(encode_json(value) + self._end)

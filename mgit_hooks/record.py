@@ -21,9 +21,7 @@ Oid = NewType("Oid", str)
 Seq = NewType("Seq", int)
 """A record's place in the journal, from 1, without gaps."""
 
-COMMIT_EVENTS = frozenset(
-    ("commit", "amend", "merge", "rebase", "cherry-pick", "revert", "am", "import", "rebuilt")
-)
+COMMIT_EVENTS = frozenset(("commit", "amend", "merge", "rebase", "cherry-pick", "revert", "am", "import", "rebuilt"))
 EVENTS = COMMIT_EVENTS | frozenset(
     (
         "push", "push-outcome", "checkout", "ref-update", "refused", "skipped", "snapshot", "repair",

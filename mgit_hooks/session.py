@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mgit_hooks.errors import JournalError, MgitError, RepositoryError
-from mgit_hooks.index import Index, open_index
+from mgit_hooks.journal.index import Index, open_index
 from mgit_hooks.journal.verify import exists
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
@@ -46,7 +46,7 @@ def require_journal(location: Location) -> None:
 
 def drain_first(location: Location, out: Output) -> None:
     """Take in what waits. What cannot be taken in now (a full disk, no write permission) stays in the spool."""
-    from mgit_hooks.drain import drain
+    from mgit_hooks.recorder.drain import drain
 
     try:
         if drain(location, wait=_PATIENCE).busy:

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 REGULAR, EXECUTABLE, SYMLINK, GITLINK = "100644", "100755", "120000", "160000"
 Entry = tuple[str, bytes]  # mode, content (for a gitlink: the commit's id)
-_WORDS = (
-    b"the hook wrote one line for each ref that moved and left before git went on to its next step".split()
-)
+_WORDS = b"the hook wrote one line for each ref that moved and left before git went on to its next step".split()
 
 
 def lines(rng: random.Random, count: int, newline: bytes = b"\n") -> bytes:
@@ -77,9 +75,7 @@ class History:
             if mode == GITLINK:
                 out.append(b"M %s %s %s\n" % (mode.encode(), content, _quoted(path)))
             else:
-                out.append(
-                    b"M %s inline %s\ndata %d\n%s\n" % (mode.encode(), _quoted(path), len(content), content)
-                )
+                out.append(b"M %s inline %s\ndata %d\n%s\n" % (mode.encode(), _quoted(path), len(content), content))
         self._trees.append(dict(tree))
         return number
 
@@ -166,10 +162,7 @@ def every_kind() -> History:
     step({b"d": (REGULAR, b"a file\n"), b"d.txt": (REGULAR, b"beside\n")})
     step({b"d": None, b"d/inner": (REGULAR, b"a file\n"), b"d.txt": None}, b"File to directory\n")
     step({b"d/inner": None, b"d": (SYMLINK, b"a file\n")}, b"Directory to link\n")
-    odd = {
-        name: (REGULAR, lines(rng, 5))
-        for name in (b"tab\tname", b"new\nline", b'quo"te', b"back\\slash", b" sp ")
-    }
+    odd = {name: (REGULAR, lines(rng, 5)) for name in (b"tab\tname", b"new\nline", b'quo"te', b"back\\slash", b" sp ")}
     step(
         {
             **odd,
@@ -197,9 +190,7 @@ def every_kind() -> History:
     step({b"a": (REGULAR, b"5\n")}, b"commit x\n\x01control\x1b[31m\n", offset=b"+1345", seconds=0)
     step({b"a": (REGULAR, b"6\n")}, "Unicode \u2028 \u202e\n".encode(), seconds=4102444800)
     step({b"a": (REGULAR, b"\n" * 50)}, b"Blank lines only\n")
-    step(
-        {b"a": (REGULAR, b"\n" * 20 + b"x\n" + b"\n" * 40)}, b"More of them\n", author=b"<nobody@example.org>"
-    )
+    step({b"a": (REGULAR, b"\n" * 20 + b"x\n" + b"\n" * 40)}, b"More of them\n", author=b"<nobody@example.org>")
     _side_branches(history, rng, last, tree)
     return history
 
@@ -255,8 +246,4 @@ def _stir(rng: random.Random, tree: dict[bytes, Entry], path: bytes) -> None:
 
 def _path(rng: random.Random, number: int) -> bytes:
     names: Iterable[bytes] = (b"index", b"main", b"util%d" % (number % 7), b"file%d" % number)
-    return (
-        rng.choice([b"", b"lib/", b"lib/deep/", b"doc/"])
-        + rng.choice(list(names))
-        + rng.choice([b".c", b".h"])
-    )
+    return rng.choice([b"", b"lib/", b"lib/deep/", b"doc/"]) + rng.choice(list(names)) + rng.choice([b".c", b".h"])

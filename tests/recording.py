@@ -8,15 +8,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mgit_hooks import spool
-from mgit_hooks.drain import drain
 from mgit_hooks.git import reflog
-from mgit_hooks.install import install
+from mgit_hooks.installer.install import install
 from mgit_hooks.journal import identity, reader
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.record import COMMIT_EVENTS, Oid, Record
+from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.drain import drain
 
 
 class Recording:

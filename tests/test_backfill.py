@@ -14,10 +14,10 @@ from pathlib import Path
 from conftest import Repo
 from recording import Recording, faults, records
 
-from mgit_hooks.backfill import Summary, backfill
-from mgit_hooks.drain import drain
 from mgit_hooks.layout import locate
 from mgit_hooks.record import COMMIT_EVENTS
+from mgit_hooks.recorder.backfill import Summary, backfill
+from mgit_hooks.recorder.drain import drain
 
 PROGRAM = [sys.executable, "-m", "mgit_hooks"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import histories
 import pytest
 
-from mgit_hooks import bulk
-from mgit_hooks.capture import Capturer
+from mgit_hooks.capture import bulk
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import MgitError, ObjectError
 from mgit_hooks.record import Commit, Oid
 
@@ -24,11 +24,7 @@ def git_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     history = histories.History()
     last: list[int] = []
     for number in range(COUNT):
-        last = [
-            history.commit(
-                {b"n": (histories.REGULAR, b"%d\n" % number)}, parents=last, message=b"%d\n" % number
-            )
-        ]
+        last = [history.commit({b"n": (histories.REGULAR, b"%d\n" % number)}, parents=last, message=b"%d\n" % number)]
     history.write(path)
     return path
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mgit_hooks.capture import Capturer
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import plumbing
 from mgit_hooks.record import Commit, FileChange, Oid
@@ -327,5 +327,5 @@ def test_hundred_megabytes(repo: Repo, line: bytes, binary: bool, allowed: int) 
     assert commit.files is not None
     assert commit.files[0].size_bytes == size // len(line) * len(line)
     assert commit.files[0].additions == (None if binary else size // len(line))
-    script = "import sys; from mgit_hooks.capture import Capturer; Capturer(sys.argv[1]).commit(sys.argv[2])"
+    script = "import sys; from mgit_hooks.capture.capturer import Capturer; Capturer(sys.argv[1]).commit(sys.argv[2])"
     assert peak_mib_of(script, os.path.join(repo.path, ".git"), oid) < allowed

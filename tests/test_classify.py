@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mgit_hooks import classify
+from mgit_hooks.recorder import classify
 
 
 @pytest.mark.parametrize(

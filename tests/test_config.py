@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from conftest import Repo
 
-from mgit_hooks import cli, config, layout
-from mgit_hooks.config import KEYS, Config
+from mgit_hooks import cli, layout
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.judging import config
+from mgit_hooks.judging.config import KEYS, Config
 
 RULE = """
 [[rules]]
@@ -144,8 +145,8 @@ def test_a_schema_may_be_a_file_that_refers_to_files_beside_it(repo: Repo) -> No
     repo.write("rules/short.json", json.dumps({"properties": {"message": {"maxLength": 3}}}))
     repo.write(".mgit-hooks.toml", '[[rules]]\nid = "r"\nschema = "rules/r.json"\n')
     found = load(repo)
-    from mgit_hooks import schemas
-    from mgit_hooks.judging import judge
+    from mgit_hooks.judging import schemas
+    from mgit_hooks.judging.judge import judge
 
     (issue,) = judge(found.rules, {"event": "commit", "commit": {"message": "long"}}, schemas.load())
     assert issue.field_path == "/commit/message"

@@ -12,10 +12,10 @@ from day import Day
 from recording import faults, named, records, standing, wait_until
 from test_histories import commit_as_git_tells
 
-from mgit_hooks.drain import drain
-from mgit_hooks.install import install
+from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.record import COMMIT_EVENTS, Commit, Record
+from mgit_hooks.recorder.drain import drain
 
 OPERATIONS = 200
 ZERO = "0" * 40

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mgit_hooks import cli, diagnosis, stubs
-from mgit_hooks.install import install
+from mgit_hooks import cli
+from mgit_hooks.installer import diagnosis, stubs
+from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 
 

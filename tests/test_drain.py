@@ -21,13 +21,14 @@ import pytest
 from conftest import Repo
 from recording import Recording, faults, named, records, standing
 
-from mgit_hooks import log, spool
-from mgit_hooks.drain import drain
-from mgit_hooks.event import HookEvent
-from mgit_hooks.install import boot_path, install
+from mgit_hooks import log
+from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.layout import locate
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import COMMIT_EVENTS
+from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.drain import drain
+from mgit_hooks.recorder.event import HookEvent
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgit_hooks import event
-from mgit_hooks.event import HookEvent, PushLine
 from mgit_hooks.record import Oid
+from mgit_hooks.recorder import event
+from mgit_hooks.recorder.event import HookEvent, PushLine
 
 A, B = Oid("a" * 40), Oid("b" * 40)
 ZERO = "0" * 40

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from mgit_hooks.event import HookEvent
-from mgit_hooks.evidence import Evidence
 from mgit_hooks.record import Commit, Oid
+from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.evidence import Evidence
 
 A, B, C, D = (Oid(letter * 40) for letter in "abcd")
 TREE, OTHER = Oid("1" * 40), Oid("2" * 40)

@@ -14,12 +14,14 @@ from conftest import Repo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgit_hooks import candidate, event, gate, layout, managed, spool
-from mgit_hooks.capture import Capturer
-from mgit_hooks.commitmessage import Style, clean, strip_space
-from mgit_hooks.event import HookEvent, Verdict
+from mgit_hooks import layout
+from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.gatekeeper import candidate, gate, managed
+from mgit_hooks.gatekeeper.commitmessage import Style, clean, strip_space
+from mgit_hooks.judging.rules import Rule
 from mgit_hooks.record import Oid
-from mgit_hooks.rules import Rule
+from mgit_hooks.recorder import event, spool
+from mgit_hooks.recorder.event import HookEvent, Verdict
 
 SUBJECT = """
 [[rules]]

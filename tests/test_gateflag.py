@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import Repo
 
-from mgit_hooks import gateflag, layout
+from mgit_hooks import layout
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.gateflag import read, refresh
+from mgit_hooks.judging import gateflag
+from mgit_hooks.judging.gateflag import read, refresh
 
 
 def lines(repo: Repo) -> list[str]:

@@ -11,7 +11,7 @@ import gitlog
 import histories
 import pytest
 
-from mgit_hooks.capture import Capturer
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.record import Commit, FileChange, Oid
 
 CHECKOUT = Path(__file__).resolve().parent.parent

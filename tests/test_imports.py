@@ -14,11 +14,36 @@ from conftest import Repo
 ROOT = Path(__file__).resolve().parents[1]
 # Loaded by a bare `python -I` already, or the price of NamedTuple, patterns and JSON.
 DEAR = frozenset(
-    ("argparse", "asyncio", "calendar", "ctypes", "dataclasses", "email", "google_crc32c", "hashlib",
-     "inspect", "jsonschema", "logging", "loguru", "mgit_hooks.cli", "mgit_hooks.explain", "mgit_hooks.journal.format",
-     "multiprocessing", "pathlib", "pygit2", "referencing", "shutil", "snappy", "socket", "sqlite3", "subprocess",
-     "tempfile", "urllib", "zstandard")
-)  # fmt: skip
+    (
+        "argparse",
+        "asyncio",
+        "calendar",
+        "ctypes",
+        "dataclasses",
+        "email",
+        "google_crc32c",
+        "hashlib",
+        "inspect",
+        "jsonschema",
+        "logging",
+        "loguru",
+        "mgit_hooks.cli",
+        "mgit_hooks.judging.explain",
+        "mgit_hooks.journal.format",
+        "multiprocessing",
+        "pathlib",
+        "pygit2",
+        "referencing",
+        "shutil",
+        "snappy",
+        "socket",
+        "sqlite3",
+        "subprocess",
+        "tempfile",
+        "urllib",
+        "zstandard",
+    )
+)
 # -S: what site loads is the environment's affair (an editable install has it load much).
 PROBE = """
 import sys
@@ -71,14 +96,24 @@ def armed(repo: Repo) -> Repo:
 )
 def test_a_gate_that_lets_through_loads_little(armed: Repo, stage: str, arguments: tuple[str, ...]) -> None:
     modules = loaded(armed, "gate", stage, "1", "--", *arguments)
-    assert "mgit_hooks.judgement" in modules
+    assert "mgit_hooks.gatekeeper.judgement" in modules
     assert modules & DEAR == set()
 
 
 def test_a_gate_that_is_not_armed_loads_less(repo: Repo) -> None:
     modules = loaded(repo, "gate", "pre-commit", "1", "--")
     assert (
-        modules & (DEAR | {"datetime", "tomllib", "mgit_hooks.candidate", "mgit_hooks.judgement", "mgit_hooks.spool"})
+        modules
+        & (
+            DEAR
+            | {
+                "datetime",
+                "tomllib",
+                "mgit_hooks.gatekeeper.candidate",
+                "mgit_hooks.gatekeeper.judgement",
+                "mgit_hooks.recorder.spool",
+            }
+        )
         == set()
     )
 

@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 from journal.making import append, frames, put, segment_bytes
 
-from mgit_hooks import index
 from mgit_hooks.errors import DamageError, JournalError
-from mgit_hooks.index import open_index
-from mgit_hooks.journal import writer
+from mgit_hooks.journal import index, writer
 from mgit_hooks.journal.format import BLOCK
+from mgit_hooks.journal.index import open_index
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.record import Oid, RefMovement, Seq
 
@@ -220,7 +219,7 @@ def test_a_record_whose_block_was_damaged_since_is_told(mgit: str, expected: tup
 
 def test_four_processes_at_once_give_the_same_answers(mgit: str, expected: tuple[Any, ...]) -> None:
     code = (
-        "import sys; from mgit_hooks.index import open_index\n"
+        "import sys; from mgit_hooks.journal.index import open_index\n"
         "for _ in range(10):\n"
         "    with open_index(sys.argv[1], sys.argv[1] + '/journal') as rows:\n"
         "        print(rows.count(), len(rows.known_commits()))"
@@ -262,7 +261,7 @@ def test_a_folder_that_may_only_be_read_is_read(foreign: str, expected: tuple[An
         index.remove(foreign)
     code = (
         "import os, sys, snappy\n"  # before the rights to read the package itself may be gone
-        "from mgit_hooks.index import open_index\n"
+        "from mgit_hooks.journal.index import open_index\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "with open_index(sys.argv[1], sys.argv[1] + '/journal') as rows: print(rows.count())"
     )

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from mgit_hooks import cli, hookfiles, stubs
+from mgit_hooks import cli
 from mgit_hooks.errors import MgitError, UsageError
-from mgit_hooks.hookfiles import hooks_dir
-from mgit_hooks.install import install, uninstall
+from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer.hookfiles import hooks_dir
+from mgit_hooks.installer.install import install, uninstall
 from mgit_hooks.layout import Location, locate
 
 PREVIOUS = b'#!/bin/sh\necho previous >>"$(git rev-parse --git-common-dir)/ran"\n'

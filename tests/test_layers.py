@@ -14,19 +14,76 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mgit_hooks"
 
 # No files, environment, clock or subprocess.
 PURE = frozenset(
-    ("errors", "record", "event", "evidence", "classify", "validate", "checks", "checker", "keywords", "patterns",
-     "rules", "policy", "explain", "repairs", "fallback", "credentials", "display", "report", "commitmessage",
-     "rawdiff", "similarity", "treehash", "compress", "journal.cursor", "journal.format")
-)  # fmt: skip
+    (
+        "errors",
+        "record",
+        "recorder.event",
+        "recorder.evidence",
+        "recorder.classify",
+        "judging.validate",
+        "judging.checks",
+        "judging.checker",
+        "judging.keywords",
+        "judging.patterns",
+        "judging.rules",
+        "judging.policy",
+        "judging.explain",
+        "recovery.repairs",
+        "recovery.fallback",
+        "credentials",
+        "display",
+        "report",
+        "gatekeeper.commitmessage",
+        "capture.rawdiff",
+        "capture.similarity",
+        "capture.treehash",
+        "compress",
+        "journal.cursor",
+        "journal.format",
+    )
+)
 # What talks to people, to hooks and to hook managers. Nothing below may depend on it.
 ENTRY = frozenset(
-    ("__main__", "boot", "cli", "gate", "gatewords", "managed", "verdicts", "drain", "diagnosis", "session", "output",
-     "pager", "progress")
-)  # fmt: skip
+    (
+        "__main__",
+        "boot",
+        "cli",
+        "gatekeeper.gate",
+        "gatekeeper.words",
+        "gatekeeper.managed",
+        "gatekeeper.verdicts",
+        "recorder.drain",
+        "installer.diagnosis",
+        "session",
+        "output",
+        "pager",
+        "progress",
+    )
+)
 PURE_STDLIB = frozenset(
-    ("__future__", "binascii", "collections", "collections.abc", "copy", "difflib", "functools", "hashlib", "heapq",
-     "itertools", "json", "re", "string", "struct", "typing", "unicodedata", "zlib", "gzip", "lzma", "bz2")
-)  # fmt: skip
+    (
+        "__future__",
+        "binascii",
+        "collections",
+        "collections.abc",
+        "copy",
+        "difflib",
+        "functools",
+        "hashlib",
+        "heapq",
+        "itertools",
+        "json",
+        "re",
+        "string",
+        "struct",
+        "typing",
+        "unicodedata",
+        "zlib",
+        "gzip",
+        "lzma",
+        "bz2",
+    )
+)
 # Third-party modules that compute, without reaching for anything.
 PURE_LIBRARIES = frozenset(("google_crc32c", "snappy", "jsonschema", "referencing", "zstandard", "backports.zstd"))
 # Dear at import: only where it is the module's very job, or inside the function that needs it.
@@ -39,13 +96,13 @@ HEAVY = {
     "jsonschema": (),
     "logging": (),
     "loguru": (),
-    "multiprocessing": ("bulk",),
+    "multiprocessing": ("capture.bulk",),
     "pathlib": (),
     "pygit2": ("git.library",),
     "referencing": (),
     "shutil": (),
     "snappy": (),
-    "sqlite3": ("index",),
+    "sqlite3": ("journal.index",),
     "subprocess": (),
     "tempfile": (),
     "tomllib": (),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mgit_hooks.capture import Capturer
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import RepositoryError
 from mgit_hooks.git import library
 from mgit_hooks.record import Oid
@@ -138,9 +138,7 @@ def graph(repo: Repo) -> dict[str, Oid]:
         stamp = f"{next(clock)} +0000"
         args = [argument for parent in parents for argument in ("-p", made[parent])]
         tree = repo.git("mktree", stdin=b"")
-        oid = repo.git(
-            "commit-tree", *args, "-m", name, tree, GIT_COMMITTER_DATE=stamp, GIT_AUTHOR_DATE=stamp
-        )
+        oid = repo.git("commit-tree", *args, "-m", name, tree, GIT_COMMITTER_DATE=stamp, GIT_AUTHOR_DATE=stamp)
         made[name] = Oid(oid)
 
     commit("root")
@@ -195,9 +193,7 @@ def test_missing_ancestor_is_told(repo: Repo) -> None:
     made = graph(repo)
     Path(repo.path, ".git/objects", made["right"][:2], made["right"][2:]).unlink()
     one = capturer(repo)
-    assert one.new_commits([made["top"]], lambda _: False) == [
-        made[name] for name in ("root", "left", "merge", "top")
-    ]
+    assert one.new_commits([made["top"]], lambda _: False) == [made[name] for name in ("root", "left", "merge", "top")]
     assert one.missing == (made["right"],)
 
 

@@ -8,11 +8,11 @@ from conftest import Repo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgit_hooks import movements
 from mgit_hooks.git.reflog import Entry
-from mgit_hooks.movements import Movement
 from mgit_hooks.record import Oid
-from mgit_hooks.state import EMPTY, State
+from mgit_hooks.recorder import movements
+from mgit_hooks.recorder.movements import Movement
+from mgit_hooks.recorder.state import EMPTY, State
 
 HERE, THERE = "main-worktree", "worktrees/w"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mgit_hooks import onehunk
+from mgit_hooks.capture import onehunk
 from mgit_hooks.git.library import line_counts
 
 LINES = st.lists(st.sampled_from(["", "a", "b", "ab", "{", "\r"]), max_size=12)

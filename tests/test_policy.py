@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mgit_hooks import config
-from mgit_hooks.policy import STRATEGIES, Abort, Accept, Recover, armed, decide, strictest_of
+from mgit_hooks.judging import config
+from mgit_hooks.judging.policy import STRATEGIES, Abort, Accept, Recover, armed, decide, strictest_of
+from mgit_hooks.judging.rules import Rule
 from mgit_hooks.record import Issue
-from mgit_hooks.rules import Rule
 
 
 def issue(severity: str = "error", strategy: str | None = None) -> Issue:

@@ -12,10 +12,10 @@ import pytest
 from conftest import Repo
 from recording import Recording
 
-from mgit_hooks import spool
-from mgit_hooks.event import HookEvent
-from mgit_hooks.install import boot_path
+from mgit_hooks.installer.install import boot_path
 from mgit_hooks.record import Oid
+from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.event import HookEvent
 
 
 @pytest.fixture

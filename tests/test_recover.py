@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from samples import CHANGES, COMMIT, HASH, PUSH, RECORDS, changeset, record
 
-from mgit_hooks import checkpoints, schemas
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.judging import judge
+from mgit_hooks.judging import schemas
+from mgit_hooks.judging.judge import judge
+from mgit_hooks.judging.rules import Rule
+from mgit_hooks.judging.validate import validate
 from mgit_hooks.record import Commit, Issue, Json, Oid, Record
-from mgit_hooks.recover import Context, recover_changeset, recover_record
-from mgit_hooks.rules import Rule
-from mgit_hooks.validate import validate
+from mgit_hooks.recovery import checkpoints
+from mgit_hooks.recovery.recover import Context, recover_changeset, recover_record
 
 S = schemas.load()
 NOW = "2024-05-06T07:08:09+00:00"
@@ -378,7 +379,9 @@ def test_without_the_copy_nothing_is_repaired(tmp_path: Path) -> None:
     assert kept.validation.issues == judged(broken)
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x1f\x8bnot gzip", gzip.compress(b"{", mtime=0), gzip.compress(b'{"checkpoint": 2}', mtime=0)])
+@pytest.mark.parametrize(
+    "damage", [b"", b"\x1f\x8bnot gzip", gzip.compress(b"{", mtime=0), gzip.compress(b'{"checkpoint": 2}', mtime=0)]
+)
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "c.json.gz"
     path.write_bytes(damage)
@@ -399,7 +402,7 @@ def test_whatever_is_invalid_stays_a_record_and_keeps_earlier_actions(tmp_path: 
 
 
 def test_git_itself_is_what_repairs_go_by(tmp_path: Path, repo: Any) -> None:
-    from mgit_hooks.capture import Capturer
+    from mgit_hooks.capture.capturer import Capturer
 
     name = Oid(repo.commit("One", {"a.txt": "one\n", "b.bin": b"\0"}))
     captured = Capturer(f"{repo.path}/.git").commit(name)

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import RECORDS
 
-from mgit_hooks import rules, schemas
-from mgit_hooks.judging import judge
-from mgit_hooks.patterns import Cost, compiled, cost
-from mgit_hooks.rules import Rule
+from mgit_hooks.judging import rules, schemas
+from mgit_hooks.judging.judge import judge
+from mgit_hooks.judging.patterns import Cost, compiled, cost
+from mgit_hooks.judging.rules import Rule
 
 S = schemas.load()
 RECORD = RECORDS["commit"].to_json()

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import RECORDS, changeset
 
-from mgit_hooks import explain, schemas
-from mgit_hooks.checker import Compiler
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.keywords import Unsupported
+from mgit_hooks.judging import explain, schemas
+from mgit_hooks.judging.checker import Compiler
+from mgit_hooks.judging.keywords import Unsupported
+from mgit_hooks.judging.validate import KINDS, LEVELS, PREFIX, uri, validate
 from mgit_hooks.record import COMMIT_EVENTS, EVENTS, SOURCES, Record
 from mgit_hooks.resources import schemas_dir
-from mgit_hooks.validate import KINDS, LEVELS, PREFIX, uri, validate
 
 CONFORMANCE = Path(__file__).parents[2] / "shared/conformance/json-schema-2020-12/tests/draft2020-12"
 

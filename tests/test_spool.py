@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mgit_hooks import event, spool
-from mgit_hooks.event import HookEvent
 from mgit_hooks.journal.format import Cursor
+from mgit_hooks.recorder import event, spool
+from mgit_hooks.recorder.event import HookEvent
 
 
 @pytest.fixture

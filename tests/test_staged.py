@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mgit_hooks.capture import Capturer, Staged
+from mgit_hooks.capture.capturer import Capturer, Staged
 from mgit_hooks.errors import RepositoryError
 from mgit_hooks.record import Oid
 

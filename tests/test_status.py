@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mgit_hooks import cli, stubs
-from mgit_hooks.install import install
+from mgit_hooks import cli
+from mgit_hooks.installer import stubs
+from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from mgit_hooks import stubs
-from mgit_hooks.install import boot_path, install
+from mgit_hooks.installer import stubs
+from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.layout import locate
 
 SHELLS = {

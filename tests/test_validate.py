@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from samples import COMMIT, RECORDS, changeset
 
-from mgit_hooks import schemas
-from mgit_hooks.checks import EMBEDDED_LIMIT
+from mgit_hooks.judging import schemas
+from mgit_hooks.judging.checks import EMBEDDED_LIMIT
+from mgit_hooks.judging.validate import LEVELS, validate, validation
 from mgit_hooks.record import Issue
-from mgit_hooks.validate import LEVELS, validate, validation
 
 S = schemas.load()
 DROP = object()
@@ -363,7 +363,9 @@ def test_a_verdict_is_valid_despite_warnings_and_invalid_with_an_error() -> None
 def test_a_clean_value_is_judged_without_importing_jsonschema() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from samples import RECORDS; from mgit_hooks import schemas; from mgit_hooks.validate import validate\n"
+        "from samples import RECORDS\n"
+        "from mgit_hooks.judging import schemas\n"
+        "from mgit_hooks.judging.validate import validate\n"
         "assert not validate('record', RECORDS['commit'].to_json(), 'strict', schemas.load())\n"
         "print([name for name in ('jsonschema', 'referencing', 'hashlib') if name in sys.modules])"
     )

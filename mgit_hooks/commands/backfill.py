@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from mgit_hooks.backfill import backfill
 from mgit_hooks.commands import policyoptions
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
+from mgit_hooks.recorder.backfill import backfill
 from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first
 

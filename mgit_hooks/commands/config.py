@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mgit_hooks import gateflag
-from mgit_hooks.config import KEYS, Config, Origin
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
+from mgit_hooks.judging import gateflag
+from mgit_hooks.judging.config import KEYS, Config, Origin
+from mgit_hooks.judging.rules import Rule
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
-from mgit_hooks.rules import Rule
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

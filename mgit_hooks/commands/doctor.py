@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from mgit_hooks.diagnosis import Outcome, diagnose
 from mgit_hooks.display import escape
 from mgit_hooks.errors import MgitError
+from mgit_hooks.installer.diagnosis import Outcome, diagnose
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 

@@ -6,10 +6,10 @@ import argparse
 import os
 
 from mgit_hooks.commands import policyoptions
-from mgit_hooks.drain import drain
 from mgit_hooks.errors import JournalError
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
+from mgit_hooks.recorder.drain import drain
 from mgit_hooks.session import require_journal
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from mgit_hooks import gate
-from mgit_hooks.candidate import STAGES
-from mgit_hooks.managed import git_process, push_of_pre_commit
+from mgit_hooks.gatekeeper import gate
+from mgit_hooks.gatekeeper.candidate import STAGES
+from mgit_hooks.gatekeeper.managed import git_process, push_of_pre_commit
 from mgit_hooks.output import Output
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from mgit_hooks import gateflag
-from mgit_hooks.backfill import backfill
-from mgit_hooks.install import install
+from mgit_hooks.installer.install import install
 from mgit_hooks.journal.verify import verify
+from mgit_hooks.judging import gateflag
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
+from mgit_hooks.recorder.backfill import backfill
 from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first
 

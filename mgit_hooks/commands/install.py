@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mgit_hooks.display import escape
-from mgit_hooks.install import install
+from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.session import drain_first

@@ -8,7 +8,7 @@ from itertools import islice
 
 from mgit_hooks import report
 from mgit_hooks.errors import DamageError, UsageError
-from mgit_hooks.index import Index
+from mgit_hooks.journal.index import Index
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
 from mgit_hooks.record import EVENTS, Record

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from mgit_hooks.policy import STRATEGIES
-from mgit_hooks.validate import LEVELS
+from mgit_hooks.judging.policy import STRATEGIES
+from mgit_hooks.judging.validate import LEVELS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from mgit_hooks import schemas
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
+from mgit_hooks.judging import schemas
+from mgit_hooks.judging.validate import KINDS, LEVELS, PREFIX, uri, validate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Issue, is_valid
-from mgit_hooks.validate import KINDS, LEVELS, PREFIX, uri, validate
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

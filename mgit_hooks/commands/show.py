@@ -9,7 +9,7 @@ from mgit_hooks import report
 from mgit_hooks.commands.log import folded
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.index import Index, Row
+from mgit_hooks.journal.index import Index, Row
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
 from mgit_hooks.session import Session, reading

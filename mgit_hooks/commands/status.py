@@ -7,15 +7,17 @@ import os
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from mgit_hooks import gateflag, hookfiles, spool, stubs
 from mgit_hooks.display import escape
-from mgit_hooks.held import is_alive
-from mgit_hooks.hookfiles import HookFile
+from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
 from mgit_hooks.journal.format import Cursor
+from mgit_hooks.judging import gateflag
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
+from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.held import is_alive
 
 
 class Status(NamedTuple):

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from mgit_hooks.display import escape
-from mgit_hooks.install import uninstall
+from mgit_hooks.installer.install import uninstall
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 

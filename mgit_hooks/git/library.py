@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, cast
 import pygit2
 from pygit2.enums import DeltaStatus, DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
 
+from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.git.indexfile import intent_to_add
-from mgit_hooks.rawdiff import Change
 from mgit_hooks.record import Oid
 
 _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE

@@ -1,0 +1,1 @@
+"""The gate lane: what git is about to do, judged while it waits."""

@@ -1,0 +1,286 @@
+"""What git is about to do, as the record that it would become, as far as that can be known yet.
+
+The JSON is that of ``log --json``, so that one rule judges both. What is not known yet is null and named
+in ``unknown``; what is known but no rule asks for is null as well.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mgit_hooks import dates
+from mgit_hooks.capture.rawcommit import decode
+from mgit_hooks.errors import UsageError
+from mgit_hooks.gatekeeper import staged
+from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean
+from mgit_hooks.judging.rules import Rule, applies
+from mgit_hooks.layout import Location
+from mgit_hooks.record import FileChange, Json, Oid, Push, PushRef, readable
+from mgit_hooks.recorder.event import PushLine, push_lines
+
+COMMIT_STAGES = ("pre-commit", "pre-merge-commit", "commit-msg")
+STAGES = (*COMMIT_STAGES, "pre-push")
+
+# Of every candidate: the journal and the drain say these, once it has happened.
+_LATER = frozenset(
+    ("/seq", "/id", "/recorded_at", "/occurred_at", "/occurred_from", "/gate", "/validation", "/recovery",
+     "/supersedes", "/replaces", "/commit/hash", "/commit/committer_date", "/push/confirmed")
+)  # fmt: skip
+# By these a schema looks at fields that it does not name.
+_SWEEPING = ("$ref", "$dynamicRef", "additionalProperties", "unevaluatedProperties", "patternProperties", "const")
+
+
+class Candidate(NamedTuple):
+    stage: str
+    events: tuple[str, ...]  # what it may turn out to be, the likeliest first
+    value: Json
+    unknown: frozenset[str]  # JSON pointers into value
+    worktree: str
+    head: Oid | None
+    tree: Oid | None = None
+    message_sha256: str | None = None
+
+    @property
+    def subject(self) -> str | None:
+        message = (self.value.get("commit") or {}).get("message")
+        return None if message is None else message.partition("\n")[0]
+
+
+def from_commit(
+    stage: str, arguments: Sequence[str], location: Location, rules: Iterable[Rule], process: Sequence[str] | None
+) -> Candidate:
+    """The commit that ``stage``, a hook of git's, was started for.
+
+    ``process`` is the command line of that git, where the system tells it: by it alone can an amend be
+    told from a commit. Raises ObjectError where git cannot say what is staged.
+    """
+    head = staged.head(location)
+    events = _events(stage, location, process)
+    asked = _Asked(rule for rule in rules if any(applies(rule, event) for event in events))
+    parents: tuple[Oid, ...] | None = (head.oid,) if head.oid else ()
+    if head.oid and process is not None and amends(process):
+        parents = staged.parents_of(head.oid)
+    base = parents[0] if parents else None
+    if events == ("merge",):
+        parents = _merged(location, head.oid) if stage == "commit-msg" else None
+    commit: Json = {
+        "hash": None,
+        "parents": None if parents is None else list(parents),
+        # At commit-msg, so that whoever matches the verdict later can tell what it was about.
+        "tree": staged.tree() if stage == "commit-msg" or not _under_git() else None,
+        **_people(asked),
+        "message": None,
+        "files": [change.to_json() for change in _files(base, asked)],
+    }
+    unknown = _LATER | {f"/commit/{name}" for name in ("parents", "tree", "date", "message") if commit[name] is None}
+    digest = None
+    if stage == "commit-msg":
+        if not arguments:
+            raise UsageError("commit-msg is given a file with the message", "run it as git does: commit-msg FILE")
+        with open(arguments[0], "rb") as file:
+            text, digest = _message(file.read(), process)
+        commit.update(text)
+        unknown -= {"/commit/message"}
+    value = _value(events[0], location, head.branch, commit=commit, replaces=None)
+    return Candidate(stage, events, value, frozenset(unknown), location.worktree, head.oid, commit["tree"], digest)
+
+
+def from_push(remote: str, url: str, lines: Sequence[PushLine], location: Location, rules: Iterable[Rule]) -> Candidate:
+    """A push as pre-push is told of it."""
+    from mgit_hooks import credentials
+
+    asked = _Asked(rule for rule in rules if applies(rule, "push"))
+    refs = tuple(
+        PushRef(
+            _text(line.local_ref),
+            line.local_oid,
+            _text(line.remote_ref) or "",
+            line.remote_oid,
+            _forced(line) if asked("forced") else None,
+            line.local_oid is None,
+        )
+        for line in lines
+    )
+    push = Push(credentials.strip(_text(remote) or ""), credentials.strip(_text(url) or "") or None, refs, None)
+    head = staged.head(location)
+    value = _value("push", location, head.branch, push=push.to_json())
+    return Candidate("pre-push", ("push",), value, _LATER, location.worktree, head.oid)
+
+
+def pushed(stdin: bytes) -> tuple[PushLine, ...]:
+    """Raises UsageError where ``stdin`` is not what git gives pre-push."""
+    try:
+        return push_lines(os.fsdecode(stdin))
+    except ValueError:
+        raise UsageError("pre-push: the standard input is not git's", "run it from git push") from None
+
+
+def _value(event: str, location: Location, branch: str | None, **more: Any) -> Json:
+    return {
+        "seq": None,
+        "id": None,
+        "event": event,
+        "source": "hook",
+        "recorded_at": None,
+        "occurred_at": None,
+        "occurred_from": None,
+        "repository_name": location.repository_name,
+        "worktree": location.worktree,
+        "branch": branch,
+        "gate": None,
+        "validation": None,
+        "recovery": [],
+        "supersedes": None,
+        **more,
+    }
+
+
+class _Asked:
+    """Which fields the rules look at."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._schemas = [rule.schema for rule in rules]
+
+    def __call__(self, *names: str) -> bool:
+        return any(_names(schema, (*names, *_SWEEPING)) for schema in self._schemas)
+
+
+def _names(schema: Any, names: Sequence[str]) -> bool:
+    if isinstance(schema, Mapping):
+        # "additionalProperties: false" is about names alone
+        return any(
+            (name in names and not isinstance(value, bool)) or _names(value, names) for name, value in schema.items()
+        )
+    if isinstance(schema, list):
+        return any(each in names if isinstance(each, str) else _names(each, names) for each in schema)
+    return False
+
+
+def _events(stage: str, location: Location, process: Sequence[str] | None) -> tuple[str, ...]:
+    """What the commit will be called, by git's state files (git-status(1), "in progress" states)."""
+    if stage == "pre-merge-commit":
+        return ("merge",)
+    if any(_has(location, name) for name in ("rebase-merge", "rebase-apply")):
+        return ("rebase", "amend", "commit")
+    for name, event in (("MERGE_HEAD", "merge"), ("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert")):
+        if _has(location, name):
+            return (event,)
+    if process is None:
+        return ("commit", "amend")
+    return ("amend",) if amends(process) else ("commit",)
+
+
+def amends(process: Sequence[str]) -> bool:
+    """Whether this ``git commit`` has ``--amend``, which git also takes shortened to ``--am``."""
+    return any(len(word) > 3 and "--amend".startswith(word) for word in _options(process))
+
+
+def _options(process: Sequence[str]) -> Sequence[str]:
+    return process[: process.index("--")] if "--" in process else process
+
+
+def _has(location: Location, name: str) -> bool:
+    return os.path.exists(os.path.join(location.git_dir, name))
+
+
+def _merged(location: Location, head: Oid | None) -> tuple[Oid, ...] | None:
+    try:
+        with open(os.path.join(location.git_dir, "MERGE_HEAD"), encoding="ascii") as file:
+            others = tuple(map(Oid, file.read().split()))
+    except (OSError, UnicodeDecodeError):
+        return None
+    return (*((head,) if head else ()), *others)
+
+
+def _under_git() -> bool:
+    """git gives the hooks of a commit the index to look at; a hook manager run by hand has none."""
+    return "GIT_INDEX_FILE" in os.environ
+
+
+def _files(base: Oid | None, asked: _Asked) -> tuple[FileChange, ...]:
+    return staged.files(base, counts=asked("additions", "deletions", "binary"), sizes=asked("size_bytes"))
+
+
+def _people(asked: _Asked) -> Json:
+    author = staged.author()
+    date = None
+    if author.date is not None:
+        seconds, _, offset = author.date.partition(" ")
+        date = dates.from_git(int(seconds), dates.offset_minutes(offset))
+    people: Json = {**_named("author_name", author.name), **_named("author_email", author.email), "date": date}
+    people |= {"committer_name": None, "committer_email": None, "committer_date": None}
+    if asked("committer_name", "committer_email"):
+        committer = staged.committer()
+        people |= {**_named("committer_name", committer.name), **_named("committer_email", committer.email)}
+    return people
+
+
+def _named(field: str, raw: bytes) -> Json:
+    text, lossless = readable(raw)
+    return {field: text} if lossless is None else {field: text, f"{field}_bytes": lossless}
+
+
+_MESSAGE_KEYS = ("commit.cleanup", "core.commentchar", "core.commentstring", "commit.verbose", "i18n.commitencoding")
+
+
+def _message(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
+    """The fields of the commit that the message makes, and the SHA-256 of what git will store."""
+    told = staged.settings(*_MESSAGE_KEYS)
+    stored = clean(raw, _style(told, process or ()))
+    encoding = told.get("i18n.commitencoding")
+    if encoding is None or encoding.lower() in ("utf-8", "utf8"):
+        stored, encoding = as_utf8(stored), None
+    text, lossless = decode(stored, encoding)
+    fields: Json = {"message": text}
+    if encoding is not None:
+        fields["encoding"] = readable(os.fsencode(encoding))[0]
+    if lossless is not None:
+        fields["message_bytes"] = lossless
+    return fields, _sha256(stored)
+
+
+def _sha256(raw: bytes) -> str:
+    """By the interpreter's own module where it has one: hashlib loads OpenSSL, for 3 ms."""
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            from hashlib import sha256
+    return str(sha256(raw).hexdigest())
+
+
+def _style(told: Mapping[str, str], process: Sequence[str]) -> Style:
+    options = _options(process)
+    cleanup = told.get("commit.cleanup", "default")
+    for word, following in zip(options, (*options[1:], ""), strict=False):
+        if word.startswith("--cleanup"):
+            cleanup = word.partition("=")[2] or following
+    comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"
+    verbose = told.get("commit.verbose", "false").lower() not in ("false", "no", "off", "0")
+    for word in options:
+        if word == "--verbose" or (word[:1] == "-" and word[1:2] != "-" and word[1:].strip("aqnse") == "v"):
+            verbose = True
+        elif word == "--no-verbose":
+            verbose = False
+    # git's own sign that there is no editor: it sets GIT_EDITOR so for the hooks (builtin/commit.c).
+    return Style(cleanup, os.fsencode(comment), os.environ.get("GIT_EDITOR") != ":", verbose)
+
+
+def _forced(line: PushLine) -> bool | None:
+    if line.local_oid is None or line.remote_oid is None:
+        return False
+    ancestor = staged.is_ancestor(line.remote_oid, line.local_oid)
+    return None if ancestor is None else not ancestor
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else readable(os.fsencode(text))[0]
+
+
+def read_stdin() -> bytes:
+    return b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()

@@ -1,0 +1,183 @@
+"""The gate lane: one hook's event is judged while git waits, and refused where the policy says so.
+
+``capture staged → judge → decide → verdict into the spool, synced → words and exit code``. Called by the
+stubs where the gate is armed or where nobody knows whether it is, and by hook managers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mgit_hooks import layout
+from mgit_hooks.errors import ConfigError, MgitError
+from mgit_hooks.judging import gateflag, policy
+from mgit_hooks.layout import Location
+
+if TYPE_CHECKING:  # what follows is loaded only where the gate is armed
+    from mgit_hooks.gatekeeper.candidate import Candidate
+    from mgit_hooks.judging.config import Config
+    from mgit_hooks.recorder.event import PushLine, Verdict
+
+# By these names SKIP, which hook managers know too, leaves out a stage.
+_SKIP_NAMES = {
+    "pre-commit": "mgit-validate",
+    "pre-merge-commit": "mgit-validate",
+    "commit-msg": "mgit-commit-msg",
+    "pre-push": "mgit-push",
+}
+_LAST_STAGES = ("commit-msg", "pre-push")
+
+
+def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
+    """Judge ``stage`` as a stub calls it: 0 lets git go on, 1 stops it.
+
+    ``MGIT_GATE_WAS`` is what the gate flag last said (a, o or u). Where the policy cannot be read or not be
+    applied, git stops; a failure of another kind stops it unless the policy is known to refuse nothing.
+    """
+    try:
+        location = _here()
+        config = gateflag.refresh(location)
+        if not policy.armed(config):
+            return 0
+        if (because := _skipped(stage)) is not None:
+            return _skip(stage, because, location, ppid, "a")
+        return _judge(_candidate(stage, ppid, arguments, location, config), config, location, ppid)
+    except MgitError as error:
+        # Nobody knows what a broken configuration would have refused.
+        unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") != "o"
+        return _not_judged(stage, error, stops=unknown)
+
+
+def framework(stage: str, ppid: int, arguments: Sequence[str], pushes: Sequence[PushLine] | None) -> int:
+    """Judge ``stage`` for a hook manager, armed or not: it was asked for by name.
+
+    ``pushes``: of pre-push, where the manager tells of the push in its own way.
+    """
+    try:
+        location = layout.locate()
+        config = gateflag.refresh(location)
+        flag = "a" if policy.armed(config) else "o"
+        because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage)
+        if because is not None:
+            return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, ppid, flag)
+        found = _candidate(stage, ppid, arguments, location, config, pushes)
+        found.value["source"] = "framework"
+        return _judge(found, config, location, ppid, flag=flag, alone=True)
+    except MgitError as error:
+        return _not_judged(stage, error, stops=True)
+
+
+def _here() -> Location:
+    """The repository of the hook that runs, without asking git: a process is a quarter of the time there is."""
+    env = os.environ
+    if "GIT_COMMON_DIR" in env or "GIT_WORK_TREE" in env or "GIT_CEILING_DIRECTORIES" in env:
+        return layout.locate()
+    git_dir = os.path.realpath(env.get("GIT_DIR", ".git"))
+    common_dir = git_dir
+    try:
+        with open(os.path.join(git_dir, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
+            common_dir = os.path.realpath(os.path.join(git_dir, file.read().rstrip("\n")))
+    except OSError:
+        pass
+    if not os.path.isfile(os.path.join(git_dir, "HEAD")) or not os.path.isdir(os.path.join(common_dir, "objects")):
+        return layout.locate()
+    here = os.getcwd()
+    return Location(git_dir, common_dir, None if here == git_dir else here)
+
+
+def _candidate(
+    stage: str,
+    ppid: int,
+    arguments: Sequence[str],
+    location: Location,
+    config: Config,
+    pushes: Sequence[PushLine] | None = None,
+) -> Candidate:
+    from mgit_hooks.gatekeeper import candidate as candidates
+
+    if stage != "pre-push":
+        return candidates.from_commit(stage, arguments, location, config.rules, command_line(ppid))
+    remote, url = (*arguments, "", "")[:2]
+    lines = candidates.pushed(candidates.read_stdin()) if pushes is None else pushes
+    return candidates.from_push(remote, url, lines, location, config.rules)
+
+
+def command_line(pid: int) -> list[str] | None:
+    """The words that started a git process; None where the system does not tell, or it is not git."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")[:-1]
+    except OSError:
+        return None
+    return words if words and os.path.basename(words[0]).startswith("git") else None
+
+
+def _judge(
+    candidate: Candidate, config: Config, location: Location, ppid: int, *, flag: str = "a", alone: bool = False
+) -> int:
+    """``alone``: no later stage of ours is sure to speak of the same commit."""
+    from mgit_hooks.gatekeeper import verdicts
+    from mgit_hooks.gatekeeper.judgement import judge
+    from mgit_hooks.judging import schemas
+
+    judgement = judge(candidate, config, schemas.load(), _names(os.environ.get("MGIT_SKIP")))
+    _write(location, ppid, verdicts.of(candidate, judgement, os.environ.get("MGIT_SKIP_REASON")), flag)
+    refused = isinstance(judgement.decision, policy.Abort)
+    if judgement.issues and (refused or alone or candidate.stage in _LAST_STAGES):
+        from mgit_hooks.gatekeeper.words import words
+
+        _say(words(candidate, judgement, edited=os.environ.get("GIT_EDITOR") != ":"))
+    return 1 if refused else 0
+
+
+def _skip(stage: str, because: str, location: Location, ppid: int, flag: str) -> int:
+    from mgit_hooks.gatekeeper import verdicts
+
+    _write(location, ppid, verdicts.skip(stage, because), flag)
+    return 0
+
+
+def _skipped(stage: str) -> str | None:
+    """Why this stage is left out, if it is."""
+    name = _SKIP_NAMES.get(stage)
+    if name is None or name not in _names(os.environ.get("SKIP")):
+        return None
+    return os.environ.get("MGIT_SKIP_REASON") or f"SKIP={name}"
+
+
+def _names(text: str | None) -> frozenset[str]:
+    return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _write(location: Location, ppid: int, verdict: Verdict, flag: str) -> None:
+    """Before git goes on. A spool that cannot take the verdict (a full disk, a read-only one) stops nobody."""
+    from mgit_hooks.gatekeeper import verdicts
+
+    try:
+        verdicts.write(location, ppid, verdict, flag)
+    except OSError as error:
+        where = error.filename or location.spool_dir
+        _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])
+
+
+def _say(lines: list[str]) -> None:
+    from mgit_hooks.display import escape
+
+    for line in lines:
+        print(escape(line), file=sys.stderr)
+
+
+def _not_judged(stage: str, error: MgitError, *, stops: bool) -> int:
+    from mgit_hooks.credentials import strip
+
+    effect = "git stops here" if stops else "git goes on"
+    lines = [f"mgit-hooks: {stage} was not judged, {effect}: {error.message}"]
+    if error.remedy:
+        lines.append(f"hint: {error.remedy}")
+    if stops:
+        lines.append("hint: once without the gate: MGIT=0 git ..., or git ... --no-verify")
+    _say([strip(line) for line in lines])
+    return 1 if stops else 0

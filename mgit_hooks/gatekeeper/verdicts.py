@@ -1,0 +1,110 @@
+"""A judgement as the verdict that the spool carries to the journal: bounded, and without credentials."""
+
+from __future__ import annotations
+
+import os
+
+from mgit_hooks import layout
+from mgit_hooks.gatekeeper import staged
+from mgit_hooks.gatekeeper.candidate import Candidate
+from mgit_hooks.gatekeeper.judgement import Judgement, culprit, culprits
+from mgit_hooks.judging.policy import FAILING, Abort, Recover
+from mgit_hooks.layout import Location
+from mgit_hooks.record import Issue, Json, encode_json
+from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.event import HookEvent, Verdict
+
+_MOST_ISSUES = 20
+_MOST = 500  # characters of one text
+_MOST_SUBJECT = 200
+
+
+def of(candidate: Candidate, judgement: Judgement, skip_reason: str | None) -> Verdict:
+    """The verdict; ``skip_reason`` is MGIT_SKIP_REASON."""
+    status = "refused" if isinstance(judgement.decision, Abort) else "passed"
+    if status == "passed" and judgement.only_skipped:
+        status = "skipped"
+    reason = _reason(judgement, skip_reason)
+    return Verdict(
+        candidate.stage,
+        status,
+        None if reason is None else _text(reason),
+        candidate.tree,
+        candidate.message_sha256,
+        judgement.level,
+        tuple(map(_bounded, judgement.issues[:_MOST_ISSUES])),
+        _detail(candidate, judgement),
+    )
+
+
+def skip(stage: str, because: str) -> Verdict:
+    """The verdict on a stage that was left out as a whole."""
+    return Verdict(stage, "skipped", _text(because), None, None, "standard", (), {"event": None})
+
+
+def write(location: Location, ppid: int, verdict: Verdict, flag: str) -> None:
+    """Append to the spool; on return it is on the disk. Raises OSError."""
+    said = encode_json(verdict.to_json()).decode("utf-8")
+    head = staged.head(location).oid
+    layout.make_private_dir(location.mgit_dir)
+    spool.append(location.spool_dir, HookEvent("gate", ppid, flag, location.worktree, head, (said,)), sync=True)
+
+
+def _reason(judgement: Judgement, skip_reason: str | None) -> str | None:
+    if isinstance(judgement.decision, Abort):
+        return "refused by " + ", ".join(culprits(judgement))
+    if judgement.skipped:
+        return f"MGIT_SKIP={','.join(judgement.skipped)}" + (f": {skip_reason}" if skip_reason else "")
+    failing = [issue for issue in judgement.issues if issue.severity in FAILING]
+    if not failing:
+        return None
+    kind = "left to recovery" if isinstance(judgement.decision, Recover) else "reported, not enforced"
+    return f"{kind}: " + ", ".join(dict.fromkeys(map(culprit, failing)))
+
+
+def _detail(candidate: Candidate, judgement: Judgement) -> Json:
+    value = candidate.value
+    detail: Json = {"event": value["event"], "branch": value["branch"]}
+    if "push" in value:
+        refs = value["push"]["refs"]
+        detail |= {
+            "remote_name": value["push"]["remote_name"],
+            "remote_url": value["push"]["remote_url"],
+            "refs": refs[:_MOST_ISSUES],
+            "ref_count": len(refs),
+        }
+    else:
+        subject = candidate.subject
+        detail |= {
+            "message": None if subject is None else _text(subject, _MOST_SUBJECT),
+            "files": len(value["commit"]["files"]),
+        }
+    detail["rules"] = list(judgement.rules)
+    if judgement.skipped:
+        detail["skipped_rules"] = list(judgement.skipped)
+    if len(judgement.issues) > _MOST_ISSUES:
+        detail["issue_count"] = len(judgement.issues)
+    return detail
+
+
+def _bounded(issue: Issue) -> Issue:
+    context = issue.data_context
+    return issue._replace(
+        message=_text(issue.message),
+        field_path=_text(issue.field_path),
+        suggested_fix=None if issue.suggested_fix is None else _text(issue.suggested_fix),
+        data_context=None if context is None else {name: _plain(value) for name, value in context.items()},
+    )
+
+
+def _plain(value: object) -> object:
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str, most: int = _MOST) -> str:
+    if "@" in text or "://" in text:  # a message or a value may hold a URL with its token
+        from mgit_hooks.credentials import strip
+
+        text = strip(text)
+    text = os.fsencode(text).decode("utf-8", "replace")
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,60 @@
+"""What a gate says to the person whose commit or push it judged."""
+
+from __future__ import annotations
+
+from mgit_hooks.credentials import strip
+from mgit_hooks.display import escape
+from mgit_hooks.gatekeeper.candidate import Candidate
+from mgit_hooks.gatekeeper.judgement import Judgement, culprits
+from mgit_hooks.judging.policy import FAILING, Abort, Recover
+from mgit_hooks.record import Issue
+
+_MOST_ISSUES = 20
+_MOST = 400  # characters of one text of someone else's
+
+
+def words(candidate: Candidate, judgement: Judgement, *, edited: bool) -> list[str]:
+    """Lines for standard error; none where there is nothing to say. ``edited``: the message took an editor."""
+    decision = judgement.decision
+    failing = [issue for issue in decision.issues if issue.severity in FAILING]
+    if not failing:
+        return []
+    what = "push" if candidate.stage == "pre-push" else "commit"
+    count = f"{len(failing)} finding{'s' if len(failing) > 1 else ''}"
+    if isinstance(decision, Abort):
+        return [f"mgit-hooks: {what} refused: {count}", *_listed(failing), *_ways_out(candidate, judgement, edited)]
+    if isinstance(decision, Recover):
+        effect = f"the {what} goes on, and is recorded by strategy {decision.strategy}"
+    else:
+        effect = f"the {what} goes on, since enforce is off"
+    return [f"mgit-hooks: report: {count}; {effect}", *_listed(failing)]
+
+
+def _listed(issues: list[Issue]) -> list[str]:
+    lines = []
+    for issue in issues[:_MOST_ISSUES]:
+        # a rule's own finding begins with its name
+        name = "" if issue.message.startswith("rule ") else f"{issue.code}: "
+        lines.append(f"  {issue.severity}: {name}{_bounded(issue.message)}")
+        if issue.field_path:
+            lines.append(f"    where: {_bounded(issue.field_path)}")
+        if issue.suggested_fix:
+            lines.append(f"    {_bounded(issue.suggested_fix)}")
+    if len(issues) > _MOST_ISSUES:
+        lines.append(f"  and {len(issues) - _MOST_ISSUES} more")
+    return lines
+
+
+def _ways_out(candidate: Candidate, judgement: Judgement, edited: bool) -> list[str]:
+    # Of a refused merge too: git keeps it, for git commit to conclude.
+    command = "git push" if candidate.stage == "pre-push" else "git commit"
+    names = escape(",".join(culprits(judgement)))
+    lines = [f"hint: to skip it this once: MGIT_SKIP={names} {command} ..., or {command} --no-verify"]
+    if candidate.stage == "commit-msg" and edited:
+        lines.append('hint: your message is kept: git commit -e -F "$(git rev-parse --git-path COMMIT_EDITMSG)"')
+    return lines
+
+
+def _bounded(text: str) -> str:
+    text = escape(strip(text))
+    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"

@@ -1,0 +1,1 @@
+"""By what a record is judged: schemas, the rules beyond them, users' rules, and the configuration."""

@@ -1,0 +1,115 @@
+"""The gate flag: what a sh stub reads to know, without Python, whether the gate has to run.
+
+Format and meaning are in docs/decisions/0001-architecture.md. The flag is about files alone: what the
+environment and a command line add, the stub sees for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from mgit_hooks.errors import ConfigError
+from mgit_hooks.judging import config as configuration
+from mgit_hooks.judging.config import Config
+from mgit_hooks.judging.configfiles import Source
+from mgit_hooks.judging.policy import armed
+from mgit_hooks.layout import Location, make_private_dir
+
+_GRAIN = 2.0
+"""Seconds by which the flag is dated back: the coarsest clock of a file system (FAT) has this grain, so
+that a file changed during the evaluation, or within one tick of it, still counts as newer."""
+
+
+class Flag(NamedTuple):
+    armed: bool
+    sources: tuple[Source, ...]  # as they were when it was written
+    fresh: bool  # none of them has changed since
+
+
+def refresh(
+    location: Location, overrides: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> Config:
+    """Load the configuration and rewrite the flag by it. Raises ConfigError, with the flag then armed.
+
+    A flag that cannot be written (a read-only repository) is no error: it is as stale as it was.
+    """
+    started = time.time()
+    try:
+        read = configuration.read(location, overrides, environ)
+        lasting, config = read.resolve(lasting_only=True), read.resolve()
+    except ConfigError:
+        _put_without_ours(location, environ, started)
+        raise
+    _try_to_put(location, armed(lasting), lasting.sources, started)
+    return config
+
+
+def _put_without_ours(location: Location, environ: Mapping[str, str] | None, started: float) -> None:
+    """The flag where the configuration is broken: armed, unless only this process's part of it is."""
+    kept = configuration.lasting_environment(os.environ if environ is None else environ)
+    try:
+        config = configuration.load(location, None, kept)
+    except ConfigError:
+        # Nobody knows what the policy is: the gate runs, and says so, until the file is mended.
+        _try_to_put(location, True, (), started)
+    else:
+        _try_to_put(location, armed(config), config.sources, started)
+
+
+def write(location: Location, config: Config, started: float) -> None:
+    """Write the flag of a worktree by ``config``, whose evaluation began at ``started`` (s since 1970)."""
+    _put(location, armed(config), config.sources, started)
+
+
+def read(location: Location) -> Flag | None:
+    """The flag as it stands; None where there is none or it is not whole."""
+    try:
+        with open(location.gate_flag, "rb") as file:
+            text = file.read()
+            written = os.fstat(file.fileno()).st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    first, *lines = os.fsdecode(text).split("\n")
+    if first not in ("armed", "open") or not text.endswith(b"\n"):
+        return None
+    sources = tuple(Source(line[1:], line[0] == "+") for line in lines if line)
+    return Flag(first == "armed", sources, all(_unchanged(source, written) for source in sources))
+
+
+def _unchanged(source: Source, written: int) -> bool:
+    try:
+        changed = os.stat(source.path).st_mtime_ns
+    except OSError:
+        return not source.exists
+    return source.exists and changed <= written
+
+
+def _try_to_put(location: Location, is_armed: bool, sources: tuple[Source, ...], started: float) -> None:
+    try:
+        _put(location, is_armed, sources, started)
+    except OSError:
+        pass
+
+
+def _put(location: Location, is_armed: bool, sources: tuple[Source, ...], started: float) -> None:
+    named = [source for source in sources if "\n" not in source.path]
+    # A path that a line cannot hold is one that the stub cannot watch: then it always asks Python.
+    first = "armed" if is_armed or len(named) < len(sources) else "open"
+    lines = [first, *(f"{'+' if source.exists else '-'}{source.path}" for source in named)]
+    path = location.gate_flag
+    make_private_dir(os.path.dirname(path))
+    # Killed before the rename, this leaves the old flag, which is stale or right, and a file named so.
+    made = f"{path}.{os.getpid()}.new"
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with open(handle, "wb") as file:
+            os.fchmod(handle, 0o600)
+            file.write(os.fsencode("\n".join(lines) + "\n"))
+        os.utime(made, (started - _GRAIN, started - _GRAIN))
+        os.replace(made, path)
+    except OSError:
+        os.unlink(made)
+        raise

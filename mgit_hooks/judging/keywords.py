@@ -1,0 +1,233 @@
+"""What each keyword of JSON Schema adds to the fast path's plan of a place (``checker`` makes closures of it)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from mgit_hooks.judging.patterns import compiled
+from mgit_hooks.record import Json
+
+Check = Callable[[Any], bool]
+
+ANNOTATIONS = frozenset(
+    ("$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "deprecated",
+     "readOnly", "writeOnly", "format", "contentEncoding", "contentMediaType", "contentSchema")
+)  # fmt: skip
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,), "null": (type(None),), "boolean": (bool,), "integer": (int,), "number": (int, float),
+    "object": (dict,), "array": (list,),
+}  # fmt: skip
+_ALL_TYPES = frozenset(kind for kinds in _TYPES.values() for kind in kinds)
+_MOST_REMEMBERED = 4096
+
+
+class Unsupported(Exception):
+    """The schema says something that only jsonschema can judge (or that is not a schema)."""
+
+
+class Pointed(NamedTuple):
+    """A subschema and the document that its local references mean."""
+
+    schema: Any
+    base: str
+
+
+class Plan:
+    """All that one place of a value must satisfy: ``$ref`` and ``allOf`` melted into one pass over it."""
+
+    def __init__(self) -> None:
+        self.types = set(_ALL_TYPES)
+        self.tests: dict[type, list[Check]] = {kind: [] for kind in _ALL_TYPES}
+        self.required: set[str] = set()
+        self.properties: dict[str, list[Pointed]] = {}
+        self.closed: list[frozenset[str]] = []
+        self.items: list[Pointed] = []
+
+
+class Compile(Protocol):
+    def compile(self, schema: Any, base: str) -> Check:
+        """A closure for a schema within a schema, whose local references mean the document ``base``."""
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Equality of JSON values: 1 is 1.0 but not true."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(item, other[name]) for name, item in one.items())
+    return bool(one == other)
+
+
+def expect(value: Any, *kinds: type) -> Any:
+    if type(value) not in kinds:
+        raise Unsupported("a keyword's value has the wrong type")
+    return value
+
+
+# One function a keyword: what it adds to the plan.
+
+_Add = Callable[[Compile, Any, Json, str, Plan], None]
+
+
+def _everywhere(plan: Plan, test: Check) -> None:
+    for tests in plan.tests.values():
+        tests.append(test)
+
+
+def _type(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    names = [value] if isinstance(value, str) else expect(value, list)
+    if not all(isinstance(name, str) and name in _TYPES for name in names):
+        raise Unsupported("type")
+    kinds = {kind for name in names for kind in _TYPES[name]}
+    if "integer" in names and "number" not in names:
+        kinds.add(float)  # 1.0 is an integer
+        if float in plan.types:
+            plan.tests[float].append(float.is_integer)
+    plan.types &= kinds
+
+
+def _enum(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    allowed = expect(value, list)
+    texts = frozenset(each for each in allowed if isinstance(each, str))
+    others = [each for each in allowed if not isinstance(each, str)]
+    for kind, tests in plan.tests.items():
+        if kind is str:
+            tests.append(texts.__contains__)
+        else:
+            tests.append(lambda item: any(equal(item, other) for other in others))
+
+
+def _const(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    _everywhere(plan, lambda item: equal(item, value))
+
+
+def _pattern(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    try:
+        search = compiled(expect(value, str)).search
+    except Exception as error:
+        raise Unsupported("pattern") from error
+    passed: set[str] = set()  # modes, ids and dates come again and again
+
+    def check(text: str) -> bool:
+        if text in passed:
+            return True
+        if search(text) is None:
+            return False
+        if len(text) <= 64:
+            if len(passed) >= _MOST_REMEMBERED:
+                passed.clear()
+            passed.add(text)
+        return True
+
+    plan.tests[str].append(check)
+
+
+def _bound(*kinds: type, test: Callable[[Any], Check]) -> _Add:
+    def add(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+        check = test(expect(value, int, float))
+        for kind in kinds:
+            plan.tests[kind].append(check)
+
+    return add
+
+
+def _required(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    if not all(isinstance(name, str) for name in expect(value, list)):
+        raise Unsupported("required")
+    plan.required.update(value)
+
+
+def _properties(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    for name, each in expect(value, dict).items():
+        plan.properties.setdefault(name, []).append(Pointed(each, base))
+
+
+def _additional(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    if "patternProperties" in schema:
+        raise Unsupported("patternProperties")
+    names = frozenset(expect(schema.get("properties", {}), dict))
+    if value is False:
+        plan.closed.append(names)
+    elif value is not True:
+        each = compiler.compile(value, base)
+        plan.tests[dict].append(lambda item: all(each(inner) for name, inner in item.items() if name not in names))
+
+
+def _property_names(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    each = compiler.compile(value, base)
+    plan.tests[dict].append(lambda item: all(map(each, item)))
+
+
+def _items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    if "prefixItems" in schema:
+        raise Unsupported("prefixItems")
+    plan.items.append(Pointed(value, base))
+
+
+def _contains(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    check = compiler.compile(value, base)
+    least = expect(schema.get("minContains", 1), int, float)
+    most = expect(schema.get("maxContains", float("inf")), int, float)
+    plan.tests[list].append(lambda items: least <= sum(map(check, items)) <= most)
+
+
+def _any_of(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    checks = [compiler.compile(each, base) for each in expect(value, list)]
+    _everywhere(plan, lambda item: any(check(item) for check in checks))
+
+
+def _one_of(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    checks = [compiler.compile(each, base) for each in expect(value, list)]
+    _everywhere(plan, lambda item: sum(check(item) for check in checks) == 1)
+
+
+def _not(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    check = compiler.compile(value, base)
+    _everywhere(plan, lambda item: not check(item))
+
+
+def _if(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    condition = compiler.compile(value, base)
+    then = compiler.compile(schema.get("then", True), base)
+    otherwise = compiler.compile(schema.get("else", True), base)
+    _everywhere(plan, lambda item: then(item) if condition(item) else otherwise(item))
+
+
+def _with_another(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    """``then`` says nothing without ``if``, ``minContains`` nothing without ``contains``: compiled with it."""
+
+
+ADD: dict[str, _Add] = {
+    "type": _type,
+    "enum": _enum,
+    "const": _const,
+    "pattern": _pattern,
+    "minLength": _bound(str, test=lambda limit: lambda text: len(text) >= limit),
+    "maxLength": _bound(str, test=lambda limit: lambda text: len(text) <= limit),
+    "minimum": _bound(int, float, test=lambda limit: lambda number: number >= limit),
+    "maximum": _bound(int, float, test=lambda limit: lambda number: number <= limit),
+    "exclusiveMinimum": _bound(int, float, test=lambda limit: lambda number: number > limit),
+    "exclusiveMaximum": _bound(int, float, test=lambda limit: lambda number: number < limit),
+    "minItems": _bound(list, test=lambda limit: lambda items: len(items) >= limit),
+    "maxItems": _bound(list, test=lambda limit: lambda items: len(items) <= limit),
+    "minProperties": _bound(dict, test=lambda limit: lambda items: len(items) >= limit),
+    "maxProperties": _bound(dict, test=lambda limit: lambda items: len(items) <= limit),
+    "required": _required,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "propertyNames": _property_names,
+    "items": _items,
+    "contains": _contains,
+    "minContains": _with_another,
+    "maxContains": _with_another,
+    "anyOf": _any_of,
+    "oneOf": _one_of,
+    "not": _not,
+    "if": _if,
+    "then": _with_another,
+    "else": _with_another,
+}
+KEYWORDS = frozenset(ADD) | ANNOTATIONS | {"$ref", "allOf"}

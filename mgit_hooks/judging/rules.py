@@ -1,0 +1,282 @@
+"""Rules that users write: a JSON Schema over what ``log --json`` prints, and what breaks it.
+
+Pure and without a bound on time: whoever holds rules that may come from a worktree calls
+``judging.judge``, which runs what is not provably cheap in a process that can be killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from mgit_hooks.judging.checker import Compiler
+from mgit_hooks.judging.keywords import KEYWORDS, Check, Unsupported
+from mgit_hooks.judging.patterns import Cost, cost
+from mgit_hooks.record import Issue, Json
+
+
+class Rule(NamedTuple):
+    id: str
+    events: tuple[str, ...]
+    severity: str  # info | warning | error | critical
+    strategy: str | None  # None: the configuration's
+    message: str  # the way out, in the words of whoever wrote the rule
+    schema: Any  # a JSON Schema, draft 2020-12, with what it refers to bundled in
+    origin: str  # the file it was read from
+
+
+class Prepared(NamedTuple):
+    """A rule and what was made of its schema."""
+
+    rule: Rule
+    documents: Mapping[str, Json]
+    check: Check | None  # the fast path, where the schema keeps to its keywords
+    costs: tuple[Cost, ...] | None  # of its patterns; None where one has no bound that is plain to see
+
+
+class _Overlay(Mapping[str, Json]):
+    """A rule's own documents over ours, of which only those that it refers to are ever read."""
+
+    def __init__(self, own: Mapping[str, Json], ours: Mapping[str, Json]) -> None:
+        self._own, self._ours = own, ours
+
+    def __getitem__(self, uri: str) -> Json:
+        return self._own[uri] if uri in self._own else self._ours[uri]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        yield from self._ours
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._ours)
+
+
+_BASE = "urn:mgit-hooks:rule"
+# Checking every letter of a value against every pattern for this many steps takes well under a second.
+AFFORDABLE_STEPS = 5_000_000
+
+
+def applies(rule: Rule, event: str) -> bool:
+    return event in rule.events
+
+
+def prepare(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
+    """Compile a rule whose schema may refer to ``documents`` by ``$id``."""
+    schema = rule.schema
+    own = {**schema, "$id": _BASE} if isinstance(schema, dict) else {"$id": _BASE, "not": {} if not schema else False}
+    known = _Overlay({**_bundled(own), _BASE: own}, documents)
+    try:
+        check = Compiler(known).compile(own, _BASE)
+    except (Unsupported, RecursionError):
+        check = None
+    try:
+        costs = [cost(pattern) for pattern in patterns(own)]
+        bounds = None if check is None or None in costs else tuple(each for each in costs if each)
+    except Exception:
+        bounds = None
+    return Prepared(rule, known, check, bounds)
+
+
+def affordable(prepared: Prepared, value: Any) -> bool:
+    """Whether judging ``value`` by the rule provably ends soon."""
+    if prepared.costs is None:
+        return False
+    if not prepared.costs:
+        return True
+    budget = AFFORDABLE_STEPS
+    for text in _texts(value):
+        budget -= sum(each.steps(len(text)) for each in prepared.costs)
+        if budget < 0:
+            return False
+    return True
+
+
+def violations(prepared: Prepared, value: Any, unknown: frozenset[str] = frozenset()) -> tuple[Issue, ...]:
+    """How ``value`` breaks the rule, as issues with code RULE_VIOLATED.
+
+    ``unknown`` are JSON pointers to what is not known yet (the message at pre-commit): what hangs on
+    them is left out, since a later stage judges it.
+    """
+    rule = prepared.rule
+    try:
+        if prepared.check is not None and prepared.check(value):
+            return ()
+    except (RecursionError, TypeError, KeyError):
+        pass  # jsonschema's to say
+    from mgit_hooks.judging import explain
+
+    found = [
+        _issue(rule, finding)
+        for finding in explain.findings(validator(prepared), value)
+        if not _may_hang_on(unknown, finding, prepared)
+    ]
+    return explain.in_document_order(found, value)
+
+
+_validators: dict[int, Any] = {}
+
+
+def validator(prepared: Prepared) -> Any:
+    """jsonschema's validator of a rule, made once for as long as the rule is kept."""
+    key = id(prepared.documents)
+    if key not in _validators:
+        from mgit_hooks.judging import explain
+
+        # The validator holds its documents, or another rule's could come to have this id.
+        _validators[key] = (prepared.documents, explain.validator(_BASE, prepared.documents))
+    return _validators[key][1]
+
+
+def _issue(rule: Rule, finding: Any) -> Issue:
+    from mgit_hooks.judging.explain import message, pointer, shown
+
+    return Issue(
+        rule.severity,
+        "RULE_VIOLATED",
+        f"rule {rule.id}: {message(finding)}",
+        pointer(finding.path),
+        rule.message or None,
+        {
+            "rule": rule.id,
+            "value": shown(finding.value, 200),
+            "strategy": rule.strategy,
+            "way_out": rule.message,
+        },
+    )
+
+
+def failed(rule: Rule, code: str, what: str, fix: str) -> Issue:
+    """The rule could not be judged: critical, so that a rule that is meant to refuse does refuse."""
+    context = {"rule": rule.id, "value": None, "strategy": rule.strategy, "way_out": rule.message}
+    return Issue("critical", code, f"rule {rule.id} {what}", "", fix, context)
+
+
+def hangs_on(unknown: frozenset[str], field_path: str) -> bool:
+    """Whether a finding is about what is not known yet, or about something in it."""
+    return any(field_path == each or field_path.startswith(f"{each}/") for each in unknown)
+
+
+def _may_hang_on(unknown: frozenset[str], finding: Any, prepared: Prepared) -> bool:
+    if not unknown:
+        return False
+    from mgit_hooks.judging.explain import path_of, pointer
+
+    if hangs_on(unknown, pointer(finding.path)):
+        return True
+    if finding.composite:
+        # Under not, anyOf or if, a finding may be due to the unknown wherever it shows.
+        return any(_looks_at(prepared.rule.schema, path_of(each)[-1]) for each in unknown)
+    if finding.keyword == "required":
+        return False
+    # A finding about a whole that holds the unknown (const, say) may be due to it.
+    path = tuple(map(str, finding.path))
+    return any(path_of(each)[: len(path)] == path for each in unknown)
+
+
+def _looks_at(schema: Any, name: str) -> bool:
+    """Whether a schema may look at a field of this name, or at all fields of something."""
+    if isinstance(schema, list):
+        return name in schema or any(_looks_at(each, name) for each in schema)
+    if not isinstance(schema, dict):
+        return False
+    values = (schema.get("const"), *(schema["enum"] if isinstance(schema.get("enum"), list) else ()))
+    wholes = any(isinstance(value, (dict, list)) for value in values)
+    return (
+        name in schema
+        or wholes
+        or not _WHOLES.isdisjoint(schema)
+        or any(_looks_at(each, name) for each in schema.values())
+    )
+
+
+_WHOLES = frozenset(
+    ("$ref", "$dynamicRef", "minProperties", "maxProperties", "propertyNames", "patternProperties",
+     "additionalProperties", "unevaluatedProperties")
+)  # fmt: skip
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Every text in ``schema`` that is matched as a pattern, and some that may not be."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from patterns(each)
+    elif isinstance(schema, dict):
+        for keyword, value in schema.items():
+            if keyword == "pattern" and isinstance(value, str):
+                yield value
+            elif keyword == "patternProperties" and isinstance(value, dict):
+                yield from value
+            yield from patterns(value)
+
+
+def unknown_keyword(schema: Any) -> tuple[str, str] | None:
+    """A keyword of ``schema`` that is likely a slip of the pen, and what was likely meant.
+
+    JSON Schema lets unknown keywords pass as annotations; in a rule that would be a rule that never holds.
+    """
+    for name, _ in _keywords(schema):
+        if name in _KNOWN or name.startswith(("x-", "$")):
+            continue
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, _KNOWN, 1, 0.8)
+        if near:
+            return name, near[0]
+    return None
+
+
+_KNOWN = KEYWORDS | frozenset(
+    ("prefixItems", "contains", "minContains", "maxContains", "uniqueItems", "multipleOf",
+     "patternProperties", "dependentRequired", "dependentSchemas", "unevaluatedItems",
+     "unevaluatedProperties", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary", "definitions")
+)  # fmt: skip
+_MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
+_LISTS = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
+_ONE = frozenset(
+    ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else", "contains",
+     "unevaluatedItems", "unevaluatedProperties")
+)  # fmt: skip
+
+
+def _keywords(schema: Any) -> Iterator[tuple[str, Json]]:
+    """Each keyword of ``schema`` and of the schemas in it, with the schema that has it."""
+    if not isinstance(schema, dict):
+        return
+    for name, value in schema.items():
+        yield name, schema
+        inner: Iterable[Any] = ()
+        if name in _MAPS and isinstance(value, dict):
+            inner = value.values()
+        elif name in _LISTS and isinstance(value, list):
+            inner = value
+        elif name in _ONE:
+            inner = (value,)
+        for each in inner:
+            yield from _keywords(each)
+
+
+def references(schema: Any) -> Iterator[tuple[Json, str]]:
+    """Each schema in ``schema`` that has a ``$ref`` (or ``$dynamicRef``), with what it refers to."""
+    for name, holder in _keywords(schema):
+        if name in ("$ref", "$dynamicRef") and isinstance(holder[name], str):
+            yield holder, holder[name]
+
+
+def _bundled(schema: Json) -> dict[str, Json]:
+    """The files that a rule's schema refers to, which the configuration put into its ``$defs``."""
+    inner = schema.get("$defs")
+    if not isinstance(inner, dict):
+        return {}
+    return {each["$id"]: each for each in inner.values() if isinstance(each, dict) and "$id" in each}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,1 @@
+"""The recorder lane: from what hooks spool and reflogs hold to records in the journal."""

@@ -1,0 +1,124 @@
+"""The drain: what hooks spooled and reflogs hold becomes records, exactly once.
+
+One drain runs at a time. It reads the spool from the cursor that stands in the journal, makes the records,
+and appends them with the new cursor in the same frame. Killed anywhere, the next one starts from the last
+frame that was written; what was recorded already is known by commit hash and movement identity.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mgit_hooks import log
+from mgit_hooks.errors import MgitError
+from mgit_hooks.journal import identity
+from mgit_hooks.journal.cursor import Cursor
+from mgit_hooks.layout import Location, locate, make_private_dir
+from mgit_hooks.lock import exclusive
+from mgit_hooks.recorder import held, movements, spool, state
+from mgit_hooks.recorder.state import State
+
+
+class Summary(NamedTuple):
+    """What a drain did. ``busy``: another one held the lock for as long as this one was willing to wait."""
+
+    records: int = 0
+    garbled: int = 0
+    busy: bool = False
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The drain that a stub starts: ``[--background] --git-dir DIR``. It has no one to talk to but the log."""
+    given = list(arguments)
+    git_dir = given[given.index("--git-dir") + 1] if "--git-dir" in given else None
+    if hasattr(os, "nice"):
+        os.nice(10)
+    location = _detach(git_dir)
+    try:
+        # Without waiting: the drain that runs looks at the spool again before it ends.
+        drain(location, wait=0.0)
+    except MgitError as error:
+        log.error(location.mgit_dir, "drain failed", error=error.message)
+        return error.exit_code
+    except Exception as error:
+        log.exception(location.mgit_dir, "drain failed", error)
+        return 128
+    return 0
+
+
+def _detach(git_dir: str | None) -> Location:
+    """Find the repository, then drop all that tied this process to the hook that started it."""
+    from mgit_hooks.git.plumbing import without_local
+
+    if git_dir is not None:
+        os.environ["GIT_DIR"] = os.path.abspath(git_dir)
+    location = locate()
+    kept = without_local(os.environ)
+    for name in set(os.environ) - kept.keys():
+        del os.environ[name]
+    os.chdir(location.common_dir)
+    return location
+
+
+def drain(
+    location: Location, *, wait: float, source: str = "hook", overrides: Mapping[str, str] | None = None
+) -> Summary:
+    """Record all that waits. ``wait`` is how long, in seconds, another drain is waited for.
+
+    ``source`` is what records are said to come from where a hook bears witness to them; ``overrides`` go
+    before the configuration that judges.
+    Raises JournalError or RepositoryError where something cannot be read or written; what was in the spool
+    stays there.
+    """
+    make_private_dir(location.mgit_dir)
+    total = Summary()
+    while True:
+        with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as got:
+            if not got:
+                return total._replace(busy=True)
+            with _marked(location.mgit_dir):
+                done, cursor = _drain(location, source, overrides)
+        total = Summary(total.records + done.records, total.garbled + done.garbled)
+        # A stub that saw this drain's mark has started no other: look once more, now that the mark is gone.
+        if not spool.waiting(location.spool_dir, cursor):
+            return total
+
+
+@contextmanager
+def _marked(mgit_dir: str) -> Iterator[None]:
+    """The file by which stubs see, without a fork, that a drain runs. A dead pid in it counts for nothing."""
+    path = os.path.join(mgit_dir, "draining")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, b"%d\n" % os.getpid())
+        os.close(descriptor)
+        yield
+    finally:
+        os.unlink(path)
+
+
+def _drain(location: Location, source: str, overrides: Mapping[str, str] | None) -> tuple[Summary, Cursor | None]:
+    """What was done, and how far the spool has been read."""
+    before = state.read(location.mgit_dir)
+    hint = identity.read_head(location.journal_dir)
+    cursor = Cursor(*hint.cursor) if hint is not None and hint.cursor else None
+    if hint is not None and _nothing_waits(location, before, cursor):
+        return Summary(), cursor
+    from mgit_hooks.recorder.drainpass import Pass  # and with it pygit2: only where something waits
+
+    records, garbled, cursor = Pass(location, source, overrides, before).run()
+    return Summary(records, garbled), cursor
+
+
+def _nothing_waits(location: Location, before: State, cursor: Cursor | None) -> bool:
+    """Whether neither spool, reflogs nor refs have changed: seen without opening journal or repository."""
+    return (
+        before.refs is not None
+        and not spool.waiting(location.spool_dir, cursor)
+        and not os.path.exists(held.path(location.mgit_dir))
+        and movements.is_unchanged(location.common_dir, before)
+        and state.fingerprint(location.common_dir) == before.refs
+    )

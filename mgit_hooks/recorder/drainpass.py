@@ -1,0 +1,128 @@
+"""One pass of the drain, under its lock: from what waits to records in the journal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from mgit_hooks import dates, log
+from mgit_hooks.journal import identity
+from mgit_hooks.journal.cursor import Cursor
+from mgit_hooks.journal.index import Index, open_index
+from mgit_hooks.journal.writer import Appender
+from mgit_hooks.layout import Location
+from mgit_hooks.record import Record, Seq
+from mgit_hooks.recorder import held, movements, spool, state
+from mgit_hooks.recorder.gathering import gather
+from mgit_hooks.recorder.intake import Intake, journal_of
+from mgit_hooks.recorder.making import Setting
+from mgit_hooks.recorder.memory import Memory
+from mgit_hooks.recorder.reconcile import Reconciler
+from mgit_hooks.recorder.snapshot import snapshot
+from mgit_hooks.recorder.state import State
+
+# Records per append: each append is synced, and a kill costs no more than redoing one of these.
+_CHUNK: Final = 1024
+# Events that only a hook's line tells of.
+_OF_HOOKS: Final = ("push", "refused", "skipped")
+
+
+class Pass:
+    """``source`` and ``overrides`` as for ``drain``; ``before`` is where the last pass left off."""
+
+    def __init__(self, location: Location, source: str, overrides: Mapping[str, str] | None, before: State) -> None:
+        self._location = location
+        self._source = source
+        self._overrides = overrides
+        self._before = before
+
+    def run(self) -> tuple[int, int, Cursor]:
+        """How many records were made, how many lines were garbled, and where the spool is read to."""
+        location = self._location
+        fingerprint = state.fingerprint(location.common_dir)
+        with journal_of(location) as journal:
+            waiting = held.read(location.mgit_dir)
+            with open_index(location.mgit_dir, location.journal_dir) as index:
+                if index.began() is None:
+                    self._before = snapshot(location, journal, before_last=self._source == "framework")
+                    index.advance()
+                intake = Intake(location, self._overrides)
+                memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
+                since = self._since(index.began())
+                found = gather(location, self._before, journal.cursor, waiting, since, memory.has_record)
+                # Before the journal's cursor moves past these lines, or a kill would lose them.
+                held.write(location.mgit_dir, found.evidence.to_hold)
+                setting = self._setting(intake.armed, fingerprint, found.reading)
+                reconciler = Reconciler(intake.capturer, memory, found.evidence, setting)
+                records = reconciler.records(found.reading.movements)
+                spool.sync(location.spool_dir)
+                written = record_all(journal, intake, records, memory, found.batch.cursor)
+            hint = identity.read_head(location.journal_dir)
+            if hint is None or hint.cursor != journal.cursor:
+                journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
+            _tidy(location.spool_dir, journal, found.batch.cursor)
+            places = (found.reading.reflogs, found.reading.stamps)
+            state.write(location.mgit_dir, State(*places, fingerprint, journal.next_seq, journal.cursor))
+        for line in found.batch.garbled:
+            log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
+        for oid in reconciler.unreadable:
+            log.warning(location.mgit_dir, "a commit is named and git cannot give it: not recorded", commit=oid)
+        return written, len(found.batch.garbled), journal.cursor or found.batch.cursor
+
+    def _since(self, began: str | None) -> int:
+        """The second from which on a new reflog counts: all of it, unless it is not known which are new."""
+        return dates.seconds(began) if began is not None and self._before == state.EMPTY else 0
+
+    def _setting(self, armed: bool, fingerprint: str, reading: movements.Reading) -> Setting:
+        common_dir = self._location.common_dir
+
+        def is_settled(ref: str) -> bool:
+            key = os.path.join("logs", *ref.split("/"))
+            return state.stamp(os.path.join(common_dir, key)) == reading.stamps.get(key)
+
+        name = self._location.repository_name
+        return Setting(name, armed, self._source, fingerprint != self._before.refs, is_settled)
+
+
+def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:
+    def commit_cursor(at: Cursor) -> None:
+        journal.append((), at)
+        journal.sync()
+
+    if os.path.isdir(spool_dir):
+        spool.tidy(spool_dir, cursor, commit_cursor)
+        spool.forget_inputs(spool_dir, older_than=time.time() - 3600)
+
+
+def _orphans(index: Index, before: State, journal: Appender) -> list[Record]:
+    """What hooks said and a killed drain has told, whose lines are still after the cursor."""
+    if before.next_seq is None or before.cursor != journal.cursor or before.next_seq == journal.next_seq:
+        return []
+    rows = (row for row in index.within(before.next_seq, journal.next_seq) if row.event in _OF_HOOKS)
+    return [record for stored in index.read_many(rows) if (record := stored.record()) is not None]
+
+
+def record_all(
+    journal: Appender, intake: Intake, records: Iterator[Record], memory: Memory, cursor: Cursor | None
+) -> int:
+    """Append each record as it is made, noted before the next one is asked for; the cursor with the last.
+
+    The number of records. Each chunk is synced.
+    """
+    written = 0
+    chunk: list[bytes] = []
+    for record in records:
+        judged = intake.judge(record)
+        memory.note(Seq(journal.next_seq + len(chunk)), judged)
+        chunk.append(judged.encode())
+        if len(chunk) == _CHUNK:
+            journal.append(chunk)
+            journal.sync()
+            written += len(chunk)
+            chunk = []
+    if chunk or (cursor is not None and journal.cursor != cursor):
+        journal.append(chunk, cursor)
+        journal.sync()
+    return written + len(chunk)

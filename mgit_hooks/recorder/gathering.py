@@ -1,0 +1,111 @@
+"""All that one drain has to go by: the spool and the reflogs, read so that they fit together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from mgit_hooks.git import reflog
+from mgit_hooks.journal.cursor import Cursor
+from mgit_hooks.layout import Location
+from mgit_hooks.record import Oid
+from mgit_hooks.recorder import classify, event, movements, spool
+from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.evidence import Evidence
+from mgit_hooks.recorder.held import is_alive
+from mgit_hooks.recorder.state import State
+
+SETTLE: Final = 1.0
+"""Seconds that a hook's git process is given to end, so that what its later hooks say is read with the rest."""
+
+
+class Found(NamedTuple):
+    """Lines and movements of one drain. ``evidence`` is made of the lines."""
+
+    batch: spool.Batch
+    evidence: Evidence
+    reading: movements.Reading
+
+
+def gather(
+    location: Location,
+    before: State,
+    cursor: Cursor | None,
+    held: Sequence[HookEvent],
+    since: int,
+    has_record: Callable[[Oid], bool],
+) -> Found:
+    """Spool and reflogs, read so that what a hook says of a commit is there with the commit.
+
+    The reflogs after the spool: they tell of all that the lines name. A commit without a word from its
+    hook may be seconds old, its hook about to run: it is given as long as a git process to end.
+    """
+    deadline = time.monotonic() + SETTLE
+    while True:
+        batch, alive = _settled(location.spool_dir, cursor, held)
+        evidence = Evidence(batch.events, held, alive)
+        reading = movements.unread(location.common_dir, before, since)
+        if time.monotonic() >= deadline or not _hook_is_due(location, reading, evidence, has_record):
+            return Found(batch, evidence, reading)
+        time.sleep(0.01)
+
+
+def _hook_is_due(
+    location: Location, reading: movements.Reading, evidence: Evidence, has_record: Callable[[Oid], bool]
+) -> bool:
+    if not os.path.exists(os.path.join(location.mgit_dir, "install.json")):
+        return False
+    recent = (time.time() - SETTLE) * 1e9
+    return any(
+        movement.worktree is not None
+        and classify.runs_hook(movement.message)
+        and reading.stamps[reflog.head_key(movement.worktree)][1] > recent
+        and movement.new_oid is not None
+        and not evidence.made(movement.new_oid)
+        and movement.new_oid not in evidence.hooks
+        and not has_record(movement.new_oid)
+        and not _rebasing(os.path.join(location.common_dir, *reflog.worktree_folders(movement.worktree)))
+        for movement in reading.movements
+    )
+
+
+def _settled(spool_dir: str, cursor: Cursor | None, held: Sequence[HookEvent]) -> tuple[spool.Batch, frozenset[int]]:
+    """The spool, and which of the git processes in it had not ended before it was read.
+
+    Those that may say more in a moment (post-rewrite comes after post-commit, a push's verdict after
+    its line) are given a second to end: read together, it needs no second record.
+    """
+    deadline = time.monotonic() + SETTLE
+    while True:
+        batch = spool.read(spool_dir, cursor)
+        alive = frozenset(said.ppid for said in (*held, *batch.events) if is_alive(said.ppid))
+        waits = any(said.ppid in alive for said in batch.events if _may_say_more(said))
+        if not waits or time.monotonic() >= deadline:
+            # Once more: what a process that had ended by then wrote is in here.
+            final = spool.read(spool_dir, cursor)
+            late = (said.ppid for said in final.events[len(batch.events) :])
+            return _readable(final), alive | frozenset(late)
+        time.sleep(0.01)
+
+
+def _readable(batch: spool.Batch) -> spool.Batch:
+    """The batch with lines whose payload is not of its form among the garbled ones: none may stop a drain."""
+    sound, garbled = [], list(batch.garbled)
+    for said in batch.events:
+        try:
+            event.check(said)
+            sound.append(said)
+        except ValueError:
+            garbled.append(event.format(said)[:200])
+    return batch._replace(events=tuple(sound), garbled=tuple(garbled))
+
+
+def _rebasing(git_dir: str) -> bool:
+    """Whether the stubs keep silent there: post-rewrite tells it all at the end."""
+    return any(os.path.isdir(os.path.join(git_dir, name)) for name in ("rebase-merge", "rebase-apply"))
+
+
+def _may_say_more(said: HookEvent) -> bool:
+    return said.hook == "post-commit" or (said.hook == "pre-push" and said.flag != "o")

@@ -1,0 +1,196 @@
+"""The records themselves: of a commit, a movement, a push, a verdict, as one drain has evidence of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mgit_hooks import credentials, dates
+from mgit_hooks.record import (
+    Commit,
+    Gate,
+    Json,
+    Oid,
+    Push,
+    PushRef,
+    Record,
+    RefMovement,
+    Seq,
+    Validation,
+)
+from mgit_hooks.recorder import classify
+from mgit_hooks.recorder.event import HookEvent, Verdict, push_lines
+from mgit_hooks.recorder.evidence import Evidence
+from mgit_hooks.recorder.movements import Movement
+
+UNJUDGED = Validation("standard", True)
+NO_GATE = Gate("none")
+NOT_EXPECTED = Gate("none", "not made here")
+
+
+class Setting(NamedTuple):
+    """What every record of this drain has in common.
+
+    ``refs_may_differ``: refs have changed since they were last listed. ``is_settled(ref)``: its reflog
+    has not grown since it was read, so that where the ref stands is not told by a line yet to be read.
+    """
+
+    repository_name: str
+    armed: bool  # by the configuration as it is now, for lines whose stub could not tell
+    source: str  # hook | framework | reconcile: how this drain was started, for what hooks bear witness to
+    refs_may_differ: bool
+    is_settled: Callable[[str], bool]
+
+
+class Maker:
+    """Makes records of what a drain has found. Judging them, and telling which are due, is for others."""
+
+    def __init__(self, evidence: Evidence, setting: Setting) -> None:
+        self._evidence = evidence
+        self._setting = setting
+
+    @property
+    def unwitnessed(self) -> str:
+        """The source of what no hook of ours bears witness to. A hook manager's drain is called for what it finds."""
+        return "framework" if self._setting.source == "framework" else "reconcile"
+
+    def source_of(self, movement: Movement) -> str:
+        fetched = classify.is_fetched(movement.refs[0].name, movement.message)
+        return "fetch" if fetched else self.unwitnessed
+
+    def of_commit(self, commit: Commit, source: str, movement: Movement | None, reflog: str | None) -> Record:
+        """The record of a commit at first sight.
+
+        ``movement`` is the one that made it, less what is on record; ``reflog`` the message of the entry that
+        moved a ref to it, whether or not that made it. ``source`` counts where nothing says it was made here.
+        """
+        said = self._evidence.hooks.get(commit.hash)
+        rewrite = self._evidence.rewrites.get(commit.hash)
+        event = classify.event_of(
+            reflog,
+            said.hook if said else None,
+            rewrite.command if rewrite else None,
+            len(commit.parents),
+            commit.message,
+        )
+        if event is None:
+            return self._record("import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED)
+        replaces: tuple[Oid, ...] | None = ()
+        if event in ("amend", "rebase"):
+            # The reflog says what was left, not what was replaced: only post-rewrite knows.
+            replaces = rewrite.old if rewrite else None
+        return self._record(
+            event,
+            self._setting.source if said or rewrite else self.unwitnessed,
+            movement.occurred_at if movement else commit.committer_date,
+            "reflog" if movement else "commit",
+            worktree=movement.worktree if movement else said.worktree if said else None,
+            branch=movement.branch if movement else None,
+            gate=self._evidence.gate(commit, event, self._setting.armed),
+            commit=commit,
+            replaces=replaces,
+            refs=movement.refs if movement else None,
+        )
+
+    def of_movement(self, event: str, movement: Movement) -> Record:
+        return self._record(
+            event,
+            self.source_of(movement),
+            movement.occurred_at,
+            "reflog",
+            worktree=movement.worktree,
+            branch=movement.branch,
+            refs=movement.refs,
+        )
+
+    def of_unlogged(self, moved: RefMovement) -> Record:
+        return self._record("ref-update", self.unwitnessed, None, None, refs=(moved,))
+
+    def of_outcome(self, movement: Movement, found: tuple[Seq, Push] | None) -> Record:
+        """Of a remote-tracking ref that a push moved; ``found`` is that push."""
+        push = None
+        if found is not None:
+            push = found[1]._replace(
+                refs=tuple(ref for ref in found[1].refs if ref.local_oid == movement.new_oid), confirmed=True
+            )
+        record = self.of_movement("push-outcome", movement)
+        return record._replace(push=push, detail={"push": found[0] if found else None})
+
+    def of_verdict(self, said: HookEvent, verdict: Verdict) -> Record:
+        detail: Json = {"stage": verdict.stage, "judged": verdict.detail, "tree": verdict.tree}
+        return self._record(
+            verdict.status,
+            self._setting.source,
+            None,
+            None,
+            worktree=said.worktree,
+            gate=Gate(verdict.status, verdict.reason),
+            validation=Validation(verdict.level, not verdict.issues, verdict.issues),
+            detail=detail,
+        )
+
+    def of_push(self, said: HookEvent, is_ancestor: Callable[[Oid, Oid], bool | None]) -> Record:
+        remote, url, stdin = said.fields
+        refs = tuple(
+            PushRef(
+                line.local_ref,
+                line.local_oid,
+                line.remote_ref,
+                line.remote_oid,
+                _forced(line.remote_oid, line.local_oid, is_ancestor),
+                line.local_oid is None,
+            )
+            for line in push_lines(stdin)
+        )
+        push = Push(credentials.strip(remote), credentials.strip(url) or None, refs, None)
+        return self._record(
+            "push",
+            self._setting.source,
+            None,
+            None,
+            worktree=said.worktree,
+            push=push,
+            gate=self._evidence.push_gate(said, self._setting.armed),
+        )
+
+    def _record(
+        self,
+        event: str,
+        source: str,
+        occurred_at: str | None,
+        occurred_from: str | None,
+        *,
+        worktree: str | None = None,
+        branch: str | None = None,
+        gate: Gate = NO_GATE,
+        validation: Validation = UNJUDGED,
+        commit: Commit | None = None,
+        replaces: tuple[Oid, ...] | None = None,
+        push: Push | None = None,
+        refs: tuple[RefMovement, ...] | None = None,
+        detail: Json | None = None,
+    ) -> Record:
+        return Record(
+            event=event,
+            source=source,
+            recorded_at=dates.now(),
+            occurred_at=occurred_at,
+            occurred_from=occurred_from,
+            repository_name=self._setting.repository_name,
+            worktree=worktree,
+            branch=branch,
+            gate=gate,
+            validation=validation,
+            commit=commit,
+            replaces=replaces,
+            push=push,
+            refs=refs,
+            detail=detail,
+        )
+
+
+def _forced(old: Oid | None, new: Oid | None, is_ancestor: Callable[[Oid, Oid], bool | None]) -> bool | None:
+    if old is None or new is None:
+        return False
+    ancestor = is_ancestor(old, new)
+    return None if ancestor is None else not ancestor

@@ -1,0 +1,285 @@
+"""From what the hooks said, what the reflogs hold and where the refs are, to records of what happened.
+
+Every commit is written once, at first sight, with the movement that brought it; what moves to a commit
+that is already on record is a movement of its own. Hooks add what reflogs lack: gate verdicts, rewrite
+maps, pushes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from mgit_hooks import credentials, dates
+from mgit_hooks.errors import ObjectError
+from mgit_hooks.git.reflog import ref_text
+from mgit_hooks.record import Commit, Oid, Push, Record, RefMovement, Seq
+from mgit_hooks.recorder import classify
+from mgit_hooks.recorder.event import HookEvent, push_lines
+from mgit_hooks.recorder.evidence import Evidence
+from mgit_hooks.recorder.making import Maker, Setting
+from mgit_hooks.recorder.movements import Movement
+
+
+class Capturer(Protocol):
+    """What reconcile asks of git's objects. ``missing`` is what the last walk did not find."""
+
+    @property
+    def missing(self) -> tuple[Oid, ...]: ...
+
+    def commit(self, oid: Oid) -> Commit: ...
+    def new_commits(self, tips: list[Oid], known: Callable[[Oid], bool]) -> list[Oid]: ...
+    def references(self) -> dict[str, Oid]: ...
+    def is_ancestor(self, old: Oid, new: Oid) -> bool | None: ...
+
+
+class Memory(Protocol):
+    """What is already on record (mgit_hooks.journal.index), this drain's own records included."""
+
+    def has_record(self, commit: Oid) -> bool: ...
+    def is_older(self, commit: Oid) -> bool: ...
+    def has_movement(self, worktree: str | None, movement: RefMovement, occurred_at: str) -> bool: ...
+    def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
+    def live_refs(self) -> set[str]: ...
+    def recorded_before(self, commit: Oid) -> Record | None: ...
+    def find_push(self, moved: RefMovement) -> tuple[Seq, Push] | None: ...
+    def was_told(self, record: Record) -> bool: ...
+
+
+# How deep a movement may call for others to be told first. Beyond, commits are told without that order.
+_DEPTH = 50
+
+
+class Reconciler:
+    """Makes the records of one drain. The caller appends each before it asks for the next.
+
+    ``unreadable`` are commits that something named and git could not give: what happened is told all the same.
+    """
+
+    def __init__(self, capturer: Capturer, memory: Memory, evidence: Evidence, setting: Setting) -> None:
+        self._git = capturer
+        self._memory = memory
+        self._evidence = evidence
+        self._setting = setting
+        self._make = Maker(evidence, setting)
+        self._queue: list[Movement] = []
+        self._places: dict[Oid | None, list[int]] = {}
+        self._told: set[int] = set()
+        self._made: dict[Oid, int] = {}
+        self._unsaid = list(evidence.events)
+        self.unreadable: list[Oid] = []
+
+    def records(self, movements: list[Movement]) -> Iterator[Record]:
+        """The records of all movements and hook events, in the order in which they happened as far as it is known."""
+        self._queue = [new for movement in movements if (new := self._new_part(movement)) is not None]
+        self._made = dict(self._made_here())
+        for number, movement in enumerate(self._queue):
+            self._places.setdefault(movement.new_oid, []).append(number)
+        at = 0
+        while self._unsaid:
+            said = self._unsaid[0]
+            until = _first_from(at, self._places.get(said.head, ())) if _stands_at_head(said) else None
+            if until is not None:
+                yield from self._tell(range(at, until + 1))
+                at = until + 1
+            if self._unsaid and self._unsaid[0] is said:  # a push's outcome may have had it said
+                yield from self._say_next()
+        yield from self._tell(range(at, len(self._queue)))
+        yield from self._heads_without_reflog()
+        yield from self._late_rewrites()
+        if self._setting.refs_may_differ:
+            yield from self._refs_without_reflog()
+
+    def _new_part(self, movement: Movement) -> Movement | None:
+        """The movement less what of it is on record; None where all of it is."""
+        new = tuple(
+            ref for ref in movement.refs if not self._memory.has_movement(movement.worktree, ref, movement.occurred_at)
+        )
+        return movement._replace(refs=new) if new else None
+
+    def _made_here(self) -> Iterator[tuple[Oid, int]]:
+        """(commit, place in the queue) of every movement that made its commit, the first for each commit."""
+        seen: set[Oid] = set()
+        for number, movement in enumerate(self._queue):
+            oid = movement.new_oid
+            if oid is None or oid in seen or self._memory.has_record(oid):
+                continue
+            if classify.made_by(movement.message) is not None or self._evidence.made(oid):
+                seen.add(oid)
+                yield oid, number
+
+    def _knows(self, oid: Oid) -> bool:
+        """Whether a commit is on record, or was there before recording began and is backfill's to record."""
+        if self._memory.has_record(oid):
+            return True
+        made_since = oid in self._made or self._evidence.made(oid)
+        return not made_since and self._memory.is_older(oid)
+
+    # Movements
+
+    def _tell(self, places: Iterable[int], depth: int = 0) -> Iterator[Record]:
+        for number in places:
+            if number not in self._told:
+                self._told.add(number)
+                yield from self._moved(number, depth)
+
+    def _before(self, number: int) -> list[int]:
+        """This movement and all untold ones that its reflogs, and in turn theirs, have before it."""
+        found = [number]
+        logs = _logs(self._queue[number])
+        for earlier in range(number - 1, -1, -1):
+            if earlier not in self._told and not logs.isdisjoint(_logs(self._queue[earlier])):
+                found.append(earlier)
+                logs |= _logs(self._queue[earlier])
+        return found[::-1]
+
+    def _moved(self, number: int, depth: int) -> Iterator[Record]:
+        movement = self._queue[number]
+        push_outcome = classify.is_push_update(movement.refs[0].name, movement.message)
+        if push_outcome:
+            yield from self._say_pushes(movement.refs[0])
+        oid = movement.new_oid
+        if oid is not None and not self._knows(oid):
+            yield from self._commits(oid, movement, depth)
+        rest = self._new_part(movement)
+        if rest is None:
+            return  # the record of the commit tells it
+        yield from self._unseen(rest.refs)
+        if push_outcome:
+            yield self._make.of_outcome(rest, self._memory.find_push(rest.refs[0]))
+            return
+        yield self._make.of_movement("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
+
+    def _commits(self, tip: Oid, movement: Movement, depth: int) -> Iterator[Record]:
+        """Records of ``tip`` and of its ancestors that are not on record, parents first."""
+        source = self._make.source_of(movement)
+        oids = self._walked(tip)
+        for oid in oids if depth < _DEPTH else ():
+            made = self._made.get(oid)
+            if made is not None and made not in self._told:
+                # Another reflog tells how this one came to be: what that one has before it comes first.
+                yield from self._tell(self._before(made), depth + 1)
+        for oid in oids:
+            if not self._memory.has_record(oid):
+                yield from self._commit(oid, source)
+
+    def _walked(self, tip: Oid) -> list[Oid]:
+        oids = self._git.new_commits([tip], self._knows)
+        self.unreadable += (oid for oid in self._git.missing if oid not in self.unreadable)
+        return oids
+
+    def _commit(self, oid: Oid, source: str) -> Iterator[Record]:
+        try:
+            commit = self._git.commit(oid)
+        except ObjectError:
+            self.unreadable.append(oid)
+            return
+        at = self._made.get(oid, next(iter(self._places.get(oid, ())), None))
+        message = self._queue[at].message if at is not None else None
+        made = self._new_part(self._queue[self._made[oid]]) if oid in self._made else None
+        record = self._make.of_commit(commit, source, made, message)
+        yield from self._unseen(record.refs or ())
+        yield record
+
+    def _unseen(self, refs: tuple[RefMovement, ...]) -> Iterator[Record]:
+        """How refs came to where their reflogs go on from, where that is not where their last record left them.
+
+        A branch that was deleted and made again has lost its reflog; a dropped stash is in none.
+        """
+        for ref in refs:
+            last = self._memory.last_oid(ref.name) if ref.name.startswith("refs/") else None
+            if last is not None and last[0] != ref.old_oid:
+                yield self._make.of_unlogged(RefMovement(ref.name, last[0], ref.old_oid, None))
+
+    # What only hooks know
+
+    def _say_next(self) -> Iterator[Record]:
+        record = self._said(self._unsaid.pop(0))
+        if record is not None and not self._memory.was_told(record):
+            yield record
+
+    def _said(self, said: HookEvent) -> Record | None:
+        if said.hook == "pre-push":
+            return self._make.of_push(said, self._git.is_ancestor)
+        if said.hook not in ("gate", "skip") or (said.flag == "u" and not self._setting.armed):
+            return None  # where nothing was armed, nothing was skipped
+        verdict = self._evidence.verdict_of(said)
+        if verdict.status == "refused":
+            return self._make.of_verdict(said, verdict)
+        if verdict.status == "skipped" and self._evidence.is_first_skip(said):
+            return self._make.of_verdict(said, verdict)
+        return None
+
+    def _say_pushes(self, moved: RefMovement) -> Iterator[Record]:
+        """A push comes before its outcome, though its line has no time that would say so."""
+        last = -1
+        for number, said in enumerate(self._unsaid):
+            if said.hook == "pre-push":
+                fits = _pushed(said, moved)
+                if fits:
+                    last = number
+                elif fits is False and last >= 0:
+                    break  # the same ref went on to another commit: what follows is not this outcome's
+        for _ in range(last + 1):
+            yield from self._say_next()
+
+    # What no reflog tells
+
+    def _heads_without_reflog(self) -> Iterator[Record]:
+        """Commits that a hook stood at, in a repository that keeps no reflogs."""
+        for oid in self._evidence.hooks:
+            if not self._knows(oid):
+                for new in self._walked(oid):
+                    yield from self._commit(new, self._make.unwitnessed)
+
+    def _late_rewrites(self) -> Iterator[Record]:
+        """Rewrite maps that came when the commit was on record already, or that go on where the first one ended."""
+        for oid, rewrite in self._evidence.rewrites.items():
+            record = self._memory.recorded_before(oid)
+            if record is None or record.event == "import":
+                continue
+            replaces = tuple(dict.fromkeys((*(record.replaces or ()), *rewrite.old)))
+            if replaces != record.replaces:
+                yield record._replace(
+                    replaces=replaces, supersedes=record.seq, recorded_at=dates.now(), seq=None, id=None
+                )
+
+    def _refs_without_reflog(self) -> Iterator[Record]:
+        """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
+        current = {ref_text(name): oid for name, oid in self._git.references().items()}
+        for name, oid in sorted(current.items()):
+            if name.startswith("refs/mgit/"):
+                continue
+            last = self._memory.last_oid(name)
+            if last == (oid,) or not self._setting.is_settled(name):
+                continue
+            moved = RefMovement(name, last[0] if last else None, oid, None)
+            if not self._knows(oid):
+                yield from self._commits(oid, Movement(None, moved.old_oid, oid, "", "", (moved,)), _DEPTH)
+            yield self._make.of_unlogged(moved)
+        for name in sorted(self._memory.live_refs() - current.keys()):
+            last = self._memory.last_oid(name)
+            if last is not None and last[0] is not None and self._setting.is_settled(name):
+                yield self._make.of_unlogged(RefMovement(name, last[0], None, None))
+
+
+def _logs(movement: Movement) -> set[tuple[str | None, str]]:
+    """The reflogs that a movement stands in."""
+    return {(movement.worktree if ref.name == "HEAD" else None, ref.name) for ref in movement.refs}
+
+
+def _stands_at_head(said: HookEvent) -> bool:
+    return said.head is not None and said.hook in ("post-commit", "post-merge", "post-applypatch", "post-checkout")
+
+
+def _first_from(at: int, places: Sequence[int]) -> int | None:
+    found = bisect_left(places, at)
+    return places[found] if found < len(places) else None
+
+
+def _pushed(said: HookEvent, moved: RefMovement) -> bool | None:
+    """Whether a push was to move this remote-tracking ref to this commit; None where it was not about that ref."""
+    branch = moved.name.removeprefix(f"refs/remotes/{credentials.strip(said.fields[0])}/")
+    found = [line.local_oid for line in push_lines(said.fields[2]) if line.remote_ref == f"refs/heads/{branch}"]
+    return None if not found else moved.new_oid in found

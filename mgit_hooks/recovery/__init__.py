@@ -1,0 +1,1 @@
+"""Recovering a changeset that falls short: repairs, fallback, checkpoints."""
