@@ -11,6 +11,18 @@ import pytest
 from mgit_hooks.git.plumbing import LOCAL_ENV_VARS
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reliability", metavar="FILE", help="write what the full families ran to FILE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    target = config.getoption("--reliability")
+    if target is not None and not hasattr(config, "workerinput"):
+        from reliability import Reliability
+
+        config.pluginmanager.register(Reliability(Path(target).resolve()))
+
+
 @pytest.fixture(autouse=True)
 def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path_factory.mktemp("home")

@@ -79,9 +79,10 @@ def test_killed_at_any_moment(work: Recording, bare: Repo) -> None:
 
 
 @pytest.mark.full
-def test_killed_at_many_moments(work: Recording, bare: Repo) -> None:
+def test_killed_at_many_moments(work: Recording, bare: Repo, record_property: Callable[[str, object], None]) -> None:
     work.git("remote", "add", "origin", bare.path)
     kill_often(work, 500)
+    record_property("cases", 500)
 
 
 class _Stepped:

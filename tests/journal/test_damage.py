@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -75,9 +75,11 @@ def test_each_flipped_bit_is_found_and_makes_no_false_record(fast: Path, number:
 
 @pytest.mark.full
 @pytest.mark.parametrize("number", range(3))
-def test_each_flipped_bit_of_a_larger_journal(fast: Path, number: int) -> None:
+def test_each_flipped_bit_of_a_larger_journal(
+    fast: Path, number: int, record_property: Callable[[str, object], None]
+) -> None:
     journal = small(fast / f"full{number}", 240, target=4500, group=9)
-    flip_all(journal, number)
+    record_property("cases", flip_all(journal, number))
 
 
 @pytest.mark.parametrize("file", ["head", "identity"])
@@ -487,5 +489,6 @@ def test_a_mended_journal_is_clean_and_has_lost_nothing_that_was_whole(fast: Pat
 
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(10))
-def test_many_mended_journals(fast: Path, seed: int) -> None:
+def test_many_mended_journals(fast: Path, seed: int, record_property: Callable[[str, object], None]) -> None:
     mend_rounds(fast, 1500, seed)
+    record_property("cases", 1500)

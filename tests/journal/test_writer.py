@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -412,5 +412,6 @@ def test_a_writer_killed_at_any_time_loses_nothing_that_it_reported(journal: str
 
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(10))
-def test_a_writer_killed_many_times(journal: str, seed: int) -> None:
+def test_a_writer_killed_many_times(journal: str, seed: int, record_property: Callable[[str, object], None]) -> None:
     kill_rounds(journal, 100, seed)
+    record_property("cases", 100)
