@@ -36,6 +36,13 @@ def reading(directory: str, out: Output) -> Iterator[Session]:
         yield Session(location, index)
 
 
+def require_readable(location: Location) -> None:
+    """Raise RepositoryError, with nothing changed, where libgit2 cannot read what is to be recorded."""
+    from mgit_hooks.capture.capturer import Capturer
+
+    Capturer(location.common_dir)
+
+
 def require_journal(location: Location) -> None:
     if not exists(location.journal_dir):
         raise RepositoryError(

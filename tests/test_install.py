@@ -468,3 +468,16 @@ def test_real_managers_and_we_run_side_by_side_in_any_order(repo, tmp_path: Path
     assert len(ran.read_text().split()) == 2
     assert (tmp_path / "mine").read_text().split() == ["mine"] * (step + 1)
     assert not spooled.exists()
+
+
+@pytest.mark.parametrize("command", ["install", "init"])
+def test_a_repository_that_cannot_be_recorded_gets_no_hooks(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "other"
+    subprocess.run(["git", "init", "-q", "--object-format=sha256", path], check=True)
+    before = sorted(path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "mgit_hooks", "-C", path, command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 128
+    assert "SHA-256" in done.stderr
+    assert sorted(path.rglob("*")) == before

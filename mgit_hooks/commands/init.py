@@ -12,7 +12,7 @@ from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
 from mgit_hooks.recorder.backfill import backfill
 from mgit_hooks.report import counted
-from mgit_hooks.session import drain_first
+from mgit_hooks.session import drain_first, require_readable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
+    require_readable(location)
     installed = install(location, allow_shared=args.shared)
     with progress("recording", out) as show:
         done = backfill(location, show, workers=args.workers)

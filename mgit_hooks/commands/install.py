@@ -8,7 +8,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
-from mgit_hooks.session import drain_first
+from mgit_hooks.session import drain_first, require_readable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
+    require_readable(location)
     report = install(location, allow_shared=args.shared)
     drain_first(location, out)  # recording begins now: with where all refs stand, not after the first commit
     if args.json:
