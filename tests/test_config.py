@@ -374,7 +374,7 @@ def test_loading_takes_one_git_and_nothing_heavy(repo: Repo) -> None:
     repo.git("config", "mgit.level", "strict")
     heavy = ("jsonschema", "argparse", "subprocess", "dataclasses", "pygit2", "loguru", "tempfile", "difflib")
     code = (
-        "import sys\nfrom mgit_hooks import config, layout\n"
+        "import sys\nfrom mgit_hooks import layout\nfrom mgit_hooks.judging import config\n"
         "from mgit_hooks.git import plumbing\n"
         f"location = layout.locate({repo.path!r})\n"
         "calls, spawn = [], plumbing._spawn\n"

@@ -689,7 +689,8 @@ def boot(home: Path, gate: str, *arguments: str, **env: str) -> subprocess.Compl
     package.mkdir()
     shutil.copy(boot_path(), package / "boot.py")
     (package / "__init__.py").touch()
-    for name in ("gate", "drain"):
+    for name in ("gatekeeper/gate", "recorder/drain"):
+        (package / f"{name}.py").parent.mkdir()
         (package / f"{name}.py").write_text(gate)
     command = [sys.executable, "-I", "-S", package / "boot.py", *arguments]
     return subprocess.run(command, env={**os.environ, **env}, cwd="/", capture_output=True, check=False)
