@@ -39,6 +39,8 @@ def _what(record: Record) -> str:
         return f"{record.commit.hash[:10]} {escape(subject)[:100]}{_changes(record.commit)}"
     if record.push is not None:
         return _push_words(record.push)
+    if record.original is not None:
+        return f"in place of an invalid record: {escape(_stands_for(record.original))}"
     if record.refs:
         first = record.refs[0]
         old, new = ((oid or "none")[:10] for oid in (first.old_oid, first.new_oid))
@@ -51,6 +53,15 @@ def _what(record: Record) -> str:
 def counted(number: int, thing: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _stands_for(original: Json) -> str:
+    """What a minimal record (strategy fallback) stands for, in a few words."""
+    commit = original.get("commit")
+    if not isinstance(commit, dict):
+        return str(original.get("event"))
+    subject = str(commit.get("message") or "").partition("\n")[0]
+    return f"{original.get('event')} {str(commit.get('hash'))[:10]} {subject}"[:100]
 
 
 def _repaired(detail: Json) -> str:
@@ -89,7 +100,9 @@ def whole(record: Record, style: Style) -> Iterator[str]:
     yield f"id         {record.id}"
     yield f"recorded   {record.recorded_at} (from {record.source})"
     if record.occurred_at:
-        yield f"occurred   {record.occurred_at} (as the {record.occurred_from} says)"
+        yield f"occurred   {record.occurred_at}" + (
+            f" (as the {record.occurred_from} says)" * bool(record.occurred_from)
+        )
     yield f"repository {escape(record.repository_name)}"
     if record.worktree:
         yield f"worktree   {escape(record.worktree)}" + (f" on {escape(record.branch)}" if record.branch else "")
@@ -100,6 +113,8 @@ def whole(record: Record, style: Style) -> Iterator[str]:
         yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
     for action in record.recovery:
         yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
+    if record.original is not None:
+        yield f"stands for {escape(_stands_for(record.original))}"
     if record.supersedes:
         yield f"supersedes record {record.supersedes}"
     for movement in record.refs or ():

@@ -174,7 +174,7 @@ def broken_chains(every: list[Record]) -> list[str]:
     found = [record for record in every if record.supersedes is None]
     last: dict[tuple[str | None, str], str | None] = {}
     for record in found:
-        if record.event == "snapshot" and record.detail is not None:
+        if record.event == "snapshot" and record.original is None and record.detail is not None:
             last |= {("", name): oid for name, oid in record.detail["refs"].items()}
         for movement in record.refs or ():
             key = (record.worktree if movement.name == "HEAD" else "", movement.name)

@@ -27,7 +27,7 @@ from mgit_hooks.lock import exclusive
 from mgit_hooks.record import COMMIT_EVENTS, Json, Oid, RefMovement, Seq
 
 _ATTEMPTS: Final = 10
-_VERSION: Final = 2
+_VERSION: Final = 3
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (
     version INTEGER, segment TEXT, offset INTEGER, next_seq INTEGER, head BLOB, before BLOB
@@ -136,7 +136,9 @@ class Index:
 
     def began(self) -> str | None:
         """When recording began: the time of the first snapshot; None before any."""
-        row = self._db.execute("SELECT occurred_at FROM record WHERE event = 'snapshot' ORDER BY seq").fetchone()
+        # A snapshot with a hash is a minimal record: it stands for a commit (strategy fallback).
+        query = "SELECT occurred_at FROM record WHERE event = 'snapshot' AND hash IS NULL ORDER BY seq"
+        row = self._db.execute(query).fetchone()
         return None if row is None else row[0]
 
     def confirmed(self, push: Seq) -> bool | None:
@@ -238,8 +240,9 @@ class Index:
         refs: list[tuple[str, str | None]] = []
         for stored in block.stored():
             value = _value(stored.payload)
-            commit = value.get("commit") or {}
-            hash = commit.get("hash") if value["event"] in COMMIT_EVENTS else None
+            told = _told(value)
+            commit = told.get("commit") or {}
+            hash = commit.get("hash") if told["event"] in COMMIT_EVENTS else None
             author = f"{commit['author_name']} <{commit['author_email']}>" if commit else None
             place = (block.segment, block.offset, None)
             rows.append(
@@ -247,24 +250,24 @@ class Index:
                     stored.seq,
                     value["event"],
                     hash,
-                    value.get("branch"),
+                    told.get("branch"),
                     author,
-                    value.get("occurred_at"),
+                    told.get("occurred_at"),
                     *place,
                 )
             )
             # What stands in for an earlier record repeats that one's movements: the refs have gone on since.
-            moved = () if value.get("supersedes") else value.get("refs") or ()
+            moved = () if value.get("supersedes") else told.get("refs") or ()
             for movement in map(RefMovement.from_json, moved):
-                keys.append((movement_key(value["worktree"], movement, reflog_time(value)),))
+                keys.append((movement_key(told["worktree"], movement, reflog_time(told)),))
                 if movement.name.startswith("refs/"):
                     refs.append((movement.name, movement.new_oid))
-            if value["event"] == "snapshot":
-                refs += value["detail"]["refs"].items()
-                tips = {(oid,) for oid in (*value["detail"]["refs"].values(), *value["detail"]["heads"])}
+            if told["event"] == "snapshot":
+                refs += told["detail"]["refs"].items()
+                tips = {(oid,) for oid in (*told["detail"]["refs"].values(), *told["detail"]["heads"])}
                 self._db.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", tips)
-            if value["event"] == "push-outcome" and value["detail"]["push"] is not None:
-                outcome = (value["detail"]["push"], value["push"]["confirmed"])
+            if told["event"] == "push-outcome" and told["detail"]["push"] is not None:
+                outcome = (told["detail"]["push"], told["push"]["confirmed"])
                 self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
             if value.get("supersedes"):
                 self._db.execute("UPDATE record SET superseded_by = ? WHERE seq = ?", (stored.seq, value["supersedes"]))
@@ -287,6 +290,15 @@ def _value(payload: bytes | None) -> Json:
     except ValueError:
         value = None
     return value if isinstance(value, dict) and "event" in value else {"event": None}
+
+
+def _told(value: Json) -> Json:
+    """What happened, as the recorder saw it: of a minimal record (strategy fallback), what it stands for.
+
+    Else the commit and the movements that it stands for would pass for unknown, and be recorded again.
+    """
+    original = value.get("original")
+    return original if isinstance(original, dict) and "event" in original else value
 
 
 def _fingerprint(journal_dir: str, segment: str) -> bytes:

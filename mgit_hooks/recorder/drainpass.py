@@ -114,9 +114,9 @@ def record_all(
     written = 0
     chunk: list[bytes] = []
     for record in records:
-        judged = intake.judge(record)
-        memory.note(Seq(journal.next_seq + len(chunk)), judged)
-        chunk.append(judged.encode())
+        # What happened is what may come up again, not what the policy makes of it (strategy fallback).
+        memory.note(Seq(journal.next_seq + len(chunk)), record)
+        chunk.append(intake.judge(record).encode())
         if len(chunk) == _CHUNK:
             journal.append(chunk)
             journal.sync()

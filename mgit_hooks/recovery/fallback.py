@@ -22,12 +22,12 @@ def candidates(kind: str, value: Json, issues: Sequence[Issue], facts: Facts) ->
         return
     original = {name: item for name, item in value.items() if name not in ("seq", "id", "original")}
     base = {**_frame(value, broken, facts), "original": original}
+    if "refs" in value and not _within(broken, "refs"):
+        base["refs"] = value["refs"]
     if value.get("event") in COMMIT_EVENTS and isinstance(value.get("commit"), dict):
         yield {**base, "commit": _commit(value["commit"], broken), "replaces": None}
     elif ("event",) not in broken:
-        shape: Json = {
-            name: value[name] for name in ("push", "refs", "detail") if name in value and not _within(broken, name)
-        }
+        shape: Json = {name: value[name] for name in ("push", "detail") if name in value and not _within(broken, name)}
         yield {**base, **shape}
     # Without what its event needs it is no longer that event; the original says which it was.
     yield {**base, "event": "snapshot", "detail": {"fallback_for": str(value.get("event"))}}
