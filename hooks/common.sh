@@ -105,8 +105,10 @@ read_flag() {
 	[ -n "$stale" ] || armed=$was
 }
 
-# One line, one append: $1 the hook, $2 the payload with a tab before each field.
+# One line, one append: $1 the hook, $2 the payload with a tab before each field. A pipe in the spool's place
+# would keep git waiting for ever.
 append() {
+	[ ! -p "$mgit/spool/now" ] || return
 	printf '1\t%s\t%s\t%s\t%s\t%s%s\n' "$1" "$ppid" "${armed:-u}" "$worktree" "$head" "$2" >>"$mgit/spool/now"
 }
 

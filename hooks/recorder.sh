@@ -17,7 +17,7 @@ record() {
 # Unless one runs. A drain that is about to end looks at the spool once more after it has taken its pid away.
 start_drain() {
 	line=
-	{ IFS= read -r line <"$mgit/draining"; } 2>/dev/null
+	{ [ -f "$mgit/draining" ] && IFS= read -r line <"$mgit/draining"; } 2>/dev/null
 	case $line in '' | *[!0-9]*) ;; *) kill -0 "$line" 2>/dev/null && return ;; esac
 	if can_start; then
 		# Whoever reads git's output waits until nobody holds it open.

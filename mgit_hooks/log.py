@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from mgit_hooks import credentials
+from mgit_hooks.files import open_to_append
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -65,7 +66,7 @@ def _open(mgit_dir: str) -> Logger:
     from mgit_hooks.layout import make_private_dir
 
     def private(file: str, flags: int) -> int:
-        _descriptors[mgit_dir] = os.open(file, flags, 0o600)
+        _descriptors[mgit_dir] = open_to_append(file)
         return _descriptors[mgit_dir]
 
     make_private_dir(os.path.dirname(path(mgit_dir)))

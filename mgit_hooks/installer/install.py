@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from mgit_hooks import __version__
 from mgit_hooks.errors import MgitError, UsageError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.installer import hookfiles, stubs
 from mgit_hooks.installer.hookfiles import HookFile, hooks_dir, sharing
 from mgit_hooks.layout import Location, make_private_dir
@@ -276,7 +277,7 @@ def _memory(location: Location) -> str:
 def _remembered(location: Location) -> Json:
     """What the last ``install`` wrote down; nothing where that is lost or damaged."""
     try:
-        with open(_memory(location), "rb") as file:
+        with open_to_read(_memory(location)) as file:
             value = json.load(file)
     except (OSError, ValueError):
         return {}

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import google_crc32c
 
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import create, open_to_read
 from mgit_hooks.journal.format import JournalId
 from mgit_hooks.record import Json
 
@@ -31,7 +32,7 @@ class Identity(NamedTuple):
 def read(journal_dir: str) -> Identity | None:
     """The identity on file; None where there is none or it cannot be read as one."""
     try:
-        with open(os.path.join(journal_dir, _NAME), "rb") as file:
+        with open_to_read(os.path.join(journal_dir, _NAME)) as file:
             status = os.fstat(file.fileno())
             value = _decode(file.read(_MAX_LENGTH))
         journal = _journal(value["journal"])
@@ -81,7 +82,7 @@ class Head(NamedTuple):
 
 def read_head(journal_dir: str) -> Head | None:
     try:
-        with open(os.path.join(journal_dir, "head"), "rb") as file:
+        with open_to_read(os.path.join(journal_dir, "head")) as file:
             value = _decode(file.read(_MAX_LENGTH))
         cursor = value["cursor"]
         return Head(**{**value, "id": bytes.fromhex(value["id"]), "cursor": tuple(cursor) if cursor else None})
@@ -117,7 +118,7 @@ def _replace(path: str, make: Callable[[os.stat_result], Json], *, sync: bool) -
     """Put what ``make`` gives for the new file's own status in the place of ``path``."""
     temporary = f"{path}.new"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = create(temporary)
         with open(descriptor, "wb") as file:
             os.chmod(temporary, 0o600)
             value = make(os.fstat(descriptor))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from mgit_hooks.files import create, open_to_read
 from mgit_hooks.journal.segment import Damage, sync_directory
 from mgit_hooks.layout import make_private_dir
 
@@ -31,7 +32,7 @@ def quarantine(journal_dir: str, damage: Damage) -> str:
 
 def _holds(path: str, data: bytes) -> bool:
     try:
-        with open(path, "rb") as file:
+        with open_to_read(path) as file:
             return file.read() == data
     except FileNotFoundError:
         return False
@@ -39,7 +40,7 @@ def _holds(path: str, data: bytes) -> bool:
 
 def _write(path: str, data: bytes) -> None:
     temporary = f"{path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = create(temporary)
     with open(descriptor, "wb") as file:
         file.write(data)
         file.flush()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mgit_hooks.errors import DamageError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.format import (
     BLOCK,
@@ -103,7 +104,7 @@ def records(journal_dir: str) -> Iterator[Stored]:
 def block_at(journal_dir: str, segment: str, offset: int, journals: list[JournalId]) -> Block:
     """The one block at a place, read alone. Raises DamageError where there is none any more."""
     try:
-        with open(os.path.join(journal_dir, segment), "rb") as file:
+        with open_to_read(os.path.join(journal_dir, segment)) as file:
             file.seek(offset)
             head = file.read(HEADER_LENGTH)
             length = declared_length(head, 0)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mgit_hooks.files import create
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.format import (
     BLOCK,
@@ -91,7 +92,7 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
     if name != segment_names(journal_dir)[-1] and frames[-1].kind != FOOTER:
         frames.append(_footer(frames[0], kept[-1]))
     temporary = f"{path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = create(temporary)
     with open(descriptor, "wb") as file:
         for frame in frames:
             file.write(pack_frame(frame, journal))

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, NamedTuple
 
-from mgit_hooks.errors import JournalError
+from mgit_hooks.errors import LaterFormatError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.journal.format import (
     HEADER_LENGTH,
     MAGIC,
@@ -73,7 +74,7 @@ def segment_journals(journal_dir: str, names: Sequence[str]) -> dict[str, Journa
     """The journal id in each segment's header, of those whose header is whole."""
     found: dict[str, JournalId] = {}
     for name in names:
-        with open(os.path.join(journal_dir, name), "rb") as file:
+        with open_to_read(os.path.join(journal_dir, name)) as file:
             start = file.read(4 * HEADER_LENGTH)
         try:
             found[name] = segment_info(unpack_frame(start, 0, ())).journal
@@ -101,7 +102,7 @@ def scan(journal_dir: str, name: str, journals: Sequence[JournalId], start: int 
     After damage it looks for the next magic under which a whole frame holds, so damage costs no more
     than the frames it touched. Raises JournalError for a later format version.
     """
-    with open(os.path.join(journal_dir, name), "rb") as file:
+    with open_to_read(os.path.join(journal_dir, name)) as file:
         segment = _Segment(file)
         version = peek_version(segment.read(0, HEADER_LENGTH + 2))
         if version is not None and version > VERSION and segment.has_header():
@@ -169,8 +170,8 @@ class _Segment:
         return not any(any(self.read(place, _WINDOW)) for place in range(at, self.size, _WINDOW))
 
 
-def newer_format(name: str, version: int) -> JournalError:
-    return JournalError(
+def newer_format(name: str, version: int) -> LaterFormatError:
+    return LaterFormatError(
         f"{name} is in journal format {version}, and this mgit-hooks knows formats up to {VERSION}",
         "upgrade mgit-hooks; nothing was changed",
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.files import create, open_to_read
 from mgit_hooks.judging import config as configuration
 from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.configfiles import Source
@@ -67,7 +68,7 @@ def write(location: Location, config: Config, started: float) -> None:
 def read(location: Location) -> Flag | None:
     """The flag as it stands; None where there is none or it is not whole."""
     try:
-        with open(location.gate_flag, "rb") as file:
+        with open_to_read(location.gate_flag) as file:
             text = file.read()
             written = os.fstat(file.fileno()).st_mtime_ns
     except (FileNotFoundError, NotADirectoryError):
@@ -103,7 +104,7 @@ def _put(location: Location, is_armed: bool, sources: tuple[Source, ...], starte
     make_private_dir(os.path.dirname(path))
     # Killed before the rename, this leaves the old flag, which is stale or right, and a file named so.
     made = f"{path}.{os.getpid()}.new"
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle = create(made)
     try:
         with open(handle, "wb") as file:
             os.fchmod(handle, 0o600)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from mgit_hooks import log
 from mgit_hooks.errors import MgitError
+from mgit_hooks.files import create
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location, locate, make_private_dir
@@ -91,7 +92,10 @@ def drain(
 def _marked(mgit_dir: str) -> Iterator[None]:
     """The file by which stubs see, without a fork, that a drain runs. A dead pid in it counts for nothing."""
     path = os.path.join(mgit_dir, "draining")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # What a killed drain left goes first: were it a link by now, we would empty a file of somebody's.
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    descriptor = create(path)
     try:
         os.write(descriptor, b"%d\n" % os.getpid())
         os.close(descriptor)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from mgit_hooks.files import open_to_read
 from mgit_hooks.recorder import event, state
 from mgit_hooks.recorder.event import HookEvent
 
@@ -20,7 +21,7 @@ def read(mgit_dir: str) -> list[HookEvent]:
     import json
 
     try:
-        with open(path(mgit_dir), "rb") as file:
+        with open_to_read(path(mgit_dir)) as file:
             return [event.parse(line.encode("utf-8", "surrogateescape")) for line in json.load(file)]
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return []

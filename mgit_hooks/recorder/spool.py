@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from mgit_hooks.files import open_to_append, open_to_read
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.recorder import event
@@ -75,8 +76,7 @@ def waiting(spool_dir: str, cursor: Cursor | None) -> int:
 def append(spool_dir: str, said: HookEvent, *, sync: bool) -> None:
     """Add a line, as the stubs do; with ``sync`` it is on the disk on return. Raises OSError."""
     make_private_dir(spool_dir)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(os.path.join(spool_dir, _NOW), flags, 0o600)
+    descriptor = open_to_append(os.path.join(spool_dir, _NOW))
     line = event.format(said)
     try:
         if os.write(descriptor, line) < len(line):
@@ -158,7 +158,7 @@ def _lines(part: _Part, start: int) -> tuple[int, bytes]:
     A ``now`` that is shorter than the cursor says, or has no line's end there, is not the file that the
     cursor is about (someone deleted the spool): it is read from its beginning.
     """
-    with open(part.path, "rb") as file:
+    with open_to_read(part.path) as file:
         file.seek(max(start - 1, 0))
         data = file.read() if part.end is None else file.read(max(part.end - file.tell(), 0))
         if start:
@@ -227,7 +227,7 @@ def _resolve(spool_dir: str, said: HookEvent) -> HookEvent:
     fields = []
     for field in said.fields:
         if field.startswith("@x.") and "/" not in field:
-            with open(os.path.join(spool_dir, field[1:]), "rb") as file:
+            with open_to_read(os.path.join(spool_dir, field[1:])) as file:
                 field = os.fsdecode(file.read())  # as git gave it: only fields within a line are encoded
         fields.append(field)
     return said._replace(fields=tuple(fields))

@@ -6,6 +6,7 @@ import json
 import os
 from typing import NamedTuple
 
+from mgit_hooks.files import create, open_to_read
 from mgit_hooks.git.reflog import Place
 from mgit_hooks.layout import make_private_dir
 
@@ -30,7 +31,7 @@ EMPTY = State({}, {}, None)
 
 def read(mgit_dir: str) -> State:
     try:
-        with open(os.path.join(mgit_dir, "state.json"), "rb") as file:
+        with open_to_read(os.path.join(mgit_dir, "state.json")) as file:
             value = json.load(file)
         places = {path: Place(size, tuple(tail)) for path, (size, tail) in value["reflogs"].items()}
         cursor = value["cursor"]
@@ -47,7 +48,7 @@ def write_json(path: str, value: object) -> None:
     """Replace a small file of ours; a crash leaves the old one or the new one."""
     make_private_dir(os.path.dirname(path))
     temporary = f"{path}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = create(temporary)
     with open(descriptor, "wb") as file:
         os.chmod(temporary, 0o600)
         file.write(json.dumps(value).encode())

@@ -1,0 +1,49 @@
+"""Our own files, opened so that what someone else put in a file's place neither holds us up nor is written to."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import BinaryIO
+
+# A pipe that nobody has open at its other end would keep ``open`` waiting for ever.
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+def open_to_read(path: str) -> BinaryIO:
+    """The regular file at ``path``, or the one that a link there leads to.
+
+    Raises FileNotFoundError where something else (a pipe, a device, a folder) has its name: there is no such file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _AT_ONCE)
+    try:
+        _require_regular(descriptor, path)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def create(path: str) -> int:
+    """A descriptor to write the file ``path`` anew, for its owner alone. Never through a link: what it leads to is
+    not ours to empty. Raises OSError where something else has its name.
+    """
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK | _AT_ONCE, 0o600)
+
+
+def open_to_append(path: str) -> int:
+    """A descriptor to append to the regular file ``path``, which is made where there is none. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _AT_ONCE, 0o600)
+    try:
+        _require_regular(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(descriptor: int, path: str) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", path)
