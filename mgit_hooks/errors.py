@@ -42,6 +42,10 @@ class JournalError(MgitError):
     """The journal cannot be read or written."""
 
 
+class LaterFormatError(JournalError):
+    """A later version of the program wrote the journal: nothing of it can be read."""
+
+
 class DamageError(JournalError):
     """Bytes that are not what was written: located, never guessed at.
 
