@@ -135,3 +135,11 @@ def test_a_reflog_from_before_counts_only_since(repo: Repo) -> None:
     repo.commit("new", GIT_COMMITTER_DATE="1000000009 +0000")
     found = movements.unread(f"{repo.path}/.git", EMPTY, 1000000009).movements
     assert [movement.message for movement in found] == ["commit: new"]
+
+
+def test_what_led_to_where_recording_began_is_from_before(repo: Repo) -> None:
+    """Told again, a reflog's first entry would have the branch end and begin anew."""
+    tip = repo.commit("old", GIT_COMMITTER_DATE="1000000009 +0000")
+    repo.commit("new", GIT_COMMITTER_DATE="1000000009 +0000")
+    found = movements.unread(f"{repo.path}/.git", EMPTY, 1000000009, frozenset({tip})).movements
+    assert [movement.message for movement in found] == ["commit: new"]

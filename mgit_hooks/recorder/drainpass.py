@@ -51,7 +51,8 @@ class Pass:
                 intake = Intake(location, self._overrides)
                 memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
                 since = self._since(index.began())
-                found = gather(location, self._before, journal.cursor, waiting, since, memory.has_record)
+                tips = frozenset(index.baseline()) if since else frozenset()
+                found = gather(location, self._before, journal.cursor, waiting, since, tips, memory.has_record)
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 held.write(location.mgit_dir, found.evidence.to_hold)
                 setting = self._setting(intake.armed, fingerprint, found.reading)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
 from mgit_hooks.git import reflog
@@ -35,18 +35,20 @@ def gather(
     cursor: Cursor | None,
     held: Sequence[HookEvent],
     since: int,
+    tips: Set[Oid],
     has_record: Callable[[Oid], bool],
 ) -> Found:
     """Spool and reflogs, read so that what a hook says of a commit is there with the commit.
 
     The reflogs after the spool: they tell of all that the lines name. A commit without a word from its
     hook may be seconds old, its hook about to run: it is given as long as a git process to end.
+    ``since`` and ``tips`` as for ``movements.unread``.
     """
     deadline = time.monotonic() + SETTLE
     while True:
         batch, alive = _settled(location.spool_dir, cursor, held)
         evidence = Evidence(batch.events, held, alive)
-        reading = movements.unread(location.common_dir, before, since)
+        reading = movements.unread(location.common_dir, before, since, tips)
         if time.monotonic() >= deadline or not _hook_is_due(location, reading, evidence, has_record):
             return Found(batch, evidence, reading)
         time.sleep(0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
@@ -42,21 +42,22 @@ class Reading(NamedTuple):
     stamps: dict[str, list[int]]
 
 
-def unread(common_dir: str, state: State, since: int) -> Reading:
+def unread(common_dir: str, state: State, since: int, tips: Set[Oid] = frozenset()) -> Reading:
     """What the reflogs have that ``state`` has not, oldest first, and how far they are read then.
 
     A reflog that was never read counts from ``since`` (seconds since 1970) on: what is older was there
-    before recording began.
+    before recording began. So was, in that very second, what led to one of ``tips``: where refs and HEADs
+    stood then.
     """
     for _ in range(5):
-        reading = _unread(common_dir, state, since)
+        reading = _unread(common_dir, state, since, tips)
         # HEAD's reflog and its branch's are two files: read them as they stand together, not in between.
         if {key: stamp(os.path.join(common_dir, key)) for key in reading.stamps} == reading.stamps:
             break
     return reading
 
 
-def _unread(common_dir: str, state: State, since: int) -> Reading:
+def _unread(common_dir: str, state: State, since: int, tips: Set[Oid]) -> Reading:
     logs: list[list[Entry]] = []
     places: dict[str, Place] = {}
     stamps: dict[str, list[int]] = {}
@@ -73,10 +74,16 @@ def _unread(common_dir: str, state: State, since: int) -> Reading:
         entries, places[key] = reflog.read(ref, worktree, path, before)
         entries = _since_renamed(entries)
         if before is None:
-            entries = [entry for entry in entries if entry.seconds >= since]
+            entries = _from(since, entries, tips)
         if entries:
             logs.append(entries)
     return Reading(_in_order(logs), places, stamps)
+
+
+def _from(since: int, entries: list[Entry], tips: Set[Oid]) -> list[Entry]:
+    recent = [entry for entry in entries if entry.seconds >= since]
+    ends = [number for number, entry in enumerate(recent, 1) if entry.seconds == since and entry.new_oid in tips]
+    return recent[ends[-1] :] if ends else recent
 
 
 def _since_renamed(entries: list[Entry]) -> list[Entry]:
