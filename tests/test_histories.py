@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 
 import gitlog
@@ -12,7 +13,10 @@ import histories
 import pytest
 
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.journal import reader
+from mgit_hooks.layout import locate
 from mgit_hooks.record import Commit, FileChange, Oid
+from mgit_hooks.recorder.backfill import backfill
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REPLAY = CHECKOUT.parent / "shared" / "histories" / "replay"
@@ -70,14 +74,31 @@ def commit_as_git_tells(commit: Commit) -> gitlog.GitCommit:
 
 
 def assert_same(path: str) -> int:
-    told = list(gitlog.read(path))
+    """Capture tells of each commit what git tells; how many there are."""
     git_dir = subprocess.check_output(("git", "-C", path, "rev-parse", "--absolute-git-dir"), text=True).strip()
-    capturer = Capturer(git_dir)
+    return assert_told(path, Capturer(git_dir).commit)
+
+
+def assert_recorded(path: str, folder: Path) -> int:
+    """After ``backfill`` of a copy, the journal tells of each commit what git tells; how many there are."""
+    copy = str(folder / "copy.git")
+    subprocess.run(("git", "clone", "-q", "--mirror", path, copy), check=True)
+    location = locate(copy)
+    done = backfill(location, lambda recorded, total: None)
+    stored = (each.record() for each in reader.records(location.journal_dir))
+    commits = {each.commit.hash: each.commit for each in stored if each is not None and each.commit is not None}
+    told = assert_told(copy, commits.__getitem__)
+    assert done.recorded == len(commits) >= told
+    return told
+
+
+def assert_told(path: str, ours: Callable[[Oid], Commit]) -> int:
+    told = list(gitlog.read(path))
     differences = [
-        f"{commit.hash}: git {ours}\nwe {theirs}"
+        f"{commit.hash}: git {theirs}\nwe {said}"
         for commit in reversed(told)
-        for theirs, ours in zip(commit_as_git_tells(capturer.commit(commit.hash)), commit, strict=True)  # type: ignore[arg-type]
-        if theirs != ours
+        for said, theirs in zip(commit_as_git_tells(ours(Oid(commit.hash))), commit, strict=True)
+        if said != theirs
     ]
     assert not differences, f"{len(differences)} differences\n" + "\n".join(differences[:20])
     return len(told)
@@ -91,6 +112,10 @@ def written(history: histories.History, path: Path) -> str:
 
 def test_every_kind_of_change(tmp_path: Path) -> None:
     assert assert_same(written(histories.every_kind(), tmp_path / "kinds.git")) > 45
+
+
+def test_every_kind_of_change_after_backfill(tmp_path: Path) -> None:
+    assert assert_recorded(written(histories.every_kind(), tmp_path / "kinds.git"), tmp_path) > 45
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -144,9 +169,15 @@ def test_this_repository() -> None:
     assert assert_same(str(CHECKOUT)) > 0
 
 
+def test_this_repository_after_backfill(tmp_path: Path) -> None:
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("not run from a git checkout")
+    assert assert_recorded(str(CHECKOUT), tmp_path) > 0
+
+
 @pytest.mark.parametrize("name", ["small", pytest.param("medium", marks=pytest.mark.full)])
-def test_replayed_history(name: str, pytestconfig: pytest.Config) -> None:
-    assert assert_same(replayed(name, pytestconfig)) > 2000
+def test_replayed_history_after_backfill(name: str, pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    assert assert_recorded(replayed(name, pytestconfig), tmp_path) > 2000
 
 
 def replayed(name: str, config: pytest.Config) -> str:
