@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from importlib import import_module
 
 from mgit_hooks import __version__
 from mgit_hooks.errors import MgitError, UsageError
-from mgit_hooks.output import Output
+from mgit_hooks.output import Output, open_streams
 
 COMMANDS = {
     "init": "install the hooks, record the existing history, say what to do next",
@@ -45,28 +46,34 @@ def build_parser(name: str | None) -> argparse.ArgumentParser:
         + "\n\nexit status: 0 clean, 1 findings, 2 usage or configuration, 128 not a repository or fatal",
     )
     parser.add_argument("--version", action="version", version=f"mgit-hooks {__version__}")
-    parser.add_argument("-C", dest="directory", metavar="DIR", default=".", help="work as if started in DIR")
+    _add_common(parser, suppressed=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for command, summary in (COMMANDS | INTERNAL).items():
         if command == name:
             sub = commands.add_parser(command, help=summary, description=summary[0].upper() + summary[1:] + ".")
-            _add_common(sub)
+            _add_common(sub, suppressed=True)
             _module(command).configure(sub)
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
+    """The options that every command has; they may stand before it too, as git's own."""
+
+    def default(value: object) -> object:
+        # What stood before the command holds unless it is said again after it: a default there would undo it.
+        return argparse.SUPPRESS if suppressed else value
+
     group = parser.add_argument_group("common options")
-    # SUPPRESS: the same option may stand before the command, and a default here would undo it
-    group.add_argument(
-        "-C", dest="directory", metavar="DIR", default=argparse.SUPPRESS, help="work as if started in DIR"
-    )
-    group.add_argument("--json", action="store_true", help="one JSON object, or one a line for lists")
-    group.add_argument("-z", action="store_true", help="end each line of output with NUL")
-    group.add_argument("-q", "--quiet", action="store_true", help="print no remarks")
-    group.add_argument("-v", "--verbose", action="store_true", help="say more; show the traceback of a failure")
-    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
-    group.add_argument("--no-pager", action="store_true", help="do not start a pager")
+    group.add_argument("-C", dest="directory", metavar="DIR", default=default("."), help="work as if started in DIR")
+    for names, meaning in (
+        (("--json",), "one JSON object, or one a line for lists"),
+        (("-z",), "end each line of output with NUL"),
+        (("-q", "--quiet"), "print no remarks"),
+        (("-v", "--verbose"), "say more, on standard error"),
+        (("--no-pager",), "do not start a pager"),
+    ):
+        group.add_argument(*names, action="store_true", default=default(False), help=meaning)
+    group.add_argument("--color", choices=("auto", "always", "never"), default=default("auto"), help="default: auto")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,12 +86,12 @@ def _module(command: str):  # type: ignore[no-untyped-def]
 
 
 def _command_name(arguments: list[str]) -> str | None:
-    """The first word that is a command: the options before it take at most ``-C DIR``."""
+    """The first word that is a command; of the options before it, two are followed by a value."""
     skip = False
     for argument in arguments:
         if skip:
             skip = False
-        elif argument == "-C":
+        elif argument in ("-C", "--color"):
             skip = True
         elif not argument.startswith("-"):
             return argument
@@ -93,12 +100,13 @@ def _command_name(arguments: list[str]) -> str | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and give its exit code. The one place where an error becomes words and a code."""
+    open_streams()
     given = sys.argv[1:] if arguments is None else arguments
     verbose = "-v" in given or "--verbose" in given
     try:
         return _run(given)
     except MgitError as error:
-        return _report(error, error.message, error.remedy, error.exit_code, verbose)
+        return _report(error.message, error.remedy, error.exit_code)
     except BrokenPipeError:
         # The reader of our output has left (`log | head`): as quiet an end as git's own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -107,10 +115,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _report(error, what, "mend that and run the command again", 128, verbose)
+        return _report(what, "mend that and run the command again", 128)
     except Exception as error:
+        if verbose:
+            _print_traceback(error)
         what = f"internal error: {type(error).__name__}: {error}"
-        return _report(error, what, "run it again with -v and report what it prints", 128, verbose)
+        return _report(what, "run it again with -v and report what it prints", 128)
 
 
 def _run(given: list[str]) -> int:
@@ -127,25 +137,32 @@ def _run(given: list[str]) -> int:
         parser.print_help()
         return 2 if given else 0
     out = Output(json=args.json, z=args.z, quiet=args.quiet, verbose=args.verbose, color=args.color)
+    began = time.monotonic()
     try:
         code: int = _module(args.command).run(args, out)
     finally:
         out.flush()
+    out.detail(f"mgit-hooks: {args.command} took {time.monotonic() - began:.2f} s")
     return code
 
 
-def _report(error: BaseException, what: str, remedy: str, code: int, verbose: bool) -> int:
+def _report(what: str, remedy: str, code: int) -> int:
     from mgit_hooks.credentials import strip
     from mgit_hooks.display import escape
 
-    if verbose:
-        import traceback
-
-        sys.stderr.write(strip("".join(traceback.format_exception(error))))
     print(f"mgit-hooks: {escape(strip(what))}", file=sys.stderr)
     if remedy:
         print(f"hint: {escape(strip(remedy))}", file=sys.stderr)
     return code
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    from mgit_hooks.credentials import strip
+    from mgit_hooks.display import escape_block
+
+    sys.stderr.write(escape_block(strip("".join(traceback.format_exception(error)))))
 
 
 if __name__ == "__main__":

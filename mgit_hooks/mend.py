@@ -11,9 +11,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import index
+from mgit_hooks.journal import index, reader
 from mgit_hooks.journal import repair as files
+from mgit_hooks.journal.segment import Damage
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive, required
@@ -56,12 +58,24 @@ def repair(location: Location, *, dry_run: bool = False, wait: float = 60.0) -> 
 
 def _would(location: Location, before: Report) -> Outcome:
     mending = files.mend(location.journal_dir, dry_run=True)
-    lost = index.lost_commits(location.mgit_dir, _ranges(before.holes)) or []
+    lost = index.lost_commits(location.mgit_dir, _ranges(before.holes))
+    if lost is None:
+        lost = _off_record(location) if before.holes else []
     missing = _size(before.holes)
     actions = [*mending.actions, *_hole_words(before.holes, "would declare")]
     if lost:
         actions.append(f"would rebuild {counted(len(lost), 'commit record')} from git")
-    return Outcome(mending.salvaged, len(lost), (), missing - len(lost), tuple(actions), before.is_clean)
+    return Outcome(mending.salvaged, len(lost), (), max(missing - len(lost), 0), tuple(actions), before.is_clean)
+
+
+def _off_record(location: Location) -> list[Oid]:
+    """The commits that git has and no whole record of the journal is about; no index is made on the way."""
+    known: set[Oid] = set()
+    for block in reader.blocks(location.journal_dir):
+        if not isinstance(block, Damage):
+            known |= {oid for stored in block.stored() if (oid := index.commit_of(stored.payload)) is not None}
+    capturer = Capturer(location.common_dir)
+    return capturer.new_commits(backfill.tips(location, capturer), known.__contains__)
 
 
 def _repair(location: Location, before: Report) -> Outcome:

@@ -109,10 +109,7 @@ def whole(record: Record, style: Style) -> Iterator[str]:
     yield f"gate       {record.gate.status}" + (f": {escape(record.gate.reason)}" if record.gate.reason else "")
     verdict = "valid" if record.validation.is_valid else style("invalid", "red")
     yield f"validation {verdict} at level {record.validation.level}"
-    for issue in record.validation.issues:
-        yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
-    for action in record.recovery:
-        yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
+    yield from judged(record)
     if record.original is not None:
         yield f"stands for {escape(_stands_for(record.original))}"
     if record.supersedes:
@@ -124,6 +121,14 @@ def whole(record: Record, style: Style) -> Iterator[str]:
         yield from _push_page(record.push)
     if record.commit is not None:
         yield from _commit_page(record, record.commit)
+
+
+def judged(record: Record) -> Iterator[str]:
+    """Each issue, and each thing that was done about them."""
+    for issue in record.validation.issues:
+        yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
+    for action in record.recovery:
+        yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
 
 
 def _push_page(push: Push) -> Iterator[str]:

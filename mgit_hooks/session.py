@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mgit_hooks.errors import JournalError, MgitError, RepositoryError
+from mgit_hooks.errors import LaterFormatError, MgitError, RepositoryError
 from mgit_hooks.journal.index import Index, open_index
 from mgit_hooks.journal.verify import exists
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
+from mgit_hooks.report import counted
 
 # A drain that another process runs is waited for this long; then the records that are there are shown.
 _PATIENCE = 10.0
@@ -56,11 +57,12 @@ def drain_first(location: Location, out: Output) -> None:
     from mgit_hooks.recorder.drain import drain
 
     try:
-        if drain(location, wait=_PATIENCE).busy:
+        done = drain(location, wait=_PATIENCE)
+        if done.busy:
             out.note("mgit-hooks: another process is still recording: its newest records are not shown")
-    except JournalError as error:
-        if "format" in error.message:
-            raise
-        out.note(f"mgit-hooks: what waits is not recorded yet: {error.message}")
+        else:
+            out.detail(f"mgit-hooks: {counted(done.records, 'record')} taken in from what waited")
+    except LaterFormatError:
+        raise
     except (MgitError, OSError) as error:
         out.note(f"mgit-hooks: what waits is not recorded yet: {error}")

@@ -16,11 +16,17 @@ from mgit_hooks.session import drain_first
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
-        type=int,
+        type=_processes,
         metavar="N",
         help="processes that read commits (default: one a core, at most 4)",
     )
     policyoptions.configure(parser)
+
+
+def _processes(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of processes from 1")
+    return int(text)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

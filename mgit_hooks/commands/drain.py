@@ -15,7 +15,7 @@ from mgit_hooks.session import require_journal
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="for another drain to end (default 60)"
+        "--wait", type=_seconds, default=60.0, metavar="SECONDS", help="for another drain to end (default 60)"
     )
     parser.add_argument("--framework", action="store_true", help="started by a hook manager (records say so)")
     policyoptions.configure(parser)
@@ -40,3 +40,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if done.garbled:
         out.note(f"mgit-hooks: {done.garbled} lines of the spool were not of its form; the log has them")
     return 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 0")
+    return value

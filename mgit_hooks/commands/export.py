@@ -29,8 +29,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
     drain_first(location, out)
     if args.output is None:
         return _export(location.journal_dir, out)
+    # "-C DIR" is as if the command had been started there
+    target = os.path.normpath(os.path.join(args.directory, args.output))
     try:
-        descriptor = os.open(args.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise UsageError(f"{args.output} is there already", "name another file, or remove that one") from None
     with open(descriptor, "wb") as file:

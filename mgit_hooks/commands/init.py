@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from mgit_hooks.commands import backfill as backfill_command
+from mgit_hooks.commands import policyoptions
 from mgit_hooks.installer.install import install
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.judging import gateflag
@@ -17,12 +19,7 @@ from mgit_hooks.session import drain_first, require_readable
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shared", action="store_true", help="also where the hooks folder serves other repositories")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that read commits (default: one a core, at most 4)",
-    )
+    backfill_command.configure(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -30,7 +27,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     require_readable(location)
     installed = install(location, allow_shared=args.shared)
     with progress("recording", out) as show:
-        done = backfill(location, show, workers=args.workers)
+        done = backfill(location, show, workers=args.workers, overrides=policyoptions.overrides(args))
     drain_first(location, out)
     report = verify(location.journal_dir)
     if args.json:

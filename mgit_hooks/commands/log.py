@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from itertools import islice
 
@@ -33,13 +34,16 @@ def run(args: argparse.Namespace, out: Output) -> int:
             raise UsageError(f"'{event}' is not an event", f"one of: {', '.join(sorted(EVENTS))}")
     if args.max_count is not None and args.max_count < 0:
         raise UsageError("-n takes a number from 0", "for example: mgit-hooks log -n 20")
+    most = None if args.max_count is None else min(args.max_count, sys.maxsize)
     damaged: list[DamageError] = []
     with reading(args.directory, out) as session, paged(out, disabled=args.no_pager):
-        for record in islice(_chosen(session.index, args, damaged), args.max_count):
+        for record in islice(_chosen(session.index, args, damaged), most):
             if args.json:
                 out.json(record.to_json())
             else:
                 out.line(report.one_line(record, out.style))
+                if out.verbose:
+                    out.lines(f"        {line.strip()}" for line in report.judged(record))
     for place in damaged:
         out.note(f"mgit-hooks: records passed over: {place.message}")
     if damaged:

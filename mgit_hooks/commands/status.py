@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mgit_hooks.display import escape
+from mgit_hooks.files import open_to_read
 from mgit_hooks.installer import hookfiles, stubs
 from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
@@ -18,6 +19,7 @@ from mgit_hooks.output import Output
 from mgit_hooks.record import Json
 from mgit_hooks.recorder import spool
 from mgit_hooks.recorder.held import is_alive
+from mgit_hooks.report import counted
 
 
 class Status(NamedTuple):
@@ -105,7 +107,7 @@ def _journal(location: Location) -> tuple[int, str | None, Cursor | None]:
 
 def _draining(location: Location) -> int | None:
     try:
-        with open(os.path.join(location.mgit_dir, "draining"), "rb") as file:
+        with open_to_read(os.path.join(location.mgit_dir, "draining")) as file:
             pid = int(file.read(20))
     except (OSError, ValueError):
         return None
@@ -127,10 +129,10 @@ def _print(status: Status, out: Output) -> None:
         out.line(f"  {each.hook:<16} {out.style(', '.join(remarks), style)}")
     for path, exists in status.interpreters:
         out.line(f"starts    {escape(path)}" + ("" if exists else out.style("  which is gone", "red")))
-    out.line(f"recorded  {status.records} records" + (f", up to {status.head[:16]}" if status.head else ""))
+    out.line(f"recorded  {counted(status.records, 'record')}" + (f", up to {status.head[:16]}" if status.head else ""))
     running = f", a drain runs (process {status.draining})" if status.draining else ""
     last = f", last drained {status.drained_at}" if status.drained_at else ""
-    out.line(f"waiting   {status.waiting} events{running}{last}")
+    out.line(f"waiting   {counted(status.waiting, 'event')}{running}{last}")
     out.line(f"gate      {status.gate}")
     if not status.installed:
         out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")

@@ -242,7 +242,7 @@ class Index:
             value = _value(stored.payload)
             told = _told(value)
             commit = told.get("commit") or {}
-            hash = commit.get("hash") if told["event"] in COMMIT_EVENTS else None
+            hash = _hash(told)
             author = f"{commit['author_name']} <{commit['author_email']}>" if commit else None
             place = (block.segment, block.offset, None)
             rows.append(
@@ -299,6 +299,10 @@ def _told(value: Json) -> Json:
     """
     original = value.get("original")
     return original if isinstance(original, dict) and "event" in original else value
+
+
+def _hash(told: Json) -> Oid | None:
+    return (told.get("commit") or {}).get("hash") if told["event"] in COMMIT_EVENTS else None
 
 
 def _fingerprint(journal_dir: str, segment: str) -> bytes:
@@ -402,6 +406,11 @@ def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] 
     except sqlite3.DatabaseError:
         return None
     return found
+
+
+def commit_of(payload: bytes | None) -> Oid | None:
+    """The commit that a record is about, as the index has it."""
+    return _hash(_told(_value(payload)))
 
 
 def remove(mgit_dir: str) -> None:

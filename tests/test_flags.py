@@ -1,0 +1,416 @@
+"""Each flag of each command has its effect, before the command and after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Repo
+from recording import Recording
+
+from mgit_hooks import cli
+from mgit_hooks.journal.segment import segment_names
+
+# Every command, with what makes it run in a repository that is recorded; whether it needs one.
+READING = ("log", "show", "verify", "export", "repair")
+ALL = (*READING, "init", "install", "status", "doctor", "backfill", "drain", "config", "schema", "uninstall")
+RULE = """
+[[rules]]
+id = "short"
+severity = "error"
+message = "Keep it short."
+events = ["commit", "import"]
+schema = { properties = { commit = { properties = { message = { maxLength = 6 } } } } }
+"""
+
+
+class Told:
+    def __init__(self, code: int, out: bytes, err: str) -> None:
+        self.code, self.raw, self.err = code, out, err
+        self.out = out.decode()
+
+    @property
+    def json(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def mgit(capfdbinary: Any) -> Any:
+    def run(*args: str) -> Told:
+        capfdbinary.readouterr()
+        try:
+            code = cli.main(list(args))
+        finally:
+            out, err = capfdbinary.readouterr()
+        assert b"Traceback" not in err
+        return Told(code, out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def work(repo: Repo) -> Recording:
+    made = Recording(repo)
+    made.commit("one")
+    made.commit("two")
+    made.drain()
+    return made
+
+
+# The same everywhere
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_json_is_all_that_stands_on_standard_output(work: Recording, mgit: Any, command: str) -> None:
+    told = mgit("-C", work.path, command, "--json")
+    assert told.code == 0
+    assert told.json
+    assert mgit("--json", "-C", work.path, command).json
+
+
+@pytest.mark.parametrize("command", ALL)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_z_ends_with_nul_what_else_ends_with_a_newline(
+    work: Recording, mgit: Any, command: str, form: tuple[str, ...]
+) -> None:
+    plain = mgit("-C", work.path, command, *form).raw
+    if command in ("init", "install", "uninstall", "drain", "backfill"):
+        plain = mgit("-C", work.path, command, *form).raw  # the second time they find the same state
+    ended = mgit("-C", work.path, command, *form, "-z").raw
+    assert b"\n" not in ended
+    assert ended.count(b"\0") == plain.count(b"\n")
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_quiet_prints_no_remark(work: Recording, mgit: Any, command: str) -> None:
+    before = mgit("-C", work.path, command, "--quiet")
+    assert before.err == ""
+    assert mgit("-q", "-C", work.path, command).err == ""
+
+
+def test_without_quiet_there_are_remarks(repo: Repo, mgit: Any) -> None:
+    assert "mgit-hooks uninstall" in mgit("-C", repo.path, "install").err
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_verbose_says_more_and_nothing_less(work: Recording, mgit: Any, command: str) -> None:
+    told = mgit("-C", work.path, command, "--verbose")
+    assert f"{command} took " in told.err
+    assert " took " not in mgit("-C", work.path, command).err
+
+
+def test_verbose_says_what_was_taken_in(work: Recording, mgit: Any) -> None:
+    work.commit("three")
+    assert "1 record taken in" in mgit("-v", "-C", work.path, "verify").err
+
+
+def test_verbose_log_says_what_was_wrong(work: Recording, mgit: Any) -> None:
+    work.write(".mgit-hooks.toml", RULE)
+    work.commit("much too long", "--allow-empty")
+    assert "RULE_VIOLATED /commit/message" in mgit("-C", work.path, "log", "-v").out
+    assert "/commit/message" not in mgit("-C", work.path, "log").out
+
+
+@pytest.mark.parametrize("args", [("-v", "show", "nothing"), ("-v", "lgo"), ("log", "-v", "--nonsense")])
+def test_verbose_shows_no_traceback_of_a_users_slip(work: Recording, mgit: Any, args: tuple[str, ...]) -> None:
+    told = mgit("-C", work.path, *args)
+    assert (told.code, "hint: " in told.err) == (2, True)
+
+
+def test_verbose_shows_the_traceback_of_an_internal_error(
+    work: Recording, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def broken(*_: Any) -> int:
+        raise RuntimeError("https://user:hunter2@example.org \x1b[31m")
+
+    monkeypatch.setattr("mgit_hooks.commands.status.run", broken)
+    assert cli.main(["-C", work.path, "status"]) == 128
+    quiet = capsys.readouterr().err
+    assert (quiet.count("\n"), "internal error: RuntimeError" in quiet) == (2, True)
+    assert cli.main(["-C", work.path, "status", "-v"]) == 128
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert not {"hunter2", "\x1b"} & {told[i : i + n] for n in (1, 7) for i in range(len(told))}
+
+
+STYLED = ("log", "show", "status", "doctor")
+
+
+@pytest.mark.parametrize("command", STYLED)
+def test_color(work: Recording, mgit: Any, command: str) -> None:
+    assert "\x1b[" in mgit("-C", work.path, command, "--color", "always").out
+    assert "\x1b[" in mgit("-C", work.path, "--color", "always", command).out
+    for choice in ((), ("--color", "auto"), ("--color=never",)):
+        assert "\x1b" not in mgit("-C", work.path, command, *choice).out
+
+
+def on_a_terminal(path: str, *args: str, **env: str) -> bytes:
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "GIT_PAGER": "cat", **env}
+    program = [sys.executable, "-m", "mgit_hooks", "-C", path, *args]
+    process = subprocess.Popen(program, stdout=slave, stderr=slave, env=environment)
+    os.close(slave)
+    told = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        told += part
+    process.wait()
+    os.close(master)
+    return told
+
+
+def test_a_terminal_has_colors_but_where_no_color_is_set(work: Recording) -> None:
+    assert b"\x1b[" in on_a_terminal(work.path, "status")
+    assert b"\x1b[" not in on_a_terminal(work.path, "status", NO_COLOR="1")
+    assert b"\x1b[" in on_a_terminal(work.path, "status", NO_COLOR="")  # https://no-color.org: not an empty string
+    assert b"\x1b[" not in on_a_terminal(work.path, "status", "--color", "never")
+
+
+@pytest.mark.parametrize("args", [("show", "--no-pager"), ("--no-pager", "show")])
+def test_no_pager(work: Recording, args: tuple[str, ...]) -> None:
+    assert b"paged: " in on_a_terminal(work.path, "show", GIT_PAGER="sed 's/^/paged: /'")
+    assert b"paged: " not in on_a_terminal(work.path, *args, GIT_PAGER="sed 's/^/paged: /'")
+
+
+@pytest.mark.parametrize("command", [each for each in ALL if each != "schema"])
+def test_the_directory_before_and_after_the_command(
+    work: Recording, mgit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    assert mgit("-C", work.path, command).code == 0
+    assert mgit(command, "-C", "../repo").code == 0
+    outside = mgit(command)
+    assert (outside.code, outside.out) == (128, "")
+    assert "is not in a git repository" in outside.err
+    assert outside.err.count("\n") == 2
+
+
+# Each command's own
+
+
+def test_log_invalid(work: Recording, mgit: Any) -> None:
+    work.write(".mgit-hooks.toml", RULE)
+    work.commit("much too long", "--allow-empty")
+    work.drain()
+    (record,) = mgit("-C", work.path, "log", "--invalid", "--json").json
+    assert record["commit"]["message"] == "much too long\n"
+
+
+def test_log_bypassed(work: Recording, mgit: Any) -> None:
+    work.git("config", "mgit.strategy", "abort")
+    assert mgit("-C", work.path, "config").code == 0  # arms the gate
+    work.commit("around", "--no-verify", "--allow-empty")
+    (record,) = mgit("-C", work.path, "log", "--bypassed", "--json").json
+    assert (record["commit"]["message"], record["gate"]["status"]) == ("around\n", "bypassed")
+
+
+def test_log_takes_any_number(work: Recording, mgit: Any) -> None:
+    assert len(mgit("-C", work.path, "log", "--json", "--max-count", "9" * 30).json) == 3
+
+
+def test_log_superseded(work: Recording, mgit: Any) -> None:
+    work.write(".mgit-hooks.toml", RULE)
+    work.commit("much too long", "--allow-empty")
+    work.drain()
+    Path(work.path, ".mgit-hooks.toml").unlink()
+    assert mgit("-C", work.path, "repair", "--records", "--json").json == [{"mended": 1, "invalid": 0}]
+    shown = [len(mgit("-C", work.path, "log", "--json", *also).json) for also in ((), ("--superseded",))]
+    assert shown == [4, 5]
+
+
+@pytest.mark.parametrize("command", ["backfill", "init", "drain", "repair --records"])
+def test_level_and_strategy(repo: Repo, mgit: Any, command: str) -> None:
+    repo.write(".mgit-hooks.toml", RULE)
+    repo.git("config", "mgit.strategy", "ignore")
+    if command in ("drain", "repair --records"):
+        work = Recording(repo)
+        work.commit("much too long", "--allow-empty")
+        if command != "drain":
+            work.drain()
+    else:
+        repo.commit("much too long")
+    name, *options = command.split()
+    assert mgit("-C", repo.path, name, *options, "--level", "strict", "--strategy", "fallback").code == 0
+    (record,) = (each for each in mgit("-C", repo.path, "log", "--json").json if "commit" in each)
+    assert record["validation"] == {"level": "strict", "is_valid": True, "issues": []}
+    assert record["original"]["commit"]["message"] == "much too long\n"
+    for wrong in ("--level", "--strategy"):
+        assert mgit("-C", repo.path, name, *options, wrong, "loose").code == 2
+
+
+@pytest.mark.parametrize("command", ["backfill", "init"])
+def test_workers(repo: Repo, mgit: Any, command: str) -> None:
+    for number in range(3):
+        repo.commit(f"old {number}")
+    assert "3 commits recorded" in mgit("-C", repo.path, command, "--workers", "2").out
+    for wrong in ("0", "-1", "many", "1.5"):
+        told = mgit("-C", repo.path, command, f"--workers={wrong}")
+        assert (told.code, "is not a number of processes from 1" in told.err) == (2, True)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "soon"])
+def test_drain_waits_a_number_of_seconds(work: Recording, mgit: Any, seconds: str) -> None:
+    told = mgit("-C", work.path, "drain", f"--wait={seconds}")
+    assert (told.code, "is not a number of seconds from 0" in told.err) == (2, True)
+
+
+def test_drain_for_a_framework_says_nothing_and_records_say_so(work: Recording, mgit: Any) -> None:
+    work.commit("three")
+    told = mgit("-C", work.path, "drain", "--framework")
+    assert (told.code, told.out, told.err) == (0, "", "")
+    assert work.of(work.head()).source == "framework"
+
+
+def test_init_goes_to_a_shared_hooks_folder_only_when_told(repo: Repo, mgit: Any, tmp_path: Path) -> None:
+    shared = tmp_path / "shared-hooks"
+    shared.mkdir()
+    repo.git("config", "--global", "core.hooksPath", str(shared))
+    refused = mgit("-C", repo.path, "init")
+    assert refused.code in (1, 2, 128)
+    assert "--shared" in refused.err
+    assert not list(shared.iterdir())
+    assert mgit("-C", repo.path, "init", "--shared").code == 0
+    assert (shared / "post-commit").exists()
+
+
+def test_config_of_one_key_its_origin_and_all_sources(work: Recording, mgit: Any) -> None:
+    work.git("config", "mgit.level", "strict")
+    assert mgit("-C", work.path, "config", "level").out == "strict\n"
+    told = mgit("-C", work.path, "config", "level", "--show-origin").out
+    assert told.endswith("\tstrict\n")
+    assert ".git/config" in told
+    assert f"-{work.path}/.mgit-hooks.toml\n" in mgit("-C", work.path, "config", "--show-sources").out
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("level", "basic"), ("strategy", "abort"), ("embed", "full"), ("enforce", "false"), ("retries", "9")],
+)
+def test_config_as_if_set_on_the_command_line(work: Recording, mgit: Any, key: str, value: str) -> None:
+    told = mgit("-C", work.path, "config", key, f"--{key}", value, "--show-origin").out
+    assert told == f"command line\t{value}\n"
+    wrong = mgit("-C", work.path, "config", f"--{key}", "no-such-value")
+    assert (wrong.code, key in wrong.err) == (2, True)
+
+
+def test_export_writes_below_the_directory_that_was_given(
+    work: Recording, mgit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert mgit("-C", work.path, "export", "-o", "all.jsonl").code == 0
+    assert len(Path(work.path, "all.jsonl").read_text().splitlines()) == 3
+    assert mgit("-C", work.path, "export", "--output", "all.jsonl").code == 2
+
+
+# repair, as people meet it
+
+REPAIR_KEYS = ["salvaged", "rebuilt", "quarantined", "lost", "actions"]
+VERIFY_KEYS = ["journal", "records", "segments", "damaged", "missing_seq", "mended", "chain_intact", "head"]
+
+
+def damage(work: Recording) -> dict[str, bytes]:
+    journal = Path(work.location.journal_dir)
+    segment = journal / segment_names(str(journal))[0]
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    segment.write_bytes(raw)
+    return files(journal.parent)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    kept = ("journal", "quarantine")
+    return {str(path): path.read_bytes() for name in kept for path in (folder / name).rglob("*") if path.is_file()}
+
+
+def test_repair_says_what_it_would_do_then_does_it_and_then_has_nothing_to_do(work: Recording, mgit: Any) -> None:
+    before = damage(work)
+    (verdict,) = (found := mgit("-C", work.path, "verify", "--json")).json
+    assert found.code == 1
+    assert list(verdict)[: len(VERIFY_KEYS)] == VERIFY_KEYS
+    assert list(verdict["damaged"][0]) == ["segment", "offset", "length", "kind"]
+    dry = mgit("-C", work.path, "repair", "--dry-run", "--json")
+    assert (dry.code, list(dry.json[0])) == (1, REPAIR_KEYS)
+    assert dry.json[0]["actions"]
+    assert files(Path(work.location.mgit_dir)) == before
+    done = mgit("-C", work.path, "repair", "--json")
+    assert (done.code, list(done.json[0])) == (0, REPAIR_KEYS)
+    assert done.json[0]["quarantined"]
+    assert done.json[0]["rebuilt"] == dry.json[0]["rebuilt"]
+    (mended,) = mgit("-C", work.path, "verify", "--json").json
+    assert (mended["damaged"], mended["missing_seq"], mended["chain_intact"]) == ([], [], True)
+    assert mended["mended"]
+    once = files(Path(work.location.mgit_dir))
+    again = mgit("-C", work.path, "repair")
+    assert (again.code, again.out) == (0, "nothing to mend\n")
+    assert files(Path(work.location.mgit_dir)) == once
+
+
+def test_a_later_format_is_refused_by_every_command_that_reads(work: Recording, mgit: Any) -> None:
+    """What looks like a segment of a version to come: each says so and leaves it as it is."""
+    from mgit_hooks.journal import format, identity
+    from mgit_hooks.record import Seq
+
+    journal = work.location.journal_dir
+    own = identity.read(journal)
+    assert own is not None
+    body = (99).to_bytes(2, "little") + own.journal + b"what is to come"
+    frame = format.Frame(format.SEGMENT, 0, 0, len(body), Seq(9), format.GENESIS, body)
+    Path(journal, "00000002.seg").write_bytes(format.pack_frame(frame, own.journal))
+    work.commit("waits")
+    before = files(Path(journal).parent)
+    for command in (*READING, "drain", "backfill", "init"):
+        told = mgit("-C", work.path, command)
+        assert (told.code, told.err.count("\n")) == (128, 2), (command, told.err)
+        assert "journal format 99" in told.err
+        assert "upgrade mgit-hooks" in told.err
+    assert mgit("-C", work.path, "doctor").code == 1
+    assert mgit("-C", work.path, "status").code == 0
+    assert files(Path(journal).parent) == before
+
+
+# Keys that other tools rely on
+
+
+def test_the_keys_of_each_kind_of_record(work: Recording, bare: Repo, mgit: Any) -> None:
+    work.git("remote", "add", "origin", bare.path)
+    work.git("push", "-q", "origin", "main")
+    work.git("commit", "-q", "--amend", "-m", "better")
+    work.git("tag", "v1")
+    told = {record["event"]: record for record in mgit("-C", work.path, "log", "--json").json}
+    always = [
+        "seq", "id", "event", "source", "recorded_at", "occurred_at", "occurred_from", "repository_name",
+        "worktree", "branch", "gate", "validation", "recovery", "supersedes",
+    ]  # fmt: skip
+    for record in told.values():
+        assert list(record)[: len(always)] == always
+        assert list(record["gate"]) == ["status", "reason"]
+        assert list(record["validation"]) == ["level", "is_valid", "issues"]
+    assert list(told["amend"]["commit"]) == [
+        "hash", "parents", "tree", "author_name", "author_email", "date", "committer_name", "committer_email",
+        "committer_date", "message", "files",
+    ]  # fmt: skip
+    assert list(told["amend"]["commit"]["files"][0]) == [
+        "filename", "old_filename", "change_type", "index_status", "worktree_status", "old_mode", "new_mode",
+        "old_oid", "new_oid", "size_bytes", "additions", "deletions", "binary",
+    ]  # fmt: skip
+    assert told["amend"]["replaces"] == [told["push"]["push"]["refs"][0]["local_oid"]]
+    assert list(told["push"]["push"]) == ["remote_name", "remote_url", "refs", "confirmed"]
+    assert list(told["push"]["push"]["refs"][0]) == [
+        "local_ref", "local_oid", "remote_ref", "remote_oid", "forced", "deleted",
+    ]  # fmt: skip
+    assert told["push"]["push"]["confirmed"] is True
+    assert list(told["ref-update"]["refs"][0]) == ["name", "old_oid", "new_oid", "reason"]
