@@ -222,6 +222,15 @@ def test_what_is_wrong_in_a_worktrees_file_is_named(repo: Repo, text: str, messa
     assert repo.path in raised.value.message
 
 
+@pytest.mark.parametrize("name", [".mgit-hooks.toml", "big.json"])
+def test_a_number_too_long_to_read_is_an_error_of_its_file(repo: Repo, name: str) -> None:
+    repo.write(".mgit-hooks.toml", '[[rules]]\nid = "r"\nschema = "big.json"\n')
+    number = "9" * 5000
+    repo.write(name, f"retries = {number}\n" if name.endswith("toml") else f'{{"maximum": {number}}}')
+    with pytest.raises(ConfigError, match=f"{name}: Exceeds the limit"):
+        load(repo)
+
+
 def test_the_same_errors_are_found_in_pyproject(repo: Repo) -> None:
     repo.write("pyproject.toml", '[project]\nname = "x"\n[tool.mgit-hooks]\nlevle = "strict"\n')
     with pytest.raises(ConfigError, match=r"pyproject\.toml:4: unknown key 'levle'"):

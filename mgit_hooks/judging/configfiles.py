@@ -131,6 +131,8 @@ def parse_toml(path: str, text: str) -> Json:
         where = re.search(r" \(at line (\d+), column (\d+)\)$", words)
         place = f"{path}:{where[1]}:{where[2]}" if where else f"{path}:{text.count(chr(10)) + 1}"
         raise ConfigError(f"{place}: {words[: where.start()] if where else words}", "mend the TOML there") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise ConfigError(f"{path}: {error}", "mend the TOML there") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply", "mend the TOML there") from error
 

@@ -117,6 +117,8 @@ class _Bundler:
             schema = json.loads(text)
         except json.JSONDecodeError as error:
             raise ConfigError(f"{path}:{error.lineno}:{error.colno}: {error.msg}", "mend the JSON there") from error
+        except ValueError as error:  # a number of more digits than Python reads
+            raise ConfigError(f"{path}: {error}", "mend the schema") from error
         except RecursionError as error:
             raise ConfigError(f"{path}: nested too deeply", "mend the schema") from error
         if not isinstance(schema, (dict, bool)):
