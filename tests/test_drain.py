@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -177,6 +178,18 @@ def test_what_is_derived_may_be_lost(work: Recording, bare: Repo, lost: str) -> 
     Path(work.location.mgit_dir, lost).unlink(missing_ok=True)
     assert len(work.all()) == before
     is_whole(work)
+
+
+def test_where_the_state_is_lost_the_index_is_not_believed(work: Recording) -> None:
+    """A bit may have flipped in it, which sqlite does not see."""
+    work.commit("one")
+    work.commit("two")
+    before = len(work.all())
+    Path(work.location.mgit_dir, "state.json").unlink()
+    with closing(sqlite3.connect(Path(work.location.mgit_dir, "index.sqlite"))) as index, index:
+        index.execute("DELETE FROM movement")
+    work.commit("three")
+    assert len(work.all()) == before + 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Final
 from mgit_hooks import dates, log
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
-from mgit_hooks.journal.index import Index, open_index
+from mgit_hooks.journal.index import Index, open_index, remove
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Record, Seq
@@ -44,6 +44,9 @@ class Pass:
         fingerprint = state.fingerprint(location.common_dir)
         with journal_of(location) as journal:
             waiting = held.read(location.mgit_dir)
+            if self._before == state.EMPTY:
+                # All reflogs are read again, and only the index tells what of them is on record: it has no checksums.
+                remove(location.mgit_dir)
             with open_index(location.mgit_dir, location.journal_dir) as index:
                 if index.began() is None:
                     self._before = snapshot(location, journal, before_last=self._source == "framework")
