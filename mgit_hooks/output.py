@@ -12,6 +12,20 @@ from mgit_hooks.record import Json, encode_json
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
+def open_streams() -> None:
+    """Open what of the standard streams the process was started without, on nothing.
+
+    As git does: else the next file that is opened gets a stream's number, and is taken for it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
+            setattr(sys, name, stream)
+
+
 class Output:
     """One command's way to the user. ``z`` ends records with NUL in place of a newline."""
 
