@@ -199,6 +199,20 @@ def test_the_directory_before_and_after_the_command(
     assert outside.err.count("\n") == 2
 
 
+@pytest.mark.parametrize("command", ALL)
+def test_no_control_character_of_a_folders_name_reaches_the_terminal(
+    tmp_path: Path, mgit: Any, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"dir\xff\x1b[31m")
+    subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
+    repo = Repo(folder)
+    repo.commit("one")
+    assert mgit("-C", repo.path, "init", "-q").code == 0
+    also = ("--show-sources",) if command == "config" else ()
+    told = mgit("-C", repo.path, command, *also)
+    assert "\x1b" not in told.out + told.err
+
+
 # Each command's own
 
 
@@ -216,6 +230,22 @@ def test_log_bypassed(work: Recording, mgit: Any) -> None:
     work.commit("around", "--no-verify", "--allow-empty")
     (record,) = mgit("-C", work.path, "log", "--bypassed", "--json").json
     assert (record["commit"]["message"], record["gate"]["status"]) == ("around\n", "bypassed")
+
+
+def test_log_finds_what_is_no_utf8(work: Recording, mgit: Any) -> None:
+    """An author's bytes are read as records have them: what is no UTF-8 is U+FFFD there."""
+    name = os.fsdecode(b"br\xff\xe9")
+    work.git("checkout", "-q", "-b", name)
+    raw = work.git("cat-file", "commit", "HEAD").replace("author Ada", "author " + os.fsdecode(b"A\xffda"))
+    oid = work.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=os.fsencode(raw + "\n"))
+    work.git("reset", "-q", "--hard", oid)
+    work.commit("there", "--allow-empty")
+    for filters, found in (
+        (("--branch", name, "--event", "commit"), "there"),
+        (("--author", os.fsdecode(b"A\xffda")), "two"),
+    ):
+        told = mgit("-C", work.path, "log", "--json", *filters).json
+        assert [record["commit"]["message"] for record in told] == [f"{found}\n"]
 
 
 def test_log_takes_any_number(work: Recording, mgit: Any) -> None:

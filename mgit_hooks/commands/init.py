@@ -6,6 +6,7 @@ import argparse
 
 from mgit_hooks.commands import backfill as backfill_command
 from mgit_hooks.commands import policyoptions
+from mgit_hooks.display import escape
 from mgit_hooks.installer.install import install
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.judging import gateflag
@@ -34,8 +35,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.json({"install": installed.to_json(), "backfill": done._asdict(), "verify": report.to_json()})
         return 0 if report.is_clean else 1
     for note in installed.notes:
-        out.note(f"mgit-hooks: {note}")
-    out.line(f"hooks      installed in {installed.hooks_dir}")
+        out.note(f"mgit-hooks: {escape(note)}")
+    out.line(f"hooks      installed in {escape(installed.hooks_dir)}")
     out.line(f"history    {counted(done.recorded, 'commit')} recorded now, {done.already} on record before")
     verdict = "verified" if report.is_clean else "NOT clean: run 'mgit-hooks repair'"
     out.line(f"journal    {counted(report.records, 'record')}, {verdict}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
 
 from mgit_hooks import report
 from mgit_hooks.errors import DamageError, UsageError
+from mgit_hooks.git.reflog import ref_text
 from mgit_hooks.journal.index import Index
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
-from mgit_hooks.record import EVENTS, Record
+from mgit_hooks.record import EVENTS, Record, readable
 from mgit_hooks.session import reading
 
 
@@ -52,7 +54,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _chosen(index: Index, args: argparse.Namespace, damaged: list[DamageError]) -> Iterator[Record]:
-    rows = index.newest(events=args.event, branch=args.branch, author=args.author, superseded=args.superseded)
+    # As records hold bytes that are no UTF-8: in a ref's name escaped, in a person's replaced.
+    branch = None if args.branch is None else ref_text(args.branch)
+    author = None if args.author is None else readable(os.fsencode(args.author))[0]
+    rows = index.newest(events=args.event, branch=branch, author=author, superseded=args.superseded)
     for stored in index.read_many(rows, damaged):
         record = stored.record()
         if record is None:

@@ -15,6 +15,7 @@ from mgit_hooks.git import plumbing
 from mgit_hooks.installer import hookfiles, stubs
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
+from mgit_hooks.report import counted
 
 OLDEST_GIT: Final = (2, 39)
 STUCK_AFTER: Final = 600.0
@@ -237,7 +238,7 @@ def _journal(location: Location) -> Iterator[Finding]:
         return
     report = verify.verify(location.journal_dir)
     if not report.is_clean:
-        parts = [f"{len(report.damaged)} damaged places", f"{len(report.holes)} holes"]
+        parts = [counted(len(report.damaged), "damaged place"), counted(len(report.holes), "hole")]
         parts += [] if report.chain_intact else ["a broken chain"]
         told = "the journal has " + ", ".join(parts)
         yield Finding("fault", told, "see 'mgit-hooks verify', then run 'mgit-hooks repair'")
