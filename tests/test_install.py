@@ -481,3 +481,12 @@ def test_a_repository_that_cannot_be_recorded_gets_no_hooks(tmp_path: Path, comm
     assert done.returncode == 128
     assert "SHA-256" in done.stderr
     assert sorted(path.rglob("*")) == before
+
+
+def test_installs_at_once_do_not_undo_one_another(repo) -> None:  # type: ignore[no-untyped-def]
+    command = [sys.executable, "-m", "mgit_hooks", "install", "-q"]
+    for _ in range(4):
+        at_once = [subprocess.Popen(command, cwd=repo.path, stderr=subprocess.PIPE, stdout=-3) for _ in range(4)]
+        assert [(process.communicate()[1], process.returncode) for process in at_once] == [(b"", 0)] * 4
+        assert {state for state, _ in states(locate(repo.path)).values()} == {"installed"}
+        uninstall(locate(repo.path))

@@ -11,10 +11,10 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
-from mgit_hooks import __version__
+from mgit_hooks import __version__, lock
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.installer import hookfiles, stubs
@@ -73,7 +73,7 @@ def install(
     if not python:
         raise MgitError("Python does not know its own path", "start mgit-hooks by the full path of its interpreter")
     boot = boot or boot_path()
-    with _undoing(directory) as undo:
+    with _alone(location), _undoing(directory) as undo:
         _make_private_tree(location, undo)
         created = _make_hooks_dir(directory, undo)
         changes = tuple(
@@ -94,6 +94,16 @@ def uninstall(location: Location) -> Report:
     Acts on the folder that git names now and on the one that ``install`` wrote to. A hook that is not ours
     is left alone.
     """
+    with _alone(location):
+        return _uninstall(location)
+
+
+def _alone(location: Location) -> AbstractContextManager[None]:
+    """One install or uninstall at a time: they use the same scratch files, and one would undo the other."""
+    return lock.folder(location.common_dir, "the hooks folder")
+
+
+def _uninstall(location: Location) -> Report:
     before = _remembered(location)
     current = hooks_dir(location)
     folders = dict.fromkeys((current, before.get("hooks_dir") or current))
