@@ -13,7 +13,7 @@ import time
 from importlib import import_module
 
 from mgit_hooks import __version__
-from mgit_hooks.errors import MgitError, UsageError
+from mgit_hooks.errors import MgitError, UsageError, reason
 from mgit_hooks.output import Output, open_streams
 
 COMMANDS = {
@@ -114,8 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _report(what, "mend that and run the command again", 128)
+        return _report(reason(error), "mend that and run the command again", 128)
     except Exception as error:
         if verbose:
             _print_traceback(error)

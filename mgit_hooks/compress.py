@@ -8,7 +8,6 @@ NONE: Final = 0
 SNAPPY: Final = 1
 # A copy of 64 bytes takes 3: nothing that snappy wrote grows by more.
 _SNAPPY_GROWTH: Final = 22
-NAMES: Final = {NONE: "none", SNAPPY: "snappy"}
 
 
 def compress(raw: bytes, codec: int) -> tuple[int, bytes]:

@@ -61,3 +61,10 @@ class DamageError(JournalError):
         self.offset = offset
         self.length = length
         self.kind = kind
+
+
+def reason(error: MgitError | OSError) -> str:
+    """What went wrong, in one line: of the system's errors, on which file."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

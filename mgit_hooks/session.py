@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mgit_hooks.errors import LaterFormatError, MgitError, RepositoryError
+from mgit_hooks.display import escape
+from mgit_hooks.errors import LaterFormatError, MgitError, RepositoryError, reason
 from mgit_hooks.journal.index import Index, open_index
 from mgit_hooks.journal.verify import exists
 from mgit_hooks.layout import Location, locate
@@ -65,4 +66,4 @@ def drain_first(location: Location, out: Output) -> None:
     except LaterFormatError:
         raise
     except (MgitError, OSError) as error:
-        out.note(f"mgit-hooks: what waits is not recorded yet: {error}")
+        out.note(f"mgit-hooks: what waits is not recorded yet: {escape(reason(error))}")

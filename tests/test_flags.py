@@ -213,6 +213,19 @@ def test_no_control_character_of_a_folders_name_reaches_the_terminal(
     assert "\x1b" not in told.out + told.err
 
 
+def test_what_keeps_a_drain_from_working_is_told_in_one_safe_line(tmp_path: Path, mgit: Any) -> None:
+    folder = tmp_path / "dir\x1b[31m"
+    subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
+    assert mgit("-C", str(folder), "init", "-q").code == 0
+    lock = folder / ".git/mgit/drain.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    told = mgit("-C", str(folder), "log")
+    assert told.code == 0
+    shown = str(lock).replace("\x1b", "\\x1b")
+    assert told.err == f"mgit-hooks: what waits is not recorded yet: {shown}: Is a directory\n"
+
+
 # Each command's own
 
 

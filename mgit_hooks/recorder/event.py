@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 from mgit_hooks.record import Issue, Json, Oid
 
-RECORDER_HOOKS = (
-    "post-commit", "post-merge", "post-rewrite", "post-applypatch", "post-checkout", "pre-push",
-)  # fmt: skip
 _FIELD_COUNT = {
     "post-commit": 0, "post-applypatch": 0, "post-merge": 1, "post-rewrite": 2, "post-checkout": 3,
     "pre-push": 3, "skip": 2, "gate": 1,
