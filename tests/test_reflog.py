@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Place
+from mgit_hooks.recorder.state import fingerprint
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 ZERO = "0" * 40
@@ -147,3 +148,25 @@ def test_names_stay_apart() -> None:
     names = {reflog.ref_text(os.fsdecode(raw)) for raw in (b"refs/heads/\xe9", b"refs/heads/\xe8", b"refs/heads/e")}
     assert len(names) == 3
     assert all(name.encode() for name in names)
+
+
+@pytest.mark.parametrize("id", ["z" * 40, "A" * 40, "a" * 41, "a" * 4000])
+def test_what_is_no_id_makes_no_entry(log: Path, id: str) -> None:
+    log.write_bytes(line(ZERO, A) + line(A, id) + line(id, B))
+    assert moves(log)[0] == [(None, A, 1)]
+
+
+def test_a_pipe_or_a_device_is_no_reflog(log: Path, tmp_path: Path) -> None:
+    log.unlink()
+    os.mkfifo(log)
+    assert moves(log) == ([], Place(0, ()))
+    device = tmp_path / "device"
+    device.symlink_to("/dev/zero")
+    assert moves(device) == ([], Place(0, ()))
+
+
+def test_a_pipe_among_the_refs_holds_nobody_up(repo: Repo) -> None:
+    repo.commit("one")
+    before = fingerprint(f"{repo.path}/.git")
+    os.mkfifo(Path(repo.path, ".git", "refs", "heads", "pipe"))
+    assert fingerprint(f"{repo.path}/.git") == before

@@ -8,14 +8,17 @@ message``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from mgit_hooks.files import open_to_read
 from mgit_hooks.record import Oid
 
 # Lines remembered of what was read: as many may be dropped from a stash without its rest counting as new.
 _TAIL: Final = 8
+_OID: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Entry(NamedTuple):
@@ -81,7 +84,7 @@ def read(ref: str, worktree: str | None, path: str, place: Place | None) -> tupl
     it out.
     """
     try:
-        with open(path, "rb") as file:
+        with open_to_read(path) as file:
             data = file.read()
     except FileNotFoundError:
         return [], Place(0, ())
@@ -94,7 +97,7 @@ def read(ref: str, worktree: str | None, path: str, place: Place | None) -> tupl
 
 def before_last(path: str) -> Place:
     """The place from which the next reading gives the last entry once more."""
-    with open(path, "rb") as file:
+    with open_to_read(path) as file:
         lines = file.read().split(b"\n")[:-2]
     return Place(sum(len(line) + 1 for line in lines), tuple(map(_digest, lines[-_TAIL:])))
 
@@ -155,7 +158,7 @@ def _parse(ref: str, worktree: str | None, raw: bytes) -> Entry | None:
 
 
 def _oid(text: str) -> Oid | None:
-    if len(text) < 40:
+    if _OID.fullmatch(text) is None:
         raise ValueError(text)
     return Oid(text) if text.strip("0") else None
 

@@ -68,7 +68,7 @@ def fingerprint(common_dir: str) -> str:
         for name in sorted(files):
             path = os.path.join(folder, name)
             try:
-                with open(path, "rb") as file:
+                with open_to_read(path) as file:
                     digest.update(os.fsencode(path) + b"\0" + file.read(256) + b"\0")
             except FileNotFoundError:
                 continue
