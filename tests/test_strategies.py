@@ -171,3 +171,16 @@ def test_history_that_is_recorded_first_is_not_taken_for_the_beginning(repo: Rep
     work.commit("later")
     assert work.made()[-1] == "commit later"
     work.check()
+
+
+def test_a_movement_that_a_minimal_record_leaves_out_is_told_once(work: Recording) -> None:
+    refs = "schema = { properties = { refs = { items = { properties = { new_oid = { maxLength = 3 } } } } } }"
+    work.write(".mgit-hooks.toml", f'[[rules]]\nid = "no"\nmessage = "No."\nevents = ["ref-update"]\n{refs}\n')
+    work.git("config", "mgit.strategy", "fallback")
+    work.git("branch", "topic")
+    before = len(work.all())
+    (record,) = (each for each in work.all() if each.original is not None)
+    assert (record.event, record.refs) == ("snapshot", None)
+    os.unlink(os.path.join(work.location.mgit_dir, "state.json"))
+    assert len(work.all()) == before
+    assert "in place of an invalid record: ref-update" in mgit(work.path, "log")
