@@ -465,6 +465,24 @@ def test_a_spool_that_cannot_take_the_verdict_decides_nothing(gated: Repo, messa
     done = try_commit(gated, "--allow-empty", "-m", message)
     assert done.returncode == (0 if message == "fine" else 1)
     assert b"is not recorded" in done.stderr
+    assert b"not a regular file" in done.stderr
+
+
+@pytest.mark.parametrize("message", ["fine", LONG])
+def test_a_full_disk_decides_nothing(gated: Repo, message: str) -> None:
+    set_rules(gated, SUBJECT)
+    spool = Path(gated.path, ".git", "mgit", "spool")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", spool]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting needs rights that are not there")
+    try:
+        Path(spool, "filler").write_bytes(bytes(4096))
+        done = try_commit(gated, "--allow-empty", "-m", message)
+    finally:
+        subprocess.run(["umount", "-l", spool], check=True)
+    assert done.returncode == (0 if message == "fine" else 1)
+    assert b"is not recorded" in done.stderr
     assert b"No space left on device" in done.stderr
 
 
