@@ -16,7 +16,7 @@ import replays
 import timing
 
 from mgit_hooks.journal import reader
-from mgit_hooks.journal.index import open_index
+from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.journal.writer import appender
 from mgit_hooks.record import Record

@@ -13,7 +13,8 @@ from itertools import islice
 
 import timing
 
-from mgit_hooks.journal.index import Index, open_index
+from mgit_hooks.journal.database import open_index
+from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.writer import appender
 from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation
 

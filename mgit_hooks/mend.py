@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import index, reader
+from mgit_hooks.journal import database, index, reader
 from mgit_hooks.journal import repair as files
 from mgit_hooks.journal.segment import Damage
 from mgit_hooks.journal.verify import Hole, Report, verify
@@ -58,7 +58,7 @@ def repair(location: Location, *, dry_run: bool = False, wait: float = 60.0) -> 
 
 def _would(location: Location, before: Report) -> Outcome:
     mending = files.mend(location.journal_dir, dry_run=True)
-    lost = index.lost_commits(location.mgit_dir, _ranges(before.holes))
+    lost = database.lost_commits(location.mgit_dir, _ranges(before.holes))
     if lost is None:
         lost = _off_record(location) if before.holes else []
     missing = _size(before.holes)
@@ -80,7 +80,7 @@ def _off_record(location: Location) -> list[Oid]:
 
 def _repair(location: Location, before: Report) -> Outcome:
     # The index may still know what the holes held: ask before it is made anew.
-    lost_commits = index.lost_commits(location.mgit_dir, _ranges(before.holes))
+    lost_commits = database.lost_commits(location.mgit_dir, _ranges(before.holes))
     with required(os.path.join(location.journal_dir, "lock"), "the journal"):
         named = files.restore_identity(location.journal_dir)
         mending = files.mend(location.journal_dir, dry_run=False)
@@ -88,7 +88,7 @@ def _repair(location: Location, before: Report) -> Outcome:
     holes = verify(location.journal_dir).holes
     rebuilt = 0
     if holes or mending.actions:
-        index.remove(location.mgit_dir)
+        database.remove(location.mgit_dir)
         with journal_of(location) as journal:
             # The writer may have opened a segment after a lost end: the hole then has its final form.
             holes = verify(location.journal_dir).holes
@@ -119,7 +119,7 @@ def _rebuilt(location: Location, lost: Sequence[Oid] | None) -> Iterator[Record]
     Where the index could not say which those were, of every commit that git has and the journal has not.
     """
     intake = Intake(location)
-    with index.open_index(location.mgit_dir, location.journal_dir) as fresh:
+    with database.open_index(location.mgit_dir, location.journal_dir) as fresh:
         known = fresh.known_commits()
     if lost is None:
         lost = intake.capturer.new_commits(backfill.tips(location, intake.capturer), known.__contains__)
@@ -144,7 +144,7 @@ def recover_records(location: Location, overrides: dict[str, str] | None = None,
         intake = Intake(location, overrides)
         mended: list[bytes] = []
         still = 0
-        with index.open_index(location.mgit_dir, location.journal_dir) as rows:
+        with database.open_index(location.mgit_dir, location.journal_dir) as rows:
             for stored in rows.read_many(rows.newest(), []):
                 record = stored.record()
                 if record is None or record.validation.is_valid or record.event in ("refused", "skipped"):

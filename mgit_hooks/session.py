@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import LaterFormatError, MgitError, RepositoryError, reason
-from mgit_hooks.journal.index import Index, open_index
+from mgit_hooks.journal.database import open_index
+from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.verify import exists
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output

@@ -19,9 +19,9 @@ import pytest
 from journal.making import append, frames, put, segment_bytes
 
 from mgit_hooks.errors import DamageError, JournalError
-from mgit_hooks.journal import index, writer
+from mgit_hooks.journal import database, index, writer
+from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.format import BLOCK
-from mgit_hooks.journal.index import open_index
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.record import Oid, RefMovement, Seq
 
@@ -115,7 +115,7 @@ def test_what_it_says(mgit: str, expected: tuple[Any, ...]) -> None:
 
 
 def test_deleted_it_comes_back(mgit: str, expected: tuple[Any, ...]) -> None:
-    index.remove(mgit)
+    database.remove(mgit)
     assert not os.path.exists(f"{mgit}/index.sqlite")
     assert answers(mgit) == expected
 
@@ -126,7 +126,7 @@ def test_it_advances_by_what_was_appended(mgit: str, expected: tuple[Any, ...]) 
     grown = answers(mgit)
     assert os.stat(f"{mgit}/index.sqlite").st_ino == before
     assert grown[0] == 403
-    index.remove(mgit)
+    database.remove(mgit)
     assert answers(mgit) == grown
 
 
@@ -172,7 +172,7 @@ def test_another_journal_in_the_place_of_the_old_one_is_noticed(mgit: str, expec
     append(f"{mgit}/journal", [commit(number) for number in range(1, 300)])
     now = answers(mgit)
     assert now[0] == 299
-    index.remove(mgit)
+    database.remove(mgit)
     assert answers(mgit) == now
 
 
@@ -180,7 +180,7 @@ def test_a_shorter_journal_is_noticed(mgit: str, expected: tuple[Any, ...]) -> N
     os.unlink(os.path.join(mgit, "journal", segment_names(f"{mgit}/journal")[-1]))
     now = answers(mgit)
     assert now[0] < 203
-    index.remove(mgit)
+    database.remove(mgit)
     assert answers(mgit) == now
 
 
@@ -197,7 +197,7 @@ def test_a_mended_segment_is_noticed_though_the_newest_is_as_it_was(mgit: str, e
     put(journal, block.segment, data[: block.offset] + data[block.end :])
     now = answers(mgit)
     assert now[0] == 183
-    index.remove(mgit)
+    database.remove(mgit)
     assert answers(mgit) == now
 
 
@@ -219,14 +219,14 @@ def test_a_record_whose_block_was_damaged_since_is_told(mgit: str, expected: tup
 
 def test_four_processes_at_once_give_the_same_answers(mgit: str, expected: tuple[Any, ...]) -> None:
     code = (
-        "import sys; from mgit_hooks.journal.index import open_index\n"
+        "import sys; from mgit_hooks.journal.database import open_index\n"
         "for _ in range(10):\n"
         "    with open_index(sys.argv[1], sys.argv[1] + '/journal') as rows:\n"
         "        print(rows.count(), len(rows.known_commits()))"
     )
     for missing in (True, False):
         if missing:
-            index.remove(mgit)
+            database.remove(mgit)
         else:
             Path(mgit, "index.sqlite").write_bytes(b"damaged")
         children = [
@@ -258,10 +258,10 @@ def foreign(mgit: str) -> Iterator[str]:
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_that_may_only_be_read_is_read(foreign: str, expected: tuple[Any, ...], there: bool) -> None:
     if not there:
-        index.remove(foreign)
+        database.remove(foreign)
     code = (
         "import os, sys, snappy\n"  # before the rights to read the package itself may be gone
-        "from mgit_hooks.journal.index import open_index\n"
+        "from mgit_hooks.journal.database import open_index\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "with open_index(sys.argv[1], sys.argv[1] + '/journal') as rows: print(rows.count())"
     )

@@ -102,7 +102,7 @@ HEAVY = {
     "referencing": (),
     "shutil": (),
     "snappy": (),
-    "sqlite3": ("journal.index",),
+    "sqlite3": ("journal.index", "journal.database"),
     "subprocess": (),
     "tempfile": (),
     "tomllib": (),

@@ -41,7 +41,7 @@ def test_not_a_repository(tmp_path: Path) -> None:
 
 def test_no_search_upward(repo: Repo) -> None:
     repo.write("sub/file")
-    opened(Path(repo.path, "sub"))
+    assert "is not a git repository" in opened(Path(repo.path, "sub")).message
 
 
 def test_sha256(repo: Repo, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mgit_hooks.capture import bulk
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError
 from mgit_hooks.git import reflog
-from mgit_hooks.journal.index import open_index
+from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.lock import exclusive

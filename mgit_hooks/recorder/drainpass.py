@@ -10,7 +10,8 @@ from typing import Final
 from mgit_hooks import dates, log
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
-from mgit_hooks.journal.index import Index, open_index, remove
+from mgit_hooks.journal.database import open_index, remove
+from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Record, Seq
