@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from reliability import Reliability, Tally
 
 from mgit_hooks.git.plumbing import LOCAL_ENV_VARS
 
@@ -18,9 +20,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     target = config.getoption("--reliability")
     if target is not None and not hasattr(config, "workerinput"):
-        from reliability import Reliability
-
         config.pluginmanager.register(Reliability(Path(target).resolve()))
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Iterator[Tally]:
+    """Counts what a family ran, for docs/reliability.md."""
+    made = Tally()
+    yield made
+    for name, value in made.properties().items():
+        record_property(name, value)
 
 
 @pytest.fixture(autouse=True)

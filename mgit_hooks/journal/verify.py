@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 from mgit_hooks.journal import identity
@@ -24,7 +24,8 @@ from mgit_hooks.journal.reader import Block, frames, open_block
 from mgit_hooks.journal.segment import Damage, Located, segment_names, segment_number
 from mgit_hooks.record import Json, Seq
 
-REPAIR_PREFIX = b'{"event":"repair"'
+# The events whose records speak about the journal itself (docs/format.md).
+_DECLARING = tuple(b'{"event":"%s"' % event for event in (b"repair", b"checkpoint", b"erase"))
 
 
 class Hole(NamedTuple):
@@ -63,10 +64,14 @@ class Report(NamedTuple):
     head_id: str
     torn_tail: Damage | None  # an append that was cut off before it was reported: an ordinary end
     erased: int
+    archived: tuple[Hole, ...]  # records that were moved to an archive, and a checkpoint record says so
+    unerased: tuple[int, ...]  # an erase record names them, and their payload is still there
+    undeclared: tuple[int, ...]  # their payload is gone, and no record says who erased it
+    watched: dict[int, str]  # the chain ids of the seqs that were asked for, as far as the journal can tell
 
     @property
     def is_clean(self) -> bool:
-        return not self.damaged and not self.holes and self.chain_intact
+        return not (self.damaged or self.holes or self.unerased or self.undeclared) and self.chain_intact
 
     def to_json(self) -> Json:
         return {
@@ -80,6 +85,9 @@ class Report(NamedTuple):
             "head": {"seq": self.head_seq, "id": self.head_id},
             "torn_tail": _damage_json(self.torn_tail) if self.torn_tail else None,
             "erased": self.erased,
+            "archived": [hole.to_json() for hole in self.archived],
+            "unerased": list(self.unerased),
+            "undeclared": list(self.undeclared),
         }
 
 
@@ -90,11 +98,15 @@ def _damage_json(damage: Damage) -> Json:
 class _Walk:
     """The state that is carried from frame to frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Set[int] = frozenset()) -> None:
         self.seq = Seq(1)
         self.head: ChainId = GENESIS
         self.records = 0
-        self.erased = 0
+        self.erased: set[int] = set()
+        self.declared_erased: set[int] = set()
+        self.archived: set[Hole] = set()
+        self._watch = watch
+        self.watched: dict[int, str] = {}
         self.damaged: list[Damage] = []
         self.holes: list[Hole] = []
         self.declared: set[Hole] = set()
@@ -158,11 +170,23 @@ class _Walk:
         self._read(block)
 
     def _read(self, block: Block) -> None:
-        for entry in block.entries:
+        for seq, entry in enumerate(block.entries, block.first_seq):
             if entry.payload is None:
-                self.erased += 1
-            elif entry.payload.startswith(REPAIR_PREFIX):
-                self.declared.update(_declared(entry.payload))
+                self.erased.add(seq)
+            elif entry.payload.startswith(_DECLARING):
+                self._declare(entry.payload)
+        for seq in self._watch:
+            if block.first_seq <= seq < block.next_seq:
+                self.watched[seq] = block.ids[seq - block.first_seq].hex()
+
+    def _declare(self, payload: bytes) -> None:
+        try:
+            detail = json.loads(payload)["detail"]
+            self.declared.update(map(Hole.from_json, detail.get("holes", ())))
+            self.archived.update(map(Hole.from_json, detail.get("archived", ())))
+            self.declared_erased.update(int(each["seq"]) for each in detail.get("erased", ()))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return  # not the record it looks like: it declares nothing
 
     def _footer(self, item: Located) -> None:
         self.sealed = True
@@ -219,6 +243,14 @@ class _Walk:
         if item is not None:
             self._blame(item, "broken-chain")
 
+    def watch_holes(self) -> None:
+        """Of a record that is gone, only the last of a hole's has its id on file: in what follows it."""
+        for hole in self.holes:
+            if hole.last_seq in self._watch:
+                self.watched[hole.last_seq] = hole.after
+            if hole.first_seq - 1 in self._watch:
+                self.watched.setdefault(hole.first_seq - 1, hole.before)
+
     def _gap(self, next_seq: Seq, after: ChainId) -> None:
         self.holes.append(Hole(self.seq, next_seq - 1, self.head.hex(), after.hex()))
         self.seq, self.head = next_seq, after
@@ -227,27 +259,20 @@ class _Walk:
         self.damaged.append(Damage(item.segment, item.offset, item.frame.length, kind))
 
 
-def _declared(payload: bytes) -> tuple[Hole, ...]:
-    try:
-        return tuple(map(Hole.from_json, json.loads(payload)["detail"].get("holes", ())))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ()  # not the record it looks like: it declares nothing
-
-
-def walk(items: Iterator[Located | Damage]) -> _Walk:
-    state = _Walk()
+def walk(items: Iterator[Located | Damage], watch: Set[int] = frozenset()) -> _Walk:
+    state = _Walk(watch)
     for item in items:
         state.take(item)
     return state
 
 
-def verify(journal_dir: str) -> Report:
+def verify(journal_dir: str, watch: Set[int] = frozenset()) -> Report:
     """Read every byte of the journal and say what is wrong with it. Changes nothing.
 
-    Raises JournalError for a later format version.
+    ``watch``: seqs whose chain ids the report is to give. Raises JournalError for a later format version.
     """
     names = segment_names(journal_dir)
-    state = walk(frames(journal_dir))
+    state = walk(frames(journal_dir), watch)
     hint = identity.read_head(journal_dir)
     state.end((hint.seq, hint.id) if hint is not None else None)
     if hint is not None and hint.seq >= state.seq:
@@ -255,19 +280,29 @@ def verify(journal_dir: str) -> Report:
         state.holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))
     torn = _end_of_file(journal_dir, names[-1], state, hint) if names else None
     own = identity.read(journal_dir)
-    mended = tuple(hole for hole in state.holes if hole in state.declared)
+    state.watch_holes()
+    known = state.declared | state.archived
+    missing = [range(hole.first_seq, hole.last_seq + 1) for hole in state.holes]
     return Report(
         journal=own.journal.hex() if own else None,
         records=state.records,
         segments=len(names),
         damaged=tuple(state.damaged),
-        holes=tuple(hole for hole in state.holes if hole not in state.declared),
-        mended=mended,
+        holes=tuple(hole for hole in state.holes if hole not in known),
+        mended=tuple(hole for hole in state.holes if hole in state.declared),
         chain_intact=state.chain_intact,
         head_seq=state.seq - 1,
         head_id=state.head.hex(),
         torn_tail=torn,
-        erased=state.erased,
+        erased=len(state.erased),
+        archived=tuple(hole for hole in state.holes if hole in state.archived - state.declared),
+        unerased=tuple(
+            seq
+            for seq in sorted(state.declared_erased - state.erased)
+            if not any(seq in gone for gone in missing) and seq < state.seq
+        ),
+        undeclared=tuple(sorted(state.erased - state.declared_erased)),
+        watched=state.watched,
     )
 
 

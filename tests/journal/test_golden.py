@@ -42,7 +42,8 @@ def test_an_old_journal_is_read_as_it_always_was(golden: tuple[str, dict[str, An
     assert [(stored.seq, stored.id.hex(), stored.payload) for stored in records(journal)] == expected(value)
     assert read_again(journal) == expected(value)
     assert reader.last_cursor(journal) == Cursor(*value["cursor"])
-    assert verify(journal).to_json() == value["verify"]
+    found = verify(journal).to_json()
+    assert {name: found[name] for name in value["verify"]} == value["verify"]
 
 
 def test_an_old_journal_can_be_appended_to(golden: tuple[str, dict[str, Any]]) -> None:
