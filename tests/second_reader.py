@@ -76,6 +76,7 @@ def frames(data: bytes, journals: list[bytes]) -> Iterator[tuple]:  # type: igno
 
 def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
     """(payload length, digest, payload) of each entry."""
+    assert 1 <= count <= 64
     if codec & 0x80:
         mask, body = body[:8], body[8:]
         body = bytes(byte ^ mask[place % 8] for place, byte in enumerate(body))
@@ -83,10 +84,12 @@ def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tu
         assert raw_length <= 22 * len(body)
         body = snappy.decompress(body)
     assert len(body) == raw_length
+    assert body[0] in (0, 1)
     at = 17 if body[0] else 1
     for _ in range(count):
         length, flags = struct.unpack_from("<IB", body, at)
         at += 5
+        assert flags in (0, 1)
         if flags:
             yield length, body[at : at + 32], None
             at += 32
@@ -127,8 +130,12 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
         for kind, codec, count, raw_length, first_seq, previous, body in frames(data, journals):
             if kind != 2 or first_seq < expected:
                 continue
+            try:
+                held = list(entries(codec, count, raw_length, body))
+            except (AssertionError, IndexError, struct.error, snappy.UncompressError):
+                continue  # damage, though the checksum holds: no writer makes such a block
             id = previous
-            for seq, (length, digest, payload) in enumerate(entries(codec, count, raw_length, body), first_seq):
+            for seq, (length, digest, payload) in enumerate(held, first_seq):
                 id = hashlib.sha256(id + struct.pack("<QI", seq, length) + digest).digest()
                 records.append((seq, id.hex(), payload))
             expected = first_seq + count

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from mgit_hooks.journal.format import JournalId
 from mgit_hooks.record import Json
 
 _NAME = "identity"
+SEGMENT_NAME = re.compile(r"[0-9]{8}\.seg")
 _MAX_LENGTH = 64 * 1024
 
 
@@ -85,9 +87,23 @@ def read_head(journal_dir: str) -> Head | None:
         with open_to_read(os.path.join(journal_dir, "head")) as file:
             value = _decode(file.read(_MAX_LENGTH))
         cursor = value["cursor"]
-        return Head(**{**value, "id": bytes.fromhex(value["id"]), "cursor": tuple(cursor) if cursor else None})
+        place = Head(**{**value, "id": bytes.fromhex(value["id"]), "cursor": tuple(cursor) if cursor else None})
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+    return place if _is_sound(place) else None
+
+
+def _is_sound(head: Head) -> bool:
+    """Whether its values can be those of a journal's end: the check holds over whatever was written."""
+    cursor = head.cursor or (0, 0)
+    numbers = (head.seq, head.offset, head.end, head.first_seq, *cursor)
+    return (
+        all(type(number) is int and 0 <= number < 1 << 63 for number in numbers)
+        and len(cursor) == 2
+        and len(head.id) == 32
+        and isinstance(head.segment, str)
+        and SEGMENT_NAME.fullmatch(head.segment) is not None
+    )
 
 
 def write_head(journal_dir: str, head: Head) -> None:
@@ -108,8 +124,11 @@ def _check(value: Json) -> int:
 
 
 def _decode(data: bytes) -> Json:
-    value: Json = json.loads(data)
-    if value.pop("check") != _check(value):
+    try:
+        value: Json = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(value, dict) or value.pop("check") != _check(value):
         raise ValueError("the checksum does not hold")
     return value
 

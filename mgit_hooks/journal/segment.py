@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, NamedTuple
 
@@ -22,9 +21,8 @@ from mgit_hooks.journal.format import (
     segment_info,
     unpack_frame,
 )
-from mgit_hooks.journal.identity import Identity
+from mgit_hooks.journal.identity import SEGMENT_NAME, Identity
 
-_NAME: Final = re.compile(r"[0-9]{8}\.seg")
 _WINDOW: Final = 1024 * 1024
 
 
@@ -65,7 +63,7 @@ def segment_number(name: str) -> int:
 def segment_names(journal_dir: str) -> list[str]:
     """The segments in order; none where there is no journal yet."""
     try:
-        return sorted(name for name in os.listdir(journal_dir) if _NAME.fullmatch(name))
+        return sorted(name for name in os.listdir(journal_dir) if SEGMENT_NAME.fullmatch(name))
     except FileNotFoundError:
         return []
 
