@@ -41,7 +41,8 @@ DEAR = frozenset(
         "subprocess",
         "tempfile",
         "urllib",
-        "zstandard",
+        "backports",
+        "compression",
     )
 )
 # -S: what site loads is the environment's affair (an editable install has it load much).

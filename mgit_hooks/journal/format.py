@@ -7,7 +7,7 @@ is touched here.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple, NewType
 
@@ -22,7 +22,10 @@ ChainId = NewType("ChainId", bytes)
 JournalId = NewType("JournalId", bytes)
 """16 random bytes, which every checksum covers: a frame of another journal is not valid here."""
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""The newest version that is read. Version 2 adds codec 2, and is written where a segment may hold it."""
+HOT_VERSION: Final = 1
+"""The version of what is appended: an older program reads it until it is compacted."""
 MAGIC: Final = b"\x93MGIT\r\n\x1a"
 GENESIS: Final = ChainId(bytes(32))
 
@@ -188,6 +191,12 @@ def segment_info(frame: Frame) -> SegmentInfo:
         raise FormatError("no-segment-header")
     version, journal, number, created = _SEGMENT_BODY.unpack(frame.body)
     return SegmentInfo(version, JournalId(journal), number, created)
+
+
+def version_for(frames: Iterable[Frame]) -> int:
+    """The version that the header of a segment of ``frames`` must say, at least."""
+    zstd = any(frame.kind == BLOCK and frame.codec & ~MASKED == compress.ZSTD for frame in frames)
+    return VERSION if zstd else HOT_VERSION
 
 
 def peek_version(data: bytes | memoryview) -> int | None:

@@ -18,7 +18,6 @@ from mgit_hooks.journal.format import (
     BLOCK,
     FOOTER,
     SEGMENT,
-    VERSION,
     ChainId,
     Frame,
     JournalId,
@@ -28,6 +27,7 @@ from mgit_hooks.journal.format import (
     pack_frame,
     segment_frame,
     segment_info,
+    version_for,
 )
 from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.reader import journal_ids, open_block
@@ -87,7 +87,7 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
     journal = _journal_of(journal_dir, name, kept, journals)
     frames: list[Frame] = [item.frame for item in kept]
     if frames[0].kind != SEGMENT:
-        info = SegmentInfo(VERSION, journal, segment_number(name), int(os.stat(path).st_mtime))
+        info = SegmentInfo(version_for(frames), journal, segment_number(name), int(os.stat(path).st_mtime))
         frames.insert(0, segment_frame(info, *_place(frames[0])))
     if name != segment_names(journal_dir)[-1] and frames[-1].kind != FOOTER:
         frames.append(_footer(frames[0], kept[-1]))

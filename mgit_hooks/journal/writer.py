@@ -17,11 +17,11 @@ from mgit_hooks.journal.format import (
     CURSOR,
     FOOTER,
     GENESIS,
+    HOT_VERSION,
     MAX_PAYLOAD,
     MAX_RECORDS,
     SALT_LENGTH,
     SEGMENT_TARGET,
-    VERSION,
     ChainId,
     Cursor,
     Entry,
@@ -160,6 +160,16 @@ class Appender:
         place = (self._name, self._last_offset, self._end, self._first_seq, self.cursor)
         identity.write_head(self._dir, identity.Head(last, self._head, *place))
 
+    def roll(self) -> None:
+        """Seal the newest segment and open another, so that what was the newest may be rewritten.
+
+        One that holds no record yet is left as it is. Raises JournalError where the disk will not take it.
+        """
+        if self._next_seq > self._first_seq:
+            self._seal()
+            self._open_segment(segment_number(self._name) + 1)
+            self.sync()
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -268,7 +278,7 @@ class Appender:
                 f"cannot make {self._name}: {error.strerror}", "mend that; what waits is kept"
             ) from error
         os.fchmod(self._fd, 0o600)
-        info = SegmentInfo(VERSION, self._journal, number, int(time.time()))
+        info = SegmentInfo(HOT_VERSION, self._journal, number, int(time.time()))
         self._write(segment_frame(info, self._next_seq, self._head))
         if self.cursor is not None:
             # So that the newest segment alone always tells how far the spool has been read.
