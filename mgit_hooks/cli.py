@@ -25,6 +25,7 @@ COMMANDS = {
     "log": "the records, newest first",
     "show": "one record, whole",
     "verify": "check every byte of the journal",
+    "anchor": "write down what the journal's head is, for verify --anchor",
     "repair": "mend the journal, or with --records the records in it",
     "backfill": "record the history that is already there",
     "export": "the journal as JSON lines, oldest first",

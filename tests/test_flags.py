@@ -19,7 +19,9 @@ from mgit_hooks.journal.segment import segment_names
 
 # Every command, with what makes it run in a repository that is recorded; whether it needs one.
 READING = ("log", "show", "verify", "export", "repair")
-ALL = (*READING, "init", "install", "status", "doctor", "backfill", "drain", "config", "schema", "uninstall")
+ALL = (
+    *READING, "anchor", "init", "install", "status", "doctor", "backfill", "drain", "config", "schema", "uninstall",
+)  # fmt: skip
 RULE = """
 [[rules]]
 id = "short"
@@ -80,7 +82,7 @@ def test_z_ends_with_nul_what_else_ends_with_a_newline(
     work: Recording, mgit: Any, command: str, form: tuple[str, ...]
 ) -> None:
     plain = mgit("-C", work.path, command, *form).raw
-    if command in ("init", "install", "uninstall", "drain", "backfill"):
+    if command in ("init", "install", "uninstall", "drain", "backfill", "anchor"):
         plain = mgit("-C", work.path, command, *form).raw  # the second time they find the same state
     ended = mgit("-C", work.path, command, *form, "-z").raw
     assert b"\n" not in ended
@@ -341,7 +343,14 @@ def test_config_of_one_key_its_origin_and_all_sources(work: Recording, mgit: Any
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("level", "basic"), ("strategy", "abort"), ("embed", "full"), ("enforce", "false"), ("retries", "9")],
+    [
+        ("level", "basic"),
+        ("strategy", "abort"),
+        ("embed", "full"),
+        ("enforce", "false"),
+        ("retries", "9"),
+        ("anchor", "ref"),
+    ],
 )
 def test_config_as_if_set_on_the_command_line(work: Recording, mgit: Any, key: str, value: str) -> None:
     told = mgit("-C", work.path, "config", key, f"--{key}", value, "--show-origin").out

@@ -1,32 +1,69 @@
-"""``mgit-hooks verify``: every byte of the journal, every link of its chain."""
+"""``mgit-hooks verify``: every byte of the journal, every link of its chain, and what is anchored outside it."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
+from mgit_hooks.display import escape
+from mgit_hooks.errors import UsageError
+from mgit_hooks.files import open_to_read
+from mgit_hooks.git import anchorref
+from mgit_hooks.journal import anchors
+from mgit_hooks.journal.anchors import Checked, Place
 from mgit_hooks.journal.verify import Report, verify
-from mgit_hooks.layout import locate
+from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first, require_journal
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    pass
+    parser.add_argument(
+        "--anchor",
+        action="append",
+        nargs="?",
+        const=anchorref.REF,
+        metavar="WHERE",
+        help="hold the journal against the anchors of a ref (default refs/mgit/anchor), of a file (-: standard input), "
+        "or of the trailers of a range's commits ('trailers': all commits); may be given again",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     require_journal(location)
     drain_first(location, out)
-    report = verify(location.journal_dir)
+    places = [_place(location, where, args.directory) for where in dict.fromkeys(args.anchor or ())]
+    report = verify(location.journal_dir, anchors.watched(places))
+    checked = anchors.check(location.journal_dir, report, places)
+    unchecked = anchors.unchecked(places, checked)
+    is_clean = report.is_clean and not unchecked and not any(each.is_finding for each in checked)
     if args.json:
-        out.json(report.to_json())
+        told = report.to_json()
+        out.json(told if args.anchor is None else {**told, "anchors": [each.to_json() for each in checked]})
+        for name in unchecked:
+            out.note(f"mgit-hooks: {escape(_nothing(name))}")
     else:
-        out.lines(_lines(report))
+        out.lines((*_lines(report), *_anchored(places, checked, unchecked), "clean" if is_clean else "NOT clean"))
         if not report.is_clean:
             out.note("hint: run 'mgit-hooks repair' to mend it; nothing that is still whole is touched")
-    return 0 if report.is_clean else 1
+    return 0 if is_clean else 1
+
+
+def _place(location: Location, where: str, directory: str) -> Place:
+    """The anchors of one ``--anchor``. Raises UsageError where there is no such file, ref or revision."""
+    path = os.path.normpath(os.path.join(directory, where))
+    try:
+        if where == "-":
+            return Place(where, anchors.of_lines(sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()))
+        if os.path.isfile(path):
+            with open_to_read(path) as file:
+                return Place(where, anchors.of_lines(file.read().decode("utf-8", "replace").splitlines()))
+    except OSError as error:
+        raise UsageError(f"cannot read {where}: {error.strerror}", "name a file that can be read") from error
+    return anchorref.place(location.git_dir, where)
 
 
 def _lines(report: Report) -> list[str]:
@@ -41,5 +78,39 @@ def _lines(report: Report) -> list[str]:
         lines.append(f"erased: {counted(report.erased, 'record')}; their place in the chain is kept")
     if not report.chain_intact:
         lines.append("the chain is broken: records are not the ones that were written")
-    lines.append("clean" if report.is_clean else "NOT clean")
     return lines
+
+
+_WORDS = {
+    anchors.ROLLED_BACK: "the journal ends before record {seq}: it was put back to an earlier state",
+    anchors.REWRITTEN: "record {seq} is not the one that was anchored: the journal was rewritten",
+    anchors.BRANCHED: "record {seq} of journal {journal} is not here: this copy went on without it",
+    anchors.FOREIGN: "record {seq} of another journal, {journal}",
+    anchors.UNKNOWN: "record {seq} is gone, in a mended hole or an archive: its id cannot be told",
+    anchors.MALFORMED: "this is no anchor: {text}",
+}
+
+
+def _anchored(places: list[Place], checked: list[Checked], unchecked: list[str]) -> list[str]:
+    lines = []
+    for place in places:
+        of_place = [each for each in checked if each.where == place.name]
+        held = [each.given.anchor.seq for each in of_place if each.status == anchors.HOLDS and each.given.anchor]
+        if held:
+            lines.append(f"{counted(len(held), 'anchor')} of {escape(place.name)}: as anchored up to {max(held)}")
+        lines += [_words(each) for each in of_place if each.status != anchors.HOLDS]
+        if place.name in unchecked:
+            lines.append(escape(_nothing(place.name)))
+    return lines
+
+
+def _words(each: Checked) -> str:
+    anchor = each.given.anchor
+    values = {"seq": anchor.seq, "journal": anchor.journal[:8]} if anchor else {}
+    word = "anchor" if each.is_finding else "anchor, not judged"
+    told = _WORDS[each.status].format(text=each.given.text[:120], **values)
+    return escape(f"{word}: {each.where}: {told}")
+
+
+def _nothing(name: str) -> str:
+    return f"nothing was checked: {name} holds no anchor of a record that this journal can tell of"

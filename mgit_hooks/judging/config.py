@@ -19,7 +19,7 @@ from mgit_hooks.judging.validate import LEVELS, validate
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
-KEYS = ("level", "strategy", "embed", "enforce", "retries", "rules")
+KEYS = ("level", "strategy", "embed", "enforce", "retries", "anchor", "rules")
 EMBED = ("none", "summary", "sample", "full")
 # From loose to strict: where the user and the worktree differ, the stricter of the two holds. More
 # embedding is looser: contents that someone wanted kept out cannot be taken back.
@@ -28,6 +28,7 @@ _STRICTNESS: dict[str, tuple[Any, ...]] = {
     "strategy": STRATEGIES,
     "embed": EMBED[::-1],
     "enforce": (False, True),
+    "anchor": ("off", "ref"),
 }
 
 
@@ -44,6 +45,7 @@ class Config(NamedTuple):
     embed: str
     enforce: bool
     retries: int
+    anchor: str
     rules: tuple[Rule, ...]
     origins: Mapping[str, Origin]
     sources: tuple[Source, ...]

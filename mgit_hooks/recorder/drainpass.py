@@ -16,6 +16,7 @@ from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Record, Seq
 from mgit_hooks.recorder import held, movements, spool, state
+from mgit_hooks.recorder.anchoring import anchor
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.making import Setting
@@ -70,6 +71,7 @@ class Pass:
             _tidy(location.spool_dir, journal, found.batch.cursor)
             places = (found.reading.reflogs, found.reading.stamps)
             state.write(location.mgit_dir, State(*places, fingerprint, journal.next_seq, journal.cursor))
+        anchor(location, intake.config)
         for line in found.batch.garbled:
             log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
         for oid in reconciler.unreadable:
