@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, NewType
 
 Json = dict[str, Any]
@@ -119,7 +120,27 @@ class FileChange(NamedTuple):
     old_filename_bytes: str | None = None
 
     def to_json(self) -> Json:
-        return without_absent(self._asdict(), "filename_bytes", "old_filename_bytes")
+        # ``_asdict`` takes twice as long, and there is one of these for each file of each commit.
+        value: Json = {
+            "filename": self.filename,
+            "old_filename": self.old_filename,
+            "change_type": self.change_type,
+            "index_status": self.index_status,
+            "worktree_status": self.worktree_status,
+            "old_mode": self.old_mode,
+            "new_mode": self.new_mode,
+            "old_oid": self.old_oid,
+            "new_oid": self.new_oid,
+            "size_bytes": self.size_bytes,
+            "additions": self.additions,
+            "deletions": self.deletions,
+            "binary": self.binary,
+        }
+        if self.filename_bytes is not None:
+            value["filename_bytes"] = self.filename_bytes
+        if self.old_filename_bytes is not None:
+            value["old_filename_bytes"] = self.old_filename_bytes
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FileChange:
@@ -307,7 +328,22 @@ class Record(NamedTuple):
 
     def encode(self) -> bytes:
         """The payload's bytes, exactly as the journal hashes and stores them."""
-        return encode_json(self.payload())
+        value = self.payload()
+        if _dumps is None or any(map(_holds_float, self._free())):
+            return encode_json(value)
+        try:
+            return _dumps(value)
+        except TypeError:  # orjson refuses a lone surrogate, an integer of more than 64 bits, a key that is no text
+            return encode_json(value)
+
+    def _free(self) -> Iterator[object]:
+        """The parts that hold whatever JSON someone put into them."""
+        yield self.detail
+        yield self.original
+        for issue in self.validation.issues:
+            yield issue.data_context
+        for action in self.recovery:
+            yield action.data_context
 
     @classmethod
     def decode(cls, payload: bytes, seq: Seq, id: str) -> Record:
@@ -321,6 +357,30 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_cir
 def encode_json(value: object) -> bytes:
     """Compact JSON in UTF-8. A lone surrogate cannot be encoded: texts go through ``readable`` first."""
     return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
+
+
+_dumps: Callable[[object], bytes] | None = None
+
+
+def expect_many() -> None:
+    """Load orjson (11 ms), and encode records with it from here on: twice as fast, and the very same bytes.
+
+    For who records by the thousand. One commit's drain would wait longer for it than for its record.
+    """
+    global _dumps
+    import orjson
+
+    options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+    _dumps = partial(orjson.dumps, option=options)
+
+
+def _holds_float(value: object) -> bool:
+    """Whether a number is in there that orjson may write in another way than ``json`` (1e+16, NaN)."""
+    if isinstance(value, dict):
+        return any(map(_holds_float, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_float, value))
+    return isinstance(value, float)
 
 
 def readable(raw: bytes) -> tuple[str, str | None]:

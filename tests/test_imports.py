@@ -31,6 +31,7 @@ DEAR = frozenset(
         "mgit_hooks.judging.explain",
         "mgit_hooks.journal.format",
         "multiprocessing",
+        "orjson",
         "pathlib",
         "pygit2",
         "referencing",

@@ -86,7 +86,9 @@ PURE_STDLIB = frozenset(
     )
 )
 # Third-party modules that compute, without reaching for anything.
-PURE_LIBRARIES = frozenset(("google_crc32c", "snappy", "jsonschema", "referencing", "backports", "compression"))
+PURE_LIBRARIES = frozenset(
+    ("google_crc32c", "orjson", "snappy", "jsonschema", "referencing", "backports", "compression")
+)
 # Reaches for nothing by it: which Python this is.
 PURE_SYS = "compress"
 # Dear at import: only where it is the module's very job, or inside the function that needs it.
@@ -100,6 +102,7 @@ HEAVY = {
     "logging": (),
     "loguru": (),
     "multiprocessing": ("capture.bulk",),
+    "orjson": (),
     "pathlib": (),
     "pygit2": ("git.library",),
     "referencing": (),
@@ -221,5 +224,5 @@ def test_no_module_imports_another_that_imports_it() -> None:
 @pytest.mark.parametrize("name", sorted(HEAVY))
 def test_the_heavy_ones_are_modules(name: str) -> None:
     """A name that is misspelt here would forbid nothing."""
-    known = {"jsonschema", "loguru", "pygit2", "referencing", "snappy", "backports", "compression"}
+    known = {"jsonschema", "loguru", "orjson", "pygit2", "referencing", "snappy", "backports", "compression"}
     assert name in sys.stdlib_module_names or name in known

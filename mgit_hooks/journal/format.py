@@ -47,6 +47,8 @@ BLOCK_TARGET: Final = 1024 * 1024
 SEGMENT_TARGET: Final = 4 * 1024 * 1024
 
 _HEADER = struct.Struct("<8sBBHIIQ32s")
+# The same header, for who only asks where the records lie.
+_CLAIM = struct.Struct("<8sBxHI4xQ")
 _CHECKSUM = struct.Struct("<I")
 HEADER_LENGTH: Final = _HEADER.size + _CHECKSUM.size
 _SEGMENT_BODY = struct.Struct("<H16sIQ")
@@ -58,6 +60,7 @@ _ENTRY = struct.Struct("<IB")
 _CHAIN_HEADER = struct.Struct("<QI")
 _MASK_LENGTH: Final = 8
 SALT_LENGTH: Final = 16
+_DIGEST_LENGTH: Final = 32
 _HAS_CURSOR: Final = 1
 _ERASED: Final = 1
 
@@ -92,6 +95,20 @@ class Frame(NamedTuple):
     @property
     def length(self) -> int:
         return HEADER_LENGTH + len(self.body)
+
+
+class Claim(NamedTuple):
+    """What the bytes of a frame's header say, unverified: the header's checksum covers the body too."""
+
+    kind: int
+    records: int
+    first_seq: Seq
+    offset: int
+    length: int  # of the whole frame
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
 
 
 class Entry(NamedTuple):
@@ -170,6 +187,23 @@ def unpack_frame(data: bytes | memoryview, offset: int, journals: Sequence[Journ
 def _checksum(journal: JournalId, header: bytes, body: bytes) -> int:
     value = google_crc32c.extend(google_crc32c.value(journal + header), body)
     return int(value)
+
+
+def claims(data: bytes, offset: int) -> list[Claim]:
+    """What the headers say that lie one after another in ``data``, which is a segment's from ``offset`` on.
+
+    Ends where no header lies whole. Nothing is held: neither checksums nor that the bodies are there.
+    """
+    found = []
+    unpack, last, at = _CLAIM.unpack_from, len(data) - HEADER_LENGTH, 0
+    while at <= last:
+        magic, kind, records, stored_length, first_seq = unpack(data, at)
+        if magic != MAGIC or stored_length > MAX_BODY:
+            break
+        length = HEADER_LENGTH + stored_length
+        found.append(Claim(kind, records, first_seq, offset + at, length))
+        at += length
+    return found
 
 
 # Segment headers, footers, cursors
@@ -307,26 +341,25 @@ def _entries(raw: bytes, count: int) -> Iterator[Entry]:
     if not 1 <= count <= MAX_RECORDS or raw[:1] not in (b"\0", b"\1"):
         raise FormatError("bad-block")
     at = 1 + (_CURSOR_BODY.size if raw[0] == _HAS_CURSOR else 0)
+    size = len(raw)
     for _ in range(count):
-        if len(raw) - at < _ENTRY.size:
+        start = at + _ENTRY.size
+        if size < start:
             raise FormatError("bad-block")
         length, flags = _ENTRY.unpack_from(raw, at)
-        at += _ENTRY.size
         if flags == _ERASED:
-            digest = raw[at : at + 32]
-            at += 32
-            entry = Entry(None, length, digest, None)
+            at = start + _DIGEST_LENGTH
+            entry = Entry(None, length, raw[start:at], None)
         elif flags == 0:
-            salt = raw[at : at + SALT_LENGTH]
-            payload = raw[at + SALT_LENGTH : at + SALT_LENGTH + length]
-            at += SALT_LENGTH + length
-            entry = Entry(payload, length, sha256(salt + payload).digest(), salt)
+            at = start + SALT_LENGTH + length
+            salted = raw[start:at]
+            entry = Entry(salted[SALT_LENGTH:], length, sha256(salted).digest(), salted[:SALT_LENGTH])
         else:
             raise FormatError("bad-block")
-        if at > len(raw):
+        if at > size:
             raise FormatError("bad-block")
         yield entry
-    if at != len(raw):
+    if at != size:
         raise FormatError("bad-block")
 
 
@@ -339,6 +372,21 @@ def new_entry(payload: bytes, salt: bytes) -> Entry:
     return Entry(payload, len(payload), sha256(salt + payload).digest(), salt)
 
 
+def new_entries(payloads: Sequence[bytes], salts: bytes) -> list[Entry]:
+    """An entry for each payload, its salt the next SALT_LENGTH bytes of ``salts``."""
+    starts = range(0, SALT_LENGTH * len(payloads), SALT_LENGTH)
+    return [new_entry(payload, salts[at : at + SALT_LENGTH]) for payload, at in zip(payloads, starts, strict=True)]
+
+
 def chain(previous: ChainId, seq: int, entry: Entry) -> ChainId:
     """SHA-256(previous id ‖ header ‖ SHA-256(salt ‖ payload)); the header is seq and payload length."""
     return ChainId(sha256(previous + _CHAIN_HEADER.pack(seq, entry.payload_length) + entry.digest).digest())
+
+
+def chain_ids(previous: ChainId, first_seq: int, entries: Sequence[Entry]) -> list[ChainId]:
+    """The chain ids of records that follow each other, the first of them after ``previous``."""
+    ids = []
+    for seq, entry in enumerate(entries, first_seq):
+        previous = chain(previous, seq, entry)
+        ids.append(previous)
+    return ids

@@ -19,7 +19,7 @@ from mgit_hooks.journal.format import (
     FormatError,
     JournalId,
     block_entries,
-    chain,
+    chain_ids,
     declared_length,
     frame_cursor,
     unpack_frame,
@@ -71,13 +71,10 @@ def frames(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterato
 
 def open_block(item: Located) -> Block:
     """The records of a block frame; FormatError where a valid checksum covers bytes that are no block."""
-    entries = tuple(block_entries(item.frame))
-    ids = []
-    head = item.frame.previous
-    for position, entry in enumerate(entries):
-        head = chain(head, item.frame.first_seq + position, entry)
-        ids.append(head)
-    return Block(item.segment, item.offset, item.frame.first_seq, item.frame.previous, entries, tuple(ids))
+    frame = item.frame
+    entries = tuple(block_entries(frame))
+    ids = tuple(chain_ids(frame.previous, frame.first_seq, entries))
+    return Block(item.segment, item.offset, frame.first_seq, frame.previous, entries, ids)
 
 
 def blocks(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterator[Block | Damage]:

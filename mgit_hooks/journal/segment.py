@@ -12,10 +12,12 @@ from mgit_hooks.journal.format import (
     HEADER_LENGTH,
     MAGIC,
     VERSION,
+    Claim,
     FormatError,
     Frame,
     JournalId,
     NewerFormat,
+    claims,
     declared_length,
     peek_version,
     segment_info,
@@ -24,6 +26,8 @@ from mgit_hooks.journal.format import (
 from mgit_hooks.journal.identity import SEGMENT_NAME, Identity
 
 _WINDOW: Final = 1024 * 1024
+# Read at a time where frame follows frame, which are mostly small.
+_STRIDE: Final = 256 * 1024
 
 
 class Located(NamedTuple):
@@ -108,6 +112,27 @@ def scan(journal_dir: str, name: str, journals: Sequence[JournalId], start: int 
         yield from _scan(name, segment, journals, start)
 
 
+def headers(journal_dir: str, name: str, start: int = 0) -> Iterator[Claim]:
+    """Where the frames of a segment lie from ``start`` on, by what their headers claim: no body is held, or even read.
+
+    Many times as fast as ``scan``, for who must know where blocks begin and holds each to its checksum once it is
+    read. Ends at the first place where no header lies, or one whose frame runs past the file: at the segment's end,
+    a torn tail or damage. Where the last claim's ``end`` is not the file's size, only ``scan`` can tell which.
+    """
+    with open_to_read(os.path.join(journal_dir, name)) as file:
+        size = os.fstat(file.fileno()).st_size
+        found = claims(_piece(file, start), start)
+        while found:
+            last = found[-1]
+            yield from found if last.end <= size else found[:-1]
+            found = claims(_piece(file, last.end), last.end) if last.end < size else []
+
+
+def _piece(file: BinaryIO, at: int) -> bytes:
+    file.seek(at)
+    return file.read(_STRIDE)
+
+
 class _Segment:
     """A segment as long as it was when it was opened, read by the piece.
 
@@ -117,6 +142,7 @@ class _Segment:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.size = os.fstat(file.fileno()).st_size
+        self._start, self._data = 0, b""  # what was read last for ``frame``
 
     def read(self, offset: int, length: int) -> bytes:
         self._file.seek(offset)
@@ -124,12 +150,16 @@ class _Segment:
 
     def frame(self, offset: int, journals: Sequence[JournalId]) -> Frame:
         """As ``unpack_frame``. No more is read than the file has."""
-        data = self.read(offset, HEADER_LENGTH)
-        return unpack_frame(data + self._file.read(self._body_length(data, offset)), 0, journals)
+        self._hold(offset, HEADER_LENGTH)
+        length = declared_length(self._data, offset - self._start)
+        if length <= self.size - offset:
+            self._hold(offset, length)
+        return unpack_frame(self._data, offset - self._start, journals)
 
-    def _body_length(self, header: bytes, offset: int) -> int:
-        length = declared_length(header, 0)
-        return length - HEADER_LENGTH if 0 < length <= self.size - offset else 0
+    def _hold(self, offset: int, length: int) -> None:
+        """Have ``length`` bytes at ``offset`` in memory, as far as the file has them."""
+        if not self._start <= offset <= offset + length <= self._start + len(self._data):
+            self._start, self._data = offset, self.read(offset, max(length, _STRIDE))
 
     def has_header(self) -> bool:
         """Whether the segment header is as written: a flipped bit in the version is damage, not the future."""

@@ -24,18 +24,17 @@ from mgit_hooks.journal.format import (
     SEGMENT_TARGET,
     ChainId,
     Cursor,
-    Entry,
     FormatError,
     Frame,
     JournalId,
     SegmentInfo,
     block_frame,
-    chain,
+    chain_ids,
     cursor_frame,
     footer_frame,
     footer_info,
     frame_cursor,
-    new_entry,
+    new_entries,
     pack_frame,
     segment_frame,
 )
@@ -130,7 +129,7 @@ class Appender:
         the frame that failed. Also for a payload of more than MAX_PAYLOAD bytes: those before it may stand.
         """
         done: list[Appended] = []
-        pending: list[Entry] = []
+        pending: list[bytes] = []
         for group in _groups(payloads):
             if pending:
                 done += self._append_block(pending, None)
@@ -243,18 +242,17 @@ class Appender:
 
     # Writing
 
-    def _append_block(self, entries: list[Entry], cursor: Cursor | None) -> list[Appended]:
+    def _append_block(self, payloads: list[bytes], cursor: Cursor | None) -> list[Appended]:
         if self._end >= SEGMENT_TARGET:
             self._seal()
             self._open_segment(segment_number(self._name) + 1)
+        entries = new_entries(payloads, os.urandom(SALT_LENGTH * len(payloads)))
         frame = block_frame(entries, self._next_seq, self._head, cursor, compress.SNAPPY)
         offset = self._end
         self._write(frame)
-        done = []
-        for entry in entries:
-            self._head = chain(self._head, self._next_seq, entry)
-            done.append(Appended(self._next_seq, self._head, self._name, offset))
-            self._next_seq = Seq(self._next_seq + 1)
+        ids = chain_ids(self._head, self._next_seq, entries)
+        done = [Appended(Seq(seq), id, self._name, offset) for seq, id in enumerate(ids, self._next_seq)]
+        self._next_seq, self._head = Seq(self._next_seq + len(ids)), ids[-1]
         return done
 
     def _seal(self, *, report: bool = True) -> None:
@@ -388,17 +386,18 @@ def _after(state: Tail, item: Located) -> Tail:
     )
 
 
-def _groups(payloads: Iterable[bytes]) -> Iterator[list[Entry]]:
-    """Entries by the block: at most 64 of them, and no more than about a mebibyte unless one alone is larger."""
-    group: list[Entry] = []
+def _groups(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Payloads by the block: at most 64 of them, and no more than about a mebibyte unless one alone is larger."""
+    group: list[bytes] = []
     size = 0
     for payload in payloads:
-        if group and (len(group) == MAX_RECORDS or size + len(payload) > BLOCK_TARGET):
+        length = len(payload)
+        if group and (len(group) == MAX_RECORDS or size + length > BLOCK_TARGET):
             yield group
             group, size = [], 0
-        if len(payload) > MAX_PAYLOAD:
-            raise JournalError(f"a record of {len(payload)} bytes is more than the journal takes", "see docs/format.md")
-        group.append(new_entry(payload, os.urandom(SALT_LENGTH)))
-        size += len(payload)
+        if length > MAX_PAYLOAD:
+            raise JournalError(f"a record of {length} bytes is more than the journal takes", "see docs/format.md")
+        group.append(payload)
+        size += length
     if group:
         yield group

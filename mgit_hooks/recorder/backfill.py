@@ -17,7 +17,7 @@ from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.lock import exclusive
-from mgit_hooks.record import Commit, Gate, Oid, Record, Validation
+from mgit_hooks.record import Commit, Gate, Oid, Record, Validation, expect_many
 from mgit_hooks.recorder.drainpass import Pass
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.state import read as read_state
@@ -27,6 +27,8 @@ Progress = Callable[[int, int], None]
 
 # Records per append; each append is synced, so a kill costs no more than redoing one of these.
 _CHUNK = 1024
+# From so many records on, a faster encoder is worth its loading.
+_MANY = 4096
 
 
 class Summary(NamedTuple):
@@ -71,6 +73,8 @@ def _backfill(
     capturer = Capturer(location.common_dir)
     new = capturer.new_commits(tips(location, capturer), known.__contains__)
     recorded = 0
+    if len(new) > _MANY:
+        expect_many()  # before the workers start, which go on from here
     payloads = bulk.capture(location.common_dir, new, partial(_payload, location, tuple(overrides.items())), workers)
     for chunk in _chunks(payloads):
         journal.append(chunk)

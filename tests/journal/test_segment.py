@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journal.making import append, put, records, segment_bytes, small
-from mgit_hooks.journal import identity, reader, segment
-from mgit_hooks.journal.format import MAGIC, JournalId
-from mgit_hooks.journal.segment import Damage, Located, scan, segment_names
+from mgit_hooks.journal import format, identity, reader, segment
+from mgit_hooks.journal.format import MAGIC, Claim, JournalId
+from mgit_hooks.journal.segment import Damage, Located, headers, scan, segment_names
 
 
 def test_only_files_of_eight_digits_are_segments_and_they_are_in_order(tmp_path: Path) -> None:
@@ -64,6 +64,40 @@ def test_a_scan_of_frames_and_noise_in_any_order_covers_the_file(tmp_path: Path,
         found += isinstance(item, Located)
     assert at == len(made)
     assert found == frames
+
+
+@pytest.mark.parametrize("stride", [64, 100, 5000, 256 * 1024])
+def test_headers_claim_what_a_scan_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int) -> None:
+    journal = small(tmp_path, 40)
+    monkeypatch.setattr(segment, "_STRIDE", stride)
+    for name in segment_names(journal):
+        found = [item for item in scan(journal, name, reader.journal_ids(journal)) if isinstance(item, Located)]
+        expected = [
+            Claim(item.frame.kind, item.frame.records, item.frame.first_seq, item.offset, item.frame.length)
+            for item in found
+        ]
+        assert list(headers(journal, name)) == expected
+        assert list(headers(journal, name, expected[2].offset)) == expected[2:]
+        assert expected[-1].end == os.path.getsize(os.path.join(journal, name))
+
+
+def test_headers_end_where_none_lies_and_hold_no_checksum(tmp_path: Path) -> None:
+    journal = small(tmp_path, 20)
+    name = segment_names(journal)[0]
+    data = segment_bytes(journal)[name]
+    whole = list(headers(journal, name))
+    third = whole[2]
+    for length in range(len(data)):
+        put(journal, name, data[:length])
+        assert list(headers(journal, name)) == [claim for claim in whole if claim.end <= length]
+    for at in range(third.offset, third.offset + len(MAGIC)):
+        put(journal, name, data[:at] + b"\0" + data[at + 1 :])
+        assert list(headers(journal, name)) == whole[:2]
+    put(journal, name, data[: third.end - 1] + bytes((data[third.end - 1] ^ 1,)) + data[third.end :])
+    assert list(headers(journal, name)) == whole  # a claim, no more
+    oversized = (format.MAX_BODY + 1).to_bytes(4, "little")
+    put(journal, name, data[: third.offset + 12] + oversized + data[third.offset + 16 :])
+    assert list(headers(journal, name)) == whole[:2]
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 3 * 1024 * 1024])
