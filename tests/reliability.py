@@ -3,13 +3,15 @@
 A family is a test marked ``full``; what it ran it counts in the fixture ``tally``, or it is one case. A case
 that was skipped counts as not done. ``silent``: a change to the bytes, or a failure of the system, that nothing
 told of. ``lost``: a record that was reported and is neither there nor declared as missing, or one that no damage
-touched and that is gone all the same. Either fails the test; so does a record that is false.
+touched and that is gone all the same. ``false``: a record that was read and that nobody wrote. Each fails the test.
 """
 
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -24,17 +26,22 @@ class Tally:
         self.cases = 0
         self.silent: list[str] = []
         self.lost: list[str] = []
+        self.false: list[str] = []
         self.skipped: list[str] = []
+        self.seed: int | None = None  # of a test whose seed is not its parameter
 
     def check(self) -> None:
-        """Fail the test where anything was silent or lost; to be called last."""
-        assert (self.silent[:5], self.lost[:5]) == ([], []), f"{len(self.silent)} silent, {len(self.lost)} lost"
+        """Fail the test where anything was silent, lost or false; to be called last."""
+        counts = f"{len(self.silent)} silent, {len(self.lost)} lost, {len(self.false)} false"
+        assert (self.silent[:5], self.lost[:5], self.false[:5]) == ([], [], []), counts
 
-    def properties(self) -> dict[str, int]:
+    def properties(self) -> dict[str, int | None]:
         return {
             "cases": self.cases,
+            "seed": self.seed,
             "silent": len(self.silent),
             "lost": len(self.lost),
+            "false": len(self.false),
             "not_done": len(self.skipped),
         }
 
@@ -44,9 +51,16 @@ class Family:
         self.cases = 0
         self.silent = 0
         self.lost = 0
+        self.false = 0
         self.skipped = 0
         self.failed = 0
         self.seconds = 0.0
+        self.seeds: set[int] = set()
+
+    def row(self, name: str) -> str:
+        counts = (self.skipped, self.silent, self.lost, self.false, self.failed)
+        told = " | ".join(f"{count:,}" for count in counts)
+        return f"| `{name}` | {self.cases:,} | {told} | {_ranges(self.seeds)} | {self.seconds:.0f} s |"
 
 
 class Reliability:
@@ -55,30 +69,48 @@ class Reliability:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._families: dict[str, Family] = {}
+        self._undone: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if "full" not in report.keywords:
             return
         family = self._families.setdefault(report.nodeid.partition("[")[0], Family())
         family.seconds += report.duration
-        if report.skipped:
-            family.skipped += 1
-        elif report.failed:
-            family.failed += 1
-        elif report.when == "teardown":
-            told: dict[str, int] = dict(report.user_properties)  # type: ignore[arg-type]
-            family.cases += told.get("cases") or 1
-            family.silent += told.get("silent", 0)
-            family.lost += told.get("lost", 0)
-            family.skipped += told.get("not_done", 0)
+        family.skipped += report.skipped
+        family.failed += report.failed
+        if report.when != "teardown":
+            if not report.passed:
+                self._undone.add(report.nodeid)
+            return
+        told: dict[str, int | None] = dict(report.user_properties)  # type: ignore[arg-type]
+        # What was counted before a test failed is told too; a test that counts nothing is one case, if it passed.
+        family.cases += (told.get("cases") or 0) if "cases" in told else int(report.nodeid not in self._undone)
+        family.silent += told.get("silent") or 0
+        family.lost += told.get("lost") or 0
+        family.false += told.get("false") or 0
+        family.skipped += told.get("not_done") or 0
+        family.seeds |= _seeds(report.nodeid, told.get("seed"))
 
     def pytest_sessionfinish(self) -> None:
-        rows = [
-            f"| `{name}` | {family.cases:,} | {family.skipped} | {family.silent} | {family.lost} | {family.failed} |"
-            f" {family.seconds:.0f} s |"
-            for name, family in sorted(self._families.items())
-        ]
+        rows = [family.row(name) for name, family in sorted(self._families.items())]
         self._target.write_text(_PAGE.format(rows="\n".join(rows), commit=_git("rev-parse", "HEAD"), **_machine()))
+
+
+def _seeds(nodeid: str, told: int | None) -> set[int]:
+    if told is not None:
+        return {told}
+    return {int(part) for part in re.split(r"[\[\]-]", nodeid.partition("[")[2]) if part.isdecimal()}
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """``1, 3 to 5``; a dash where there are none."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs) or "–"
 
 
 def _machine() -> dict[str, str]:
@@ -87,7 +119,8 @@ def _machine() -> dict[str, str]:
 
 
 def _git(*args: str) -> str:
-    return subprocess.run(["git", "-C", _TOP, *args], capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(["git", "-C", _TOP, *args], capture_output=True, text=True)
+    return done.stdout.strip() if not done.returncode else "unknown"
 
 
 _PAGE = """# Reliability
@@ -98,14 +131,16 @@ The last full run of the slow test families, written by the run itself:
 pytest -m full --reliability docs/reliability.md
 ```
 
-Commit `{commit}`{dirty}, Python {python}, git {git}. Seeds are the parameters of each family, from 0 on.
+Commit `{commit}`{dirty}, Python {python}, git {git}.
 
-| family | cases run | skipped | silent | lost | failed | time |
-|---|---|---|---|---|---|---|
+| family | cases run | skipped | silent | lost | false | failed | seeds | time |
+|---|---|---|---|---|---|---|---|---|
 {rows}
 
 *Silent*: a change to the bytes, or a failure of the system, that nothing told of. *Lost*: a record that was reported
-and is neither there nor declared as missing, or that is gone though nothing touched it. *Failed*: tests that did
-not pass, for these reasons or any other. What was skipped counts as not done. The same families run in a bounded
-form with every `pytest`, and each has a planted bug that it must catch.
+and is neither there nor declared as missing, or that is gone though nothing touched it. *False*: a record that was
+read and that nobody wrote. *Failed*: tests that did not pass, for these reasons or any other. What was skipped counts
+as not done. *Seeds*: the numbers that a family's tests were given: what their chance begins with, or which file is
+hurt; a family without chance tries everything. The time is that of its tests one after the other. The same families
+run in a bounded form with every `pytest`, and each has a planted bug that it must catch.
 """

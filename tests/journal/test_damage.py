@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,49 +39,6 @@ def journal(tmp_path: Path) -> str:
     return small(tmp_path, 30)
 
 
-@pytest.fixture(scope="module")
-def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in memory where there is one: the mutants below are written by the ten thousand."""
-    folder = Path("/dev/shm") if os.path.isdir("/dev/shm") else tmp_path_factory.getbasetemp()
-    made = folder / f"mgit-hooks-test-{os.getpid()}"
-    made.mkdir()
-    yield made
-    shutil.rmtree(made)
-
-
-def flip_all(journal: str, number: int) -> int:
-    """Flip each bit of the segment, one at a time; the number of mutants."""
-    name = segment_names(journal)[number]
-    true = set(records(journal))
-    path = os.path.join(journal, name)
-    with open(path, "r+b", buffering=0) as file:
-        data = file.read()
-        for bit in range(8 * len(data)):
-            at = bit // 8
-            os.pwrite(file.fileno(), bytes((data[at] ^ 1 << bit % 8,)), at)
-            assert true.issuperset(reader.records(journal)), f"a false record: bit {bit} of {name}"
-            report = verify(journal)
-            assert not report.is_clean, f"not found: bit {bit} of {name}"
-            os.pwrite(file.fileno(), data[at : at + 1], at)
-    return 8 * len(data)
-
-
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_each_flipped_bit_is_found_and_makes_no_false_record(fast: Path, number: int) -> None:
-    journal = small(fast / f"bits{number}", 30, target=380, group=5, short=True)
-    assert len(segment_names(journal)) == 3
-    assert flip_all(journal, number) > 8 * 300
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("number", range(3))
-def test_each_flipped_bit_of_a_larger_journal(
-    fast: Path, number: int, record_property: Callable[[str, object], None]
-) -> None:
-    journal = small(fast / f"full{number}", 240, target=4500, group=9)
-    record_property("cases", flip_all(journal, number))
-
-
 @pytest.mark.parametrize("file", ["head", "identity"])
 def test_a_flipped_bit_beside_the_segments_is_never_believed(journal: str, file: str) -> None:
     true = records(journal)
@@ -96,24 +53,6 @@ def test_a_flipped_bit_beside_the_segments_is_never_believed(journal: str, file:
     append(journal, [b"goes on"])
     assert [stored.payload for stored in records(journal)] == [*(stored.payload for stored in true), b"goes on"]
     assert verify(journal).is_clean
-
-
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_segment_cut_anywhere(journal: str, number: int) -> None:
-    name = segment_names(journal)[number]
-    true = records(journal)
-    data = Path(journal, name).read_bytes()
-    gone = [item for item in frames(journal, name) if item.frame.kind == BLOCK]
-    for length in range(len(data)):
-        put(journal, name, data[:length])
-        lost = {
-            seq
-            for item in gone
-            if item.end > length
-            for seq in range(item.frame.first_seq, item.frame.first_seq + item.frame.records)
-        }
-        assert records(journal) == [stored for stored in true if stored.seq not in lost], length
-        assert not verify(journal).is_clean, length
 
 
 def test_after_a_cut_the_next_append_starts_clean_and_uses_no_number_again(journal: str, fast: Path) -> None:
