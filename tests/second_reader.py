@@ -77,7 +77,9 @@ def frames(data: bytes, journals: list[bytes]) -> Iterator[tuple]:  # type: igno
 def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
     """(payload length, digest, payload) of each entry."""
     assert 1 <= count <= 64
+    assert codec & 0x7F in (0, 1)
     if codec & 0x80:
+        assert len(body) >= 8
         mask, body = body[:8], body[8:]
         body = bytes(byte ^ mask[place % 8] for place, byte in enumerate(body))
     if codec & 0x7F == 1:
