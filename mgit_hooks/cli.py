@@ -28,7 +28,8 @@ COMMANDS = {
     "anchor": "write down what the journal's head is, for verify --anchor",
     "repair": "mend the journal, or with --records the records in it",
     "backfill": "record the history that is already there",
-    "export": "the journal as JSON lines, oldest first",
+    "export": "the journal as JSON lines, oldest first, or as one file",
+    "import": "take a whole journal from one file into a repository that has none",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
     "drain": "turn what the hooks spooled into records now",
@@ -83,7 +84,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _module(command: str):  # type: ignore[no-untyped-def]
-    return import_module(f"mgit_hooks.commands.{command.replace('-', '_')}")
+    # "import" is a word of Python's own: its module's name ends with an underscore.
+    return import_module(f"mgit_hooks.commands.{'import_' if command == 'import' else command.replace('-', '_')}")
 
 
 def _command_name(arguments: list[str]) -> str | None:

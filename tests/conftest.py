@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reliability import Reliability, Tally
 
+from mgit_hooks import cli
 from mgit_hooks.git.plumbing import LOCAL_ENV_VARS
 
 
@@ -91,3 +94,31 @@ def bare(tmp_path: Path) -> Repo:
     made = Repo(tmp_path / "remote.git")
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", made.path], check=True)
     return made
+
+
+class Told:
+    """What a command printed, and its exit status."""
+
+    def __init__(self, code: int, out: bytes, err: str) -> None:
+        self.code, self.raw, self.err = code, out, err
+        self.out = out.decode()
+
+    @property
+    def json(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def mgit(capfdbinary: Any) -> Any:
+    """The command line, in this process."""
+
+    def run(*args: str) -> Told:
+        capfdbinary.readouterr()
+        try:
+            code = cli.main(list(args))
+        finally:
+            out, err = capfdbinary.readouterr()
+        assert b"Traceback" not in err
+        return Told(code, out, err.decode())
+
+    return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -30,30 +29,6 @@ message = "Keep it short."
 events = ["commit", "import"]
 schema = { properties = { commit = { properties = { message = { maxLength = 6 } } } } }
 """
-
-
-class Told:
-    def __init__(self, code: int, out: bytes, err: str) -> None:
-        self.code, self.raw, self.err = code, out, err
-        self.out = out.decode()
-
-    @property
-    def json(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@pytest.fixture
-def mgit(capfdbinary: Any) -> Any:
-    def run(*args: str) -> Told:
-        capfdbinary.readouterr()
-        try:
-            code = cli.main(list(args))
-        finally:
-            out, err = capfdbinary.readouterr()
-        assert b"Traceback" not in err
-        return Told(code, out, err.decode())
-
-    return run
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ PURE = frozenset(
         "compress",
         "journal.cursor",
         "journal.format",
+        "journal.manifest",
     )
 )
 # What talks to people, to hooks and to hook managers. Nothing below may depend on it.

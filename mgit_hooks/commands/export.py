@@ -1,4 +1,4 @@
-"""``mgit-hooks export``: the journal as JSON lines, oldest first."""
+"""``mgit-hooks export``: the journal as JSON lines, oldest first, or with ``--bundle`` as one file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from mgit_hooks.errors import UsageError
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.segment import Damage
-from mgit_hooks.layout import locate
+from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.session import drain_first, require_journal
 
@@ -20,17 +20,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write to FILE, which must not exist, instead of standard output",
     )
+    parser.add_argument(
+        "--bundle", action="store_true", help="write the whole journal as it is, for 'import' and 'restore --from'"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where damage kept records from being exported: the export is then not the whole journal."""
     location = locate(args.directory)
     require_journal(location)
+    if args.bundle and args.output is None:
+        raise UsageError("a bundle needs a file to go to", "name it: mgit-hooks export --bundle -o FILE")
     drain_first(location, out)
     if args.output is None:
         return _export(location.journal_dir, out)
     # "-C DIR" is as if the command had been started there
     target = os.path.normpath(os.path.join(args.directory, args.output))
+    if args.bundle:
+        return _bundle(location, target, args.output, out)
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -42,6 +49,20 @@ def run(args: argparse.Namespace, out: Output) -> int:
         finally:
             out.flush()
             out.restore()
+
+
+def _bundle(location: Location, target: str, name: str, out: Output) -> int:
+    from mgit_hooks.journal import bundle
+
+    if os.path.lexists(target):
+        raise UsageError(f"{name} is there already", "name another file, or remove that one")
+    with bundle.still(location.mgit_dir):
+        written = bundle.write(location.journal_dir, target)
+    if out.as_json:
+        out.json(bundle.told(written))
+    else:
+        out.lines(bundle.words(written))
+    return 0
 
 
 def _export(journal_dir: str, out: Output) -> int:

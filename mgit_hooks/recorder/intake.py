@@ -61,15 +61,19 @@ def _configuration(location: Location, overrides: Mapping[str, str] | None) -> C
 
 
 @contextmanager
-def journal_of(location: Location) -> Iterator[Appender]:
-    """The repository's journal, for writing. In a copied repository it begins a life of its own."""
+def journal_of(location: Location, journal_dir: str | None = None) -> Iterator[Appender]:
+    """The repository's journal, for writing. In a copied repository it begins a life of its own.
+
+    ``journal_dir``: the folder that is about to become it, where that is another one.
+    """
+    journal_dir = journal_dir or location.journal_dir
 
     def adopted(journal: str, last_seq: int, head: str) -> bytes:
         detail = {"journal": journal, "last_seq": last_seq, "head": head}
         return plain_record(location, "adopted", detail).encode()
 
-    make_private_dir(location.journal_dir)
-    with appender(location.journal_dir, adopted) as journal:
+    make_private_dir(journal_dir)
+    with appender(journal_dir, adopted) as journal:
         yield journal
 
 

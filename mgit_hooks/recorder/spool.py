@@ -67,6 +67,12 @@ def read(spool_dir: str, cursor: Cursor | None) -> Batch:
     return Batch(tuple(events), tuple(garbled), at)
 
 
+def beginning(spool_dir: str) -> Cursor:
+    """The place before every line that is on file: for a journal that knows nothing of this spool."""
+    parts = _parts(spool_dir, Cursor(1, 0))
+    return Cursor(parts[0].generation if parts else 1, 0)
+
+
 def waiting(spool_dir: str, cursor: Cursor | None) -> int:
     """How many lines no drain has taken in."""
     batch = read(spool_dir, cursor)
