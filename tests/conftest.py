@@ -27,9 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def tally(record_property: Callable[[str, object], None]) -> Iterator[Tally]:
+def tally(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[Tally]:
     """Counts what a family ran, for docs/reliability.md."""
     made = Tally()
+    callspec = getattr(request.node, "callspec", None)
+    made.seed = callspec.params.get("seed") if callspec is not None else None
     yield made
     for name, value in made.properties().items():
         record_property(name, value)

@@ -9,7 +9,6 @@ touched and that is gone all the same. ``false``: a record that was read and tha
 from __future__ import annotations
 
 import platform
-import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +27,7 @@ class Tally:
         self.lost: list[str] = []
         self.false: list[str] = []
         self.skipped: list[str] = []
-        self.seed: int | None = None  # of a test whose seed is not its parameter
+        self.seed: int | None = None  # of its chance: the test's parameter ``seed``, where it has one
 
     def check(self) -> None:
         """Fail the test where anything was silent, lost or false; to be called last."""
@@ -89,17 +88,12 @@ class Reliability:
         family.lost += told.get("lost") or 0
         family.false += told.get("false") or 0
         family.skipped += told.get("not_done") or 0
-        family.seeds |= _seeds(report.nodeid, told.get("seed"))
+        seed = told.get("seed")
+        family.seeds |= set() if seed is None else {seed}
 
     def pytest_sessionfinish(self) -> None:
         rows = [family.row(name) for name, family in sorted(self._families.items())]
         self._target.write_text(_PAGE.format(rows="\n".join(rows), commit=_git("rev-parse", "HEAD"), **_machine()))
-
-
-def _seeds(nodeid: str, told: int | None) -> set[int]:
-    if told is not None:
-        return {told}
-    return {int(part) for part in re.split(r"[\[\]-]", nodeid.partition("[")[2]) if part.isdecimal()}
 
 
 def _ranges(numbers: Iterable[int]) -> str:
@@ -140,7 +134,7 @@ Commit `{commit}`{dirty}, Python {python}, git {git}.
 *Silent*: a change to the bytes, or a failure of the system, that nothing told of. *Lost*: a record that was reported
 and is neither there nor declared as missing, or that is gone though nothing touched it. *False*: a record that was
 read and that nobody wrote. *Failed*: tests that did not pass, for these reasons or any other. What was skipped counts
-as not done. *Seeds*: the numbers that a family's tests were given: what their chance begins with, or which file is
-hurt; a family without chance tries everything. The time is that of its tests one after the other. The same families
-run in a bounded form with every `pytest`, and each has a planted bug that it must catch.
+as not done. *Seeds*: what a family's chance begins with; one without any leaves nothing to chance. The time is that of
+its tests one after the other. The same families run in a bounded form with every `pytest`, and each has a planted bug
+that it must catch.
 """

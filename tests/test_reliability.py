@@ -51,7 +51,8 @@ def test_passed_over(seed, tally):
     tally.skipped.append("4 MiB")
 
 
-def test_that_counts_nothing():
+@pytest.mark.parametrize("number", [3])
+def test_that_counts_nothing(number):
     pass
 
 

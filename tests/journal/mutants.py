@@ -20,12 +20,16 @@ from reliability import Tally
 from second_reader import read as read_again
 
 from journal.making import records
+from mgit_hooks import compress
 from mgit_hooks.journal import reader
-from mgit_hooks.journal.format import BLOCK, ChainId
-from mgit_hooks.journal.reader import Stored
+from mgit_hooks.journal.format import BLOCK, SALT_LENGTH, ChainId
+from mgit_hooks.journal.reader import Stored, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names
-from mgit_hooks.journal.verify import verify
+from mgit_hooks.journal.verify import Report, verify
 from mgit_hooks.record import Seq
+
+# Of an entry, what is not payload: its length, its flags, its salt (docs/format.md).
+ENTRY_OVERHEAD = 4 + 1 + SALT_LENGTH
 
 
 class Verdict(NamedTuple):
@@ -96,7 +100,12 @@ class Trial:
         false = tuple((set(read) - set(self.true)) | (set(read) ^ again))
         there = {stored.seq for stored in read}
         lost = tuple(stored.seq for stored in self.true if stored.seq not in there and stored.seq not in may_go)
-        return Verdict(report.is_clean, false, lost)
+        return Verdict(report.is_clean and not self._told_as_tail(report), false, lost)
+
+    def _told_as_tail(self, report: Report) -> bool:
+        """Whether verify names bytes behind the reported end as a torn tail: no damage, and not passed over."""
+        tail = report.torn_tail
+        return tail is not None and tail.offset >= len(self.data[tail.segment])
 
     def _scan(self, name: str) -> list[Located]:
         found = list(scan(self.journal, name, self._journals))
@@ -157,3 +166,31 @@ def cut(trial: Trial, name: str, tally: Tally, *, with_rest: bool = False) -> No
     finally:
         for changed in (name, *gone):
             Path(trial.journal, changed).write_bytes(trial.data[changed])
+
+
+def boundaries(trial: Trial, name: str) -> list[int]:
+    """Where each frame begins and ends, and each record inside a block that is stored as it is."""
+    found = {0}
+    for item in trial.frames(name):
+        found.add(item.end)
+        if item.frame.kind == BLOCK and item.frame.codec == compress.NONE:
+            at = item.end
+            for entry in reversed(open_block(item).entries):
+                at -= ENTRY_OVERHEAD + entry.payload_length
+                found.add(at)
+    return sorted(found)
+
+
+def bad_sectors(trial: Trial, name: str, tally: Tally, size: int, fill: bytes, *, step: int = 1) -> None:
+    """``size`` bytes over and between the others, before, across and after every boundary (every ``step``th)."""
+    data = trial.data[name]
+    path = Path(trial.journal, name)
+    for at in boundaries(trial, name)[::step]:
+        for start in {max(at - size, 0), max(at - size // 2, 0), at}:
+            end = min(start + size, len(data))
+            path.write_bytes(data[:start] + fill[: end - start] + data[end:])
+            if start < end and data[start:end] != fill[: end - start]:
+                trial.judge(name, start, end).count(tally, f"{size} bytes of {fill[:1]!r} over {name} at {start}")
+        path.write_bytes(data[:at] + fill + data[at:])
+        trial.ask({name: (at, at)}).count(tally, f"{size} bytes of {fill[:1]!r} put into {name} at {at}")
+    path.write_bytes(data)

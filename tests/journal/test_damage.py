@@ -107,34 +107,6 @@ def test_zeros_at_the_end_are_a_torn_tail(journal: str, size: int) -> None:
     assert segment_bytes(journal)[name].startswith(data + format.MAGIC)
 
 
-@pytest.mark.parametrize("size", [64, 512, 4096])
-@pytest.mark.parametrize("what", ["zeros", "ones", "noise"])
-def test_a_bad_sector_costs_the_blocks_it_touched(tmp_path: Path, size: int, what: str) -> None:
-    journal = small(tmp_path, 120, target=6000, group=5)
-    true = records(journal)
-    whole = segment_bytes(journal)
-    noise = {"zeros": bytes(size), "ones": b"\xff" * size, "noise": random.Random(size).randbytes(size)}[what]
-    for name, data in whole.items():
-        touched = frames(journal, name)
-        for item in touched:
-            for at in {item.offset, item.offset + 64, item.end - size, item.offset - size // 2}:
-                if not 0 <= at < len(data):
-                    continue
-                mutant = data[:at] + noise[: len(data) - at] + data[at + size :]
-                put(journal, name, mutant)
-                lost = {
-                    seq
-                    for hit in touched
-                    if hit.offset < at + size and at < hit.end and hit.frame.kind == BLOCK
-                    for seq in range(hit.frame.first_seq, hit.frame.first_seq + hit.frame.records)
-                }
-                assert records(journal) == [stored for stored in true if stored.seq not in lost]
-                report = verify(journal)
-                assert not report.is_clean
-                assert sum(damage.length for damage in report.damaged) >= min(size, len(data) - at)
-        put(journal, name, data)
-
-
 def cut_out(data: bytes, items: list, skip: int) -> bytes:  # type: ignore[type-arg]
     return b"".join(data[item.offset : item.end] for place, item in enumerate(items) if place != skip)
 
