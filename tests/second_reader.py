@@ -10,9 +10,15 @@ import json
 import os
 import re
 import struct
+import sys
 from collections.abc import Iterator
 
 import snappy
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MAGIC = bytes.fromhex("934d4749540d0a1a")
 LIMIT = 268_435_456
@@ -68,7 +74,7 @@ def frames(data: bytes, journals: list[bytes]) -> Iterator[tuple]:  # type: igno
             continue
         if frame[0] == 1 and at == 0:
             version = struct.unpack_from("<H", frame[6])[0]
-            if version > 1:
+            if version > 2:
                 raise ValueError(f"format version {version}")
         yield frame
         at += 64 + len(frame[6])
@@ -77,7 +83,7 @@ def frames(data: bytes, journals: list[bytes]) -> Iterator[tuple]:  # type: igno
 def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
     """(payload length, digest, payload) of each entry."""
     assert 1 <= count <= 64
-    assert codec & 0x7F in (0, 1)
+    assert codec & 0x7F in (0, 1, 2)
     if codec & 0x80:
         assert len(body) >= 8
         mask, body = body[:8], body[8:]
@@ -85,6 +91,13 @@ def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tu
     if codec & 0x7F == 1:
         assert raw_length <= 22 * len(body)
         body = snappy.decompress(body)
+    elif codec & 0x7F == 2:
+        assert body[:4] == b"\x28\xb5\x2f\xfd"
+        assert zstd_content_size(body) == raw_length
+        decoder = zstd.ZstdDecompressor()
+        body = decoder.decompress(body, raw_length)
+        assert decoder.eof
+        assert not decoder.unused_data
     assert len(body) == raw_length
     assert body[0] in (0, 1)
     at = 17 if body[0] else 1
@@ -100,6 +113,17 @@ def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tu
             yield length, hashlib.sha256(salted).digest(), salted[16:]
             at += 16 + length
     assert at == len(body)
+
+
+def zstd_content_size(body: bytes) -> int | None:
+    """RFC 8878, 3.1.1.1: the frame header's content size; None where it tells none."""
+    descriptor = body[4]
+    assert not descriptor & 3, "a dictionary"
+    single = descriptor >> 5 & 1
+    width = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
+    at = 5 if single else 6
+    size = int.from_bytes(body[at : at + width], "little")
+    return None if not width else size + 256 if width == 2 else size
 
 
 def identity(journal_dir: str) -> dict | None:  # type: ignore[type-arg]

@@ -34,7 +34,7 @@ def load(repo: Repo, overrides: dict[str, str] | None = None, **environ: str) ->
 
 def test_without_any_file_the_defaults_hold(repo: Repo) -> None:
     found = load(repo)
-    assert found[:7] == ("standard", "repair", "none", True, 3, "off", ())
+    assert found[:8] == ("standard", "repair", "none", True, 3, "off", True, ())
     assert found == config.defaults()._replace(sources=found.sources)
     assert {origin.source for origin in found.origins.values()} == {"default"}
 
@@ -405,7 +405,8 @@ def test_the_command_lists_values_and_where_they_come_from(repo: Repo, capfdbina
     repo.write(".mgit-hooks.toml", 'level = "strict"\n' + RULE)
     assert run(capfdbinary, "-C", repo.path, "config")[:2] == (
         0,
-        "level=strict\nstrategy=repair\nembed=none\nenforce=true\nretries=3\nanchor=off\nrules.subject-length=error,abort\n",
+        "level=strict\nstrategy=repair\nembed=none\nenforce=true\nretries=3\nanchor=off\ncompact=true\n"
+        "rules.subject-length=error,abort\n",
     )
     assert run(capfdbinary, "-C", repo.path, "config", "enforce")[1] == "true\n"
     shown = run(capfdbinary, "-C", repo.path, "config", "level", "--show-origin")[1]

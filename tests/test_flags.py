@@ -19,7 +19,8 @@ from mgit_hooks.journal.segment import segment_names
 # Every command, with what makes it run in a repository that is recorded; whether it needs one.
 READING = ("log", "show", "verify", "export", "repair")
 ALL = (
-    *READING, "anchor", "init", "install", "status", "doctor", "backfill", "drain", "config", "schema", "uninstall",
+    *READING, "anchor", "compact", "init", "install", "status", "doctor", "backfill", "drain", "config", "schema",
+    "uninstall",
 )  # fmt: skip
 RULE = """
 [[rules]]
@@ -325,6 +326,7 @@ def test_config_of_one_key_its_origin_and_all_sources(work: Recording, mgit: Any
         ("enforce", "false"),
         ("retries", "9"),
         ("anchor", "ref"),
+        ("compact", "false"),
     ],
 )
 def test_config_as_if_set_on_the_command_line(work: Recording, mgit: Any, key: str, value: str) -> None:

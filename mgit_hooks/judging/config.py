@@ -19,7 +19,7 @@ from mgit_hooks.judging.validate import LEVELS, validate
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
-KEYS = ("level", "strategy", "embed", "enforce", "retries", "anchor", "rules")
+KEYS = ("level", "strategy", "embed", "enforce", "retries", "anchor", "compact", "rules")
 EMBED = ("none", "summary", "sample", "full")
 # From loose to strict: where the user and the worktree differ, the stricter of the two holds. More
 # embedding is looser: contents that someone wanted kept out cannot be taken back.
@@ -46,6 +46,7 @@ class Config(NamedTuple):
     enforce: bool
     retries: int
     anchor: str
+    compact: bool
     rules: tuple[Rule, ...]
     origins: Mapping[str, Origin]
     sources: tuple[Source, ...]

@@ -40,7 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     location = _detach(git_dir)
     try:
         # Without waiting: the drain that runs looks at the spool again before it ends.
-        drain(location, wait=0.0)
+        done = drain(location, wait=0.0)
+        if not done.busy:
+            _keep_up(location)
     except MgitError as error:
         log.error(location.mgit_dir, "drain failed", error=error.message)
         return error.exit_code
@@ -48,6 +50,12 @@ def main(arguments: Sequence[str]) -> int:
         log.exception(location.mgit_dir, "drain failed", error)
         return 128
     return 0
+
+
+def _keep_up(location: Location) -> None:
+    from mgit_hooks.recorder.upkeep import compact_sealed
+
+    compact_sealed(location)
 
 
 def _detach(git_dir: str | None) -> Location:
