@@ -158,7 +158,7 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
                 continue
             try:
                 held = list(entries(codec, count, raw_length, body))
-            except (AssertionError, IndexError, struct.error, snappy.UncompressError):
+            except (AssertionError, IndexError, struct.error, snappy.UncompressError, zstd.ZstdError):
                 continue  # damage, though the checksum holds: no writer makes such a block
             id = previous
             for seq, (length, digest, payload) in enumerate(held, first_seq):

@@ -61,7 +61,7 @@ def large(path: Path, count: int = 1000, *, target: int = 20_000) -> str:
 # What stays, and what becomes less
 
 
-@pytest.mark.parametrize("make", [small_ := lambda path: small(path, 60), lambda path: large(path, 300)])
+@pytest.mark.parametrize("make", [lambda path: small(path, 60), lambda path: large(path)], ids=["small", "large"])
 def test_every_record_id_and_cursor_is_as_before(tmp_path: Path, make: Callable[[Path], str]) -> None:
     journal = make(tmp_path)
     before = told(journal)
