@@ -14,7 +14,7 @@ from itertools import islice
 import timing
 
 from mgit_hooks.journal.database import open_index
-from mgit_hooks.journal.index import Index
+from mgit_hooks.journal.index import Filter, Index
 from mgit_hooks.journal.writer import appender
 from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation
 
@@ -45,7 +45,9 @@ def _measure(index: Index, count: int, rounds: int) -> None:
     searches: dict[str, Callable[[], object]] = {
         "hash": lambda: index.seq_of(_hash(rng.randrange(count))),
         "ten digits of a hash": lambda: index.by_prefix(_hash(rng.randrange(count))[:10]),
-        "author, the newest 20": lambda: list(islice(index.newest(author=f"author{rng.randrange(authors)}@"), 20)),
+        "author, the newest 20": lambda: list(
+            islice(index.newest(Filter(author=f"author{rng.randrange(authors)}@")), 20)
+        ),
         "number": lambda: index.by_seq(rng.randint(1, count)),
     }
     for what, search in searches.items():

@@ -120,17 +120,16 @@ def _rebuilt(location: Location, lost: Sequence[Oid] | None) -> Iterator[Record]
     """
     intake = Intake(location)
     with database.open_index(location.mgit_dir, location.journal_dir) as fresh:
-        known = fresh.known_commits()
-    if lost is None:
-        lost = intake.capturer.new_commits(backfill.tips(location, intake.capturer), known.__contains__)
-    for oid in lost:
-        if oid in known:
-            continue
-        try:
-            commit = intake.capturer.commit(oid)
-        except ObjectError:
-            continue  # git has it no more: it counts as lost
-        yield intake.judge(backfill.imported(location, commit, "rebuilt", "rebuilt"))
+        if lost is None:
+            lost = intake.capturer.new_commits(backfill.tips(location, intake.capturer), fresh.knows)
+        for oid in lost:
+            if fresh.knows(oid):
+                continue
+            try:
+                commit = intake.capturer.commit(oid)
+            except ObjectError:
+                continue  # git has it no more: it counts as lost
+            yield intake.judge(backfill.imported(location, commit, "rebuilt", "rebuilt"))
 
 
 def recover_records(location: Location, overrides: dict[str, str] | None = None, wait: float = 60.0) -> tuple[int, int]:

@@ -109,7 +109,7 @@ HEAVY = {
     "referencing": (),
     "shutil": (),
     "snappy": (),
-    "sqlite3": ("journal.index", "journal.database"),
+    "sqlite3": tuple(f"journal.{name}" for name in ("advance", "database", "index", "indexing", "places", "postings")),
     "subprocess": (),
     "tempfile": (),
     "tomllib": (),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mgit_hooks import report
 from mgit_hooks.errors import DamageError, UsageError
+from mgit_hooks.git import plumbing
 from mgit_hooks.git.reflog import ref_text
-from mgit_hooks.journal.index import Index
+from mgit_hooks.journal.index import Filter, Index
+from mgit_hooks.layout import Location
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
 from mgit_hooks.record import EVENTS, Record, readable
@@ -25,9 +27,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--branch", help="only what happened on this branch")
     parser.add_argument("--author", metavar="TEXT", help="only commits whose author has TEXT in name or e-mail")
+    parser.add_argument(
+        "--since", "--after", metavar="DATE", help="only what happened at DATE or later, as git reads it"
+    )
+    parser.add_argument("--until", "--before", metavar="DATE", help="only what happened at DATE or before")
     parser.add_argument("--invalid", action="store_true", help="only records with errors among their issues")
     parser.add_argument("--bypassed", action="store_true", help="only commits and pushes that went round an armed gate")
     parser.add_argument("--superseded", action="store_true", help="also records that a later one stands in for")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="only commits that changed this file, or a file in this folder"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -39,7 +48,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     most = None if args.max_count is None else min(args.max_count, sys.maxsize)
     damaged: list[DamageError] = []
     with reading(args.directory, out) as session, paged(out, disabled=args.no_pager):
-        for record in islice(_chosen(session.index, args, damaged), most):
+        for record in islice(_chosen(session.index, session.location, args, damaged), most):
             if args.json:
                 out.json(record.to_json())
             else:
@@ -53,20 +62,50 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 1 if damaged else 0
 
 
-def _chosen(index: Index, args: argparse.Namespace, damaged: list[DamageError]) -> Iterator[Record]:
-    # As records hold bytes that are no UTF-8: in a ref's name escaped, in a person's replaced.
-    branch = None if args.branch is None else ref_text(args.branch)
-    author = None if args.author is None else readable(os.fsencode(args.author))[0]
-    rows = index.newest(events=args.event, branch=branch, author=author, superseded=args.superseded)
+def _chosen(index: Index, location: Location, args: argparse.Namespace, damaged: list[DamageError]) -> Iterator[Record]:
+    rows = index.newest(_filter(location, args), superseded=args.superseded)
     for stored in index.read_many(rows, damaged):
         record = stored.record()
-        if record is None:
-            continue
-        if args.invalid and record.validation.is_valid:
-            continue
-        if args.bypassed and record.gate.status != "bypassed":
-            continue
-        yield folded(index, record)
+        if record is not None:
+            yield folded(index, record)
+
+
+def _filter(location: Location, args: argparse.Namespace) -> Filter:
+    """What was asked for, as records hold bytes that are no UTF-8: in a ref's name escaped, in a person's replaced."""
+    return Filter(
+        events=args.event,
+        branch=None if args.branch is None else ref_text(args.branch),
+        author=None if args.author is None else readable(os.fsencode(args.author))[0],
+        paths=_in_repository(location, args.directory, args.paths),
+        since=None if args.since is None else _second(args.directory, "since", args.since),
+        until=None if args.until is None else _second(args.directory, "until", args.until),
+        invalid=args.invalid,
+        bypassed=args.bypassed,
+    )
+
+
+def _second(directory: str, side: str, date: str) -> int:
+    """The second since 1970 of a date, as ``git log`` reads it."""
+    said = plumbing.run(("rev-parse", f"--{side}={date}"), directory=directory).stdout.decode().strip()
+    number = said.rpartition("=")[2]  # --max-age=1700000000, --min-age=1700000000
+    if not number.isdecimal():
+        raise UsageError(f"git does not read '{date}' as a date", "for example: --since=2.weeks or --since=2026-03-01")
+    return int(number)
+
+
+def _in_repository(location: Location, directory: str, paths: Sequence[str]) -> tuple[bytes, ...]:
+    """The paths from the top of the worktree, as records have them; none where one of them is all of it."""
+    top = location.root
+    here = os.path.realpath(directory)
+    found = []
+    for path in paths:
+        inside = os.path.normpath(path) if top is None else os.path.relpath(os.path.join(here, path), top)
+        if inside == os.curdir:
+            return ()
+        if os.path.isabs(inside) or inside.split(os.sep)[0] == os.pardir:
+            raise UsageError(f"'{path}' is outside of the repository", "name a file or folder of this worktree")
+        found.append(os.fsencode(inside.replace(os.sep, "/")))
+    return tuple(found)
 
 
 def folded(index: Index, record: Record) -> Record:

@@ -14,7 +14,8 @@ from typing import Final
 from urllib.parse import quote
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal.index import TABLES, VERSION, Index
+from mgit_hooks.journal.index import Index
+from mgit_hooks.journal.tables import TABLES, VERSION
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Oid
@@ -108,7 +109,7 @@ def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] 
                 ).fetchall()
                 if len(rows) != last - first + 1:
                     return None
-                found += [row[0] for row in rows if row[0] is not None]
+                found += [Oid(row[0].hex()) for row in rows if row[0] is not None]
         finally:
             database.close()
     except sqlite3.DatabaseError:
@@ -139,6 +140,9 @@ def _connect(path: str) -> sqlite3.Connection:
 def _prepare(database: sqlite3.Connection) -> None:
     # A power cut may cost the index, but must not leave a false one: the drain asks it what is recorded.
     database.execute("PRAGMA synchronous = NORMAL")
+    # What was erased leaves the file, not just the tables.
+    database.execute("PRAGMA secure_delete = ON")
+    database.execute("PRAGMA cache_size = -16384")
     tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
     if not tables:
         database.executescript("BEGIN IMMEDIATE;" + TABLES + "COMMIT;")

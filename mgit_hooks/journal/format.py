@@ -311,6 +311,31 @@ def block_entries(frame: Frame) -> list[Entry]:
     return list(_entries(_raw(frame), frame.records))
 
 
+def block_payloads(frame: Frame) -> list[bytes | None]:
+    """The payloads of a block's records, None of an erased one; no digest is computed on the way."""
+    raw = _raw(frame)
+    if not 1 <= frame.records <= MAX_RECORDS or raw[:1] not in (b"\0", b"\1"):
+        raise FormatError("bad-block")
+    at = 1 + (_CURSOR_BODY.size if raw[0] == _HAS_CURSOR else 0)
+    payloads: list[bytes | None] = []
+    for _ in range(frame.records):
+        if len(raw) - at < _ENTRY.size:
+            raise FormatError("bad-block")
+        length, flags = _ENTRY.unpack_from(raw, at)
+        at += _ENTRY.size
+        if flags == _ERASED:
+            payloads.append(None)
+            at += 32
+        elif flags == 0:
+            payloads.append(raw[at + SALT_LENGTH : at + SALT_LENGTH + length])
+            at += SALT_LENGTH + length
+        else:
+            raise FormatError("bad-block")
+    if at != len(raw):
+        raise FormatError("bad-block")
+    return payloads
+
+
 def frame_cursor(frame: Frame) -> Cursor | None:
     """The spool cursor that a block or a cursor frame carries."""
     if frame.kind == CURSOR:

@@ -1,70 +1,57 @@
-"""The SQLite index: which records there are, by commit and by ref movement. Derived from the journal alone.
+"""The SQLite index: which records there are, by commit, author, path, branch, event, time and ref movement.
 
-Deleting it costs nothing but the time to read the journal once. It is advanced by whoever reads, in one
-transaction, from the place where it left off; where that place no longer holds what it held, the index
-starts anew.
+Derived from the journal alone: deleting it costs nothing but the time to read the journal once. It is advanced by
+whoever reads, in one transaction, from the place where it left off.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mgit_hooks.errors import DamageError
-from mgit_hooks.journal import reader
-from mgit_hooks.journal.format import GENESIS, JournalId
+from mgit_hooks.journal import places, postings, reader
+from mgit_hooks.journal.advance import advance
+from mgit_hooks.journal.contents import AUTHOR, BRANCH, BYPASSED, EVENT, INVALID, PATH, TRAIT
+from mgit_hooks.journal.contents import commit_of as commit_of
+from mgit_hooks.journal.contents import movement_key as movement_key
+from mgit_hooks.journal.format import JournalId
+from mgit_hooks.journal.places import Span
+from mgit_hooks.journal.postings import AnyOf, Between, Every, List, Walk
 from mgit_hooks.journal.reader import Block, Stored
-from mgit_hooks.journal.segment import segment_names
-from mgit_hooks.record import COMMIT_EVENTS, Json, Oid, RefMovement, Seq
+from mgit_hooks.journal.segment import segment_name
+from mgit_hooks.record import Oid, Seq
 
-VERSION: Final = 3
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS meta (
-    version INTEGER, segment TEXT, offset INTEGER, next_seq INTEGER, head BLOB, before BLOB
-);
-CREATE TABLE IF NOT EXISTS record (
-    seq INTEGER PRIMARY KEY, event TEXT, hash TEXT, branch TEXT, author TEXT, occurred_at TEXT,
-    segment TEXT, offset INTEGER, superseded_by INTEGER
-);
-CREATE TABLE IF NOT EXISTS movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
-"""
-_INDEXES: Final = """
-CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL;
-CREATE INDEX IF NOT EXISTS record_event ON record (event);
-"""
+# Rows are fetched by so many: a statement that stays open would keep the next drain from writing.
+_PAGE = 256
+_FIRST, _LAST = -(2**63), 2**63 - 1
 
 
 class Row(NamedTuple):
-    """Where a record is and what it is about."""
+    """A record, and what it is about. ``event`` is None of one that was erased, or is no record of ours."""
 
     seq: Seq
-    event: str
+    event: str | None
     hash: Oid | None
-    branch: str | None
-    segment: str
-    offset: int
 
 
-def reflog_time(value: Json) -> str | None:
-    return value["occurred_at"] if value["occurred_from"] == "reflog" else None
+class Filter(NamedTuple):
+    """Which records are asked for: those that every field allows which is given.
 
-
-def movement_key(worktree: str | None, movement: RefMovement, occurred_at: str | None) -> bytes:
-    """A ref movement's identity: (worktree, ref, old, new, reflog time, ordinal), in 16 bytes.
-
-    The worktree counts only for refs of its own (HEAD); every other ref is the repository's.
+    ``events`` and ``paths``: one of them; of a path that is a folder, what lies in it. ``author``: a part of
+    ``name <email>``, upper and lower case alike. ``since`` and ``until``: seconds since 1970, both included, held
+    against ``occurred_at``, or against ``recorded_at`` of a record that has no other time.
     """
-    own = worktree if not movement.name.startswith("refs/") else ""
-    parts = (own, movement.name, movement.old_oid, movement.new_oid, occurred_at, movement.ordinal or 0)
-    text = "\0".join(map(str, parts))
-    return sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
+
+    events: Sequence[str] = ()
+    branch: str | None = None
+    author: str | None = None
+    paths: Sequence[bytes] = ()
+    since: int | None = None
+    until: int | None = None
+    invalid: bool = False
+    bypassed: bool = False
 
 
 class Index:
@@ -75,111 +62,124 @@ class Index:
         self.file = file  # the inode that it was opened as
         self._journal_dir = journal_dir
         self._journals: list[JournalId] | None = None
+        self._events: dict[int, str] = {}
 
     def close(self) -> None:
         self._db.close()
 
     def advance(self) -> None:
         """Take in what the journal has and the index has not."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            segment, offset, next_seq, head, before = self._place()
-            if segment and not self._still_there(segment, offset, next_seq, head, before):
-                for table in ("meta", "record", "movement", "ref", "baseline", "outcome"):
-                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608
-                segment, offset, next_seq = "", 0, 1
-            last: Block | None = None
-            for block in reader.blocks(self._journal_dir, segment, offset):
-                if isinstance(block, Block) and block.first_seq >= next_seq:
-                    self._take(block)
-                    last, next_seq = block, block.next_seq
-            if last is not None:
-                self._db.execute("DELETE FROM meta")
-                before = _fingerprint(self._journal_dir, last.segment)
-                place = (VERSION, last.segment, last.offset, last.next_seq, last.ids[-1], before)
-                self._db.execute("INSERT INTO meta VALUES (?,?,?,?,?,?)", place)
-            self._db.executescript(_INDEXES) if last is not None and not segment else None
+        advance(self._db, self._journal_dir)
+        self._journals = None
+
+    # Of commits, refs and pushes: what the recorder asks
 
     def seq_of(self, commit: Oid) -> Seq | None:
         """The record of a commit, the newest where an earlier one was superseded."""
-        row = self._db.execute(
-            "SELECT max(seq) FROM record WHERE hash = ? AND superseded_by IS NULL", (commit,)
-        ).fetchone()
-        return None if row[0] is None else Seq(row[0])
+        row = self._one("SELECT max(seq) FROM record WHERE hash = ? AND superseded_by IS NULL", _raw(commit))
+        return None if row is None or row[0] is None else Seq(row[0])
 
     def knows(self, commit: Oid) -> bool:
-        return self.seq_of(commit) is not None
+        """Whether a record is about this commit, be it erased since."""
+        return self._one("SELECT 1 FROM record WHERE hash = ? LIMIT 1", _raw(commit)) is not None
 
-    def known_commits(self) -> set[Oid]:
-        return {row[0] for row in self._db.execute("SELECT hash FROM record WHERE hash IS NOT NULL")}
+    def commits(self) -> int:
+        """How many commits are on record."""
+        row = self._one("SELECT count(DISTINCT hash) FROM record WHERE hash IS NOT NULL")
+        return 0 if row is None else int(row[0])
 
     def has_movement(self, key: bytes) -> bool:
-        return self._db.execute("SELECT 1 FROM movement WHERE key = ?", (key,)).fetchone() is not None
+        return self._one("SELECT 1 FROM movement WHERE key = ?", key) is not None
 
     def last_oid(self, ref: str) -> tuple[Oid | None] | None:
         """Where the newest record about ``ref`` left it; None where there is none."""
-        row = self._db.execute("SELECT oid FROM ref WHERE name = ?", (ref,)).fetchone()
+        row = self._one("SELECT oid FROM ref WHERE name = ?", ref)
         return None if row is None else (row[0],)
 
     def live_refs(self) -> set[str]:
-        return {row[0] for row in self._db.execute("SELECT name FROM ref WHERE oid IS NOT NULL")}
+        return {row[0] for row in self._all("SELECT name FROM ref WHERE oid IS NOT NULL")}
 
     def baseline(self) -> list[Oid]:
         """Where refs and HEADs stood when recording began."""
-        return [row[0] for row in self._db.execute("SELECT oid FROM baseline ORDER BY oid")]
+        return [row[0] for row in self._all("SELECT oid FROM baseline ORDER BY oid")]
 
     def began(self) -> str | None:
         """When recording began: the time of the first snapshot; None before any."""
-        # A snapshot with a hash is a minimal record: it stands for a commit (strategy fallback).
-        query = "SELECT occurred_at FROM record WHERE event = 'snapshot' AND hash IS NULL ORDER BY seq"
-        row = self._db.execute(query).fetchone()
+        row = self._one("SELECT occurred_at FROM beginning ORDER BY seq LIMIT 1")
         return None if row is None else row[0]
 
     def confirmed(self, push: Seq) -> bool | None:
         """What an outcome record said of the push ``push``; None where there is none."""
-        row = self._db.execute("SELECT confirmed FROM outcome WHERE push = ?", (push,)).fetchone()
+        row = self._one("SELECT confirmed FROM outcome WHERE push = ?", push)
         return None if row is None or row[0] is None else bool(row[0])
 
+    def erasure(self, seq: int) -> Seq | None:
+        """The record that says that record ``seq`` was erased."""
+        row = self._one("SELECT erased_by FROM record WHERE seq = ?", seq)
+        return None if row is None or row[0] is None else Seq(row[0])
+
     def count(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM record").fetchone()[0])
+        row = self._one("SELECT count(*) FROM record")
+        return 0 if row is None else int(row[0])
 
     def next_seq(self) -> int:
-        return self._place()[2]
+        return places.place(self._db).next_seq
+
+    # Rows
 
     def by_prefix(self, prefix: str) -> list[Row]:
         """The records of commits whose hash begins with ``prefix`` (hexadecimal, lower case)."""
-        return self._rows("WHERE hash >= ? AND hash < ? ORDER BY seq", prefix, prefix + "g")
+        low, high = bytes.fromhex(prefix + "0" * (len(prefix) % 2)), bytes.fromhex(prefix + "f" * (len(prefix) % 2))
+        return self._rows("hash >= ? AND hash < ? ORDER BY seq", low, high + b"\xff" * 33)
 
     def by_seq(self, seq: int) -> Row | None:
-        return next(iter(self._rows("WHERE seq = ?", seq)), None)
+        return next(iter(self._rows("seq = ?", min(seq, _LAST))), None)
 
     def within(self, first_seq: int, last_seq: int) -> list[Row]:
-        return self._rows("WHERE seq BETWEEN ? AND ? ORDER BY seq", first_seq, last_seq)
+        return self._rows("seq BETWEEN ? AND ? ORDER BY seq", first_seq, last_seq)
 
-    def newest(
-        self,
-        *,
-        events: Sequence[str] = (),
-        branch: str | None = None,
-        author: str | None = None,
-        superseded: bool = False,
-    ) -> Iterator[Row]:
-        """Rows from the highest seq down, as the filters have it."""
-        clauses: list[str] = []
-        values: list[str] = []
-        if events:
-            clauses.append(f"event IN ({','.join('?' * len(events))})")
-            values += events
-        if branch is not None:
-            clauses.append("branch = ?")
-            values.append(branch)
-        if author is not None:
-            clauses.append("author LIKE ? ESCAPE '\\'")
-            values.append("%" + author.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
-        if not superseded:
-            clauses.append("superseded_by IS NULL")
-        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
-        yield from self._stream(f"{where}ORDER BY seq DESC", *values)
+    def newest(self, wanted: Filter | None = None, *, superseded: bool = False) -> Iterator[Row]:
+        """Rows from the highest seq down, as the filter has it. No more of them is read than is asked for."""
+        walks = None if wanted is None else self._walks(wanted)
+        also = "" if superseded else " AND superseded_by IS NULL"
+        if walks:
+            for seq in postings.walked(Every(walks)):
+                yield from self._rows(f"seq = ?{also}", seq)
+            return
+        below = _LAST
+        while page := self._rows(f"seq < ?{also} ORDER BY seq DESC LIMIT {_PAGE}", below):
+            yield from page
+            below = page[-1].seq
+
+    def _walks(self, wanted: Filter) -> list[Walk]:
+        """A walk for each thing that is asked for."""
+        walks: list[Walk] = []
+        if wanted.events:
+            walks.append(self._any(EVENT, wanted.events))
+        if wanted.branch is not None:
+            walks.append(self._any(BRANCH, (wanted.branch,)))
+        for asked, trait in ((wanted.invalid, INVALID), (wanted.bypassed, BYPASSED)):
+            if asked:
+                walks.append(self._any(TRAIT, (trait,)))
+        if wanted.author is not None:
+            part = wanted.author.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            query = "SELECT id, last FROM term WHERE kind = ? AND name LIKE ? ESCAPE '\\'"
+            walks.append(self._any_of(self._all(query, AUTHOR, f"%{part}%")))
+        if wanted.paths:
+            walks.append(self._any(PATH, wanted.paths))
+        if wanted.since is not None or wanted.until is not None:
+            since = _FIRST if wanted.since is None else wanted.since
+            walks.append(Between(self._db, since, _LAST if wanted.until is None else wanted.until))
+        return walks
+
+    def _any(self, kind: int, names: Sequence[str | bytes]) -> Walk:
+        query = "SELECT id, last FROM term WHERE kind = ? AND name = ?"
+        return self._any_of([row for name in dict.fromkeys(names) for row in self._all(query, kind, name)])
+
+    def _any_of(self, terms: list[tuple[Any, ...]]) -> Walk:
+        return AnyOf((List(self._db, key), last) for key, last in terms)
+
+    # Records
 
     def read(self, row: Row) -> Stored:
         """The record itself, from its block. Raises DamageError where the block no longer holds."""
@@ -191,123 +191,66 @@ class Index:
         A block that no longer holds raises DamageError, or, where ``damaged`` is given, is put there and
         passed over.
         """
-        place: tuple[str, int] | None = None
         held: dict[int, Stored] = {}
+        lost: Span | None = None
         for row in rows:
-            if place != (row.segment, row.offset):
-                place = (row.segment, row.offset)
+            if row.seq not in held:
+                span = places.block_of(self._db, row.seq)
+                if span is None:
+                    raise sqlite3.DatabaseError("a record without a block")
+                if span == lost:
+                    continue
                 try:
-                    held = self._block(row)
+                    block = self._block(span, row.seq)
                 except DamageError as error:
                     if damaged is None:
                         raise
                     damaged.append(error)
-                    held = {}
-            if row.seq in held:
-                yield held[row.seq]
+                    lost = span
+                    continue
+                held = {stored.seq: stored for stored in block.stored()}
+            yield held[row.seq]
 
-    def _block(self, row: Row) -> dict[int, Stored]:
+    def _block(self, span: Span, seq: int) -> Block:
+        """The block that holds a record: where the index has it, or, moved since, anywhere in that segment."""
         if self._journals is None:
             self._journals = reader.journal_ids(self._journal_dir)
-        block = reader.block_at(self._journal_dir, row.segment, row.offset, self._journals)
-        held: dict[int, Stored] = {stored.seq: stored for stored in block.stored()}
-        if row.seq not in held:
-            raise DamageError(row.segment, row.offset, 0, "missing-record")
-        return held
-
-    def _place(self) -> tuple[str, int, int, bytes, bytes]:
-        row = self._db.execute("SELECT segment, offset, next_seq, head, before FROM meta").fetchone()
-        return row if row is not None else ("", 0, 1, GENESIS, b"")
-
-    def _still_there(self, segment: str, offset: int, next_seq: int, head: bytes, before: bytes) -> bool:
-        if _fingerprint(self._journal_dir, segment) != before:
-            return False
         try:
-            block = reader.block_at(self._journal_dir, segment, offset, reader.journal_ids(self._journal_dir))
-        except (DamageError, OSError):
-            return False
-        return block.next_seq == next_seq and block.ids[-1] == head
+            block = reader.block_at(self._journal_dir, segment_name(span.segment), span.offset, self._journals)
+            if block.first_seq <= seq < block.next_seq:
+                return block
+            failure = DamageError(block.segment, block.offset, 0, "missing-record")
+        except DamageError as error:
+            failure = error
+        moved = places.find(self._journal_dir, span.segment, seq)
+        if moved is None:
+            raise failure
+        return moved
 
-    def _take(self, block: Block) -> None:
-        rows: list[tuple[Any, ...]] = []
-        keys: list[tuple[bytes]] = []
-        refs: list[tuple[str, str | None]] = []
-        for stored in block.stored():
-            value = _value(stored.payload)
-            told = _told(value)
-            commit = told.get("commit") or {}
-            hash = _hash(told)
-            author = f"{commit['author_name']} <{commit['author_email']}>" if commit else None
-            place = (block.segment, block.offset, None)
-            rows.append(
-                (
-                    stored.seq,
-                    value["event"],
-                    hash,
-                    told.get("branch"),
-                    author,
-                    told.get("occurred_at"),
-                    *place,
-                )
-            )
-            # What stands in for an earlier record repeats that one's movements: the refs have gone on since.
-            moved = () if value.get("supersedes") else told.get("refs") or ()
-            for movement in map(RefMovement.from_json, moved):
-                keys.append((movement_key(told["worktree"], movement, reflog_time(told)),))
-                if movement.name.startswith("refs/"):
-                    refs.append((movement.name, movement.new_oid))
-            if told["event"] == "snapshot":
-                refs += told["detail"]["refs"].items()
-                tips = {(oid,) for oid in (*told["detail"]["refs"].values(), *told["detail"]["heads"])}
-                self._db.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", tips)
-            if told["event"] == "push-outcome" and told["detail"]["push"] is not None:
-                outcome = (told["detail"]["push"], told["push"]["confirmed"])
-                self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
-            if value.get("supersedes"):
-                self._db.execute("UPDATE record SET superseded_by = ? WHERE seq = ?", (stored.seq, value["supersedes"]))
-        self._db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?,?,?,?,?)", rows)
-        self._db.executemany("INSERT OR IGNORE INTO movement VALUES (?)", keys)
-        self._db.executemany("INSERT OR REPLACE INTO ref VALUES (?,?)", refs)
+    # The tables
 
-    def _rows(self, clause: str, *values: Any) -> list[Row]:
-        return list(self._stream(clause, *values))
+    def _rows(self, where: str, *values: int | bytes) -> list[Row]:
+        rows = self._all(f"SELECT seq, event, hash FROM record WHERE {where}", *values)  # noqa: S608
+        return [
+            Row(Seq(seq), self._event(event), None if hash is None else Oid(hash.hex())) for seq, event, hash in rows
+        ]
 
-    def _stream(self, clause: str, *values: Any) -> Iterator[Row]:
-        query = f"SELECT seq, event, hash, branch, segment, offset FROM record {clause}"  # noqa: S608
-        return map(Row._make, self._db.execute(query, values))
+    def _event(self, key: int | None) -> str | None:
+        if key is None:
+            return None
+        if key not in self._events:
+            row = self._one("SELECT name FROM term WHERE id = ?", key)
+            if row is None:
+                raise sqlite3.DatabaseError("an event without a name")
+            self._events[key] = row[0]
+        return self._events[key]
+
+    def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        return next(iter(self._all(query, *values)), None)
+
+    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._db.execute(query, values).fetchall()
 
 
-def _value(payload: bytes | None) -> Json:
-    """A record's JSON; of one that was erased, or is no record of ours, just that it is there."""
-    try:
-        value = None if payload is None else json.loads(payload)
-    except ValueError:
-        value = None
-    return value if isinstance(value, dict) and "event" in value else {"event": None}
-
-
-def _told(value: Json) -> Json:
-    """What happened, as the recorder saw it: of a minimal record (strategy fallback), what it stands for.
-
-    Else the commit and the movements that it stands for would pass for unknown, and be recorded again.
-    """
-    original = value.get("original")
-    return original if isinstance(original, dict) and "event" in original else value
-
-
-def _hash(told: Json) -> Oid | None:
-    return (told.get("commit") or {}).get("hash") if told["event"] in COMMIT_EVENTS else None
-
-
-def _fingerprint(journal_dir: str, segment: str) -> bytes:
-    """Of the segments before ``segment``: where one of them was mended, its records lie elsewhere now."""
-    sizes = []
-    for name in segment_names(journal_dir):
-        if name < segment:
-            sizes.append(f"{name} {os.path.getsize(os.path.join(journal_dir, name))}")
-    return sha256("\n".join(sizes).encode()).digest()
-
-
-def commit_of(payload: bytes | None) -> Oid | None:
-    """The commit that a record is about, as the index has it."""
-    return _hash(_told(_value(payload)))
+def _raw(commit: Oid) -> bytes:
+    return bytes.fromhex(commit)

@@ -68,10 +68,10 @@ def _backfill(
     workers: int | None,
     overrides: Mapping[str, str],
 ) -> Summary:
-    with open_index(location.mgit_dir, location.journal_dir) as index:
-        known = index.known_commits()
     capturer = Capturer(location.common_dir)
-    new = capturer.new_commits(tips(location, capturer), known.__contains__)
+    with open_index(location.mgit_dir, location.journal_dir) as index:
+        already = index.commits()
+        new = capturer.new_commits(tips(location, capturer), index.knows)
     recorded = 0
     if len(new) > _MANY:
         expect_many()  # before the workers start, which go on from here
@@ -81,7 +81,7 @@ def _backfill(
         journal.sync()
         recorded += len(chunk)
         progress(recorded, len(new))
-    return Summary(recorded, len(known), tuple(capturer.missing))
+    return Summary(recorded, already, tuple(capturer.missing))
 
 
 def tips(location: Location, capturer: Capturer) -> list[Oid]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from mgit_hooks.journal.index import Index, movement_key
+from mgit_hooks.journal.index import Filter, Index, movement_key
 from mgit_hooks.record import COMMIT_EVENTS, Oid, Push, PushRef, Record, RefMovement, Seq
 
 # A push's outcome is looked for among this many of the newest pushes.
@@ -99,7 +99,7 @@ class Memory:
 
     def _recent_pushes(self) -> Iterator[tuple[Seq, Push]]:
         yield from reversed(self._pushes)
-        for row in islice(self._index.newest(events=("push",)), _RECENT_PUSHES):
+        for row in islice(self._index.newest(Filter(events=("push",))), _RECENT_PUSHES):
             record = self._index.read(row).record()
             if record is not None and record.push is not None:
                 yield row.seq, record.push

@@ -1,0 +1,187 @@
+"""From records to the rows of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
+from typing import Any, Final
+
+from mgit_hooks.journal import postings
+from mgit_hooks.journal.contents import (
+    AUTHOR,
+    BRANCH,
+    EVENT,
+    PATH,
+    TRAIT,
+    author_of,
+    hash_in,
+    moment_of,
+    movement_key,
+    paths_in,
+    reflog_time,
+    told_by,
+    traits,
+    value_of,
+    with_folders,
+)
+from mgit_hooks.record import Json, RefMovement
+
+# So many rows are written at once.
+_BATCH: Final = 4096
+# So many names are remembered with the numbers of their terms; it bounds the memory.
+_NAMES: Final = 50_000
+_MISSHAPEN: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
+
+class Taker:
+    """Takes records in, oldest first. Nothing of the last of them is in the tables before ``flush``."""
+
+    def __init__(self, database: Connection) -> None:
+        self._db = database
+        self._postings = postings.Writer(database)
+        self._terms: dict[tuple[int, Any], int] = {}
+        self._paths: dict[bytes, tuple[int, ...]] = {}
+        self._next_term = 1 + int(database.execute("SELECT coalesce(max(id), 0) FROM term").fetchone()[0])
+        self._rows: list[tuple[Any, ...]] = []
+        self._movements: list[tuple[bytes]] = []
+        self._refs: list[tuple[str, str | None]] = []
+        self._superseded: list[tuple[int, int]] = []
+        self._zones: dict[int, tuple[int, int]] = {}
+
+    def take(self, first_seq: int, payloads: Sequence[bytes | None]) -> None:
+        for seq, payload in enumerate(payloads, first_seq):
+            value = value_of(payload)
+            try:
+                row = (seq, None, None, None) if value is None else self._taken(seq, value)
+            except _MISSHAPEN:  # JSON, and no record of ours: just that it is there
+                row = (seq, None, None, None)
+            self._rows.append(row)
+            if value is not None and "detail" in value:
+                self._declared(seq, value)
+        if len(self._rows) >= _BATCH:
+            self._write()
+
+    def flush(self) -> None:
+        self._write()
+        self._postings.flush()
+
+    def _taken(self, seq: int, value: Json) -> tuple[Any, ...]:
+        told = told_by(value)
+        hash = hash_in(told)
+        raw = bytes.fromhex(hash) if hash else None
+        event = self._term(EVENT, str(value["event"]))
+        keys = {event}
+        if told.get("refs"):
+            self._moved(told, repeats=bool(value.get("supersedes")))
+        if value.get("supersedes"):
+            self._superseded.append((seq, int(value["supersedes"])))
+        if told["event"] == "push-outcome" and told["detail"]["push"] is not None:
+            outcome = (told["detail"]["push"], told["push"]["confirmed"])
+            self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
+        elif told["event"] == "snapshot":
+            self._snapshot(seq, told, stands_for_commit=raw is not None)
+        try:
+            self._add_terms(keys, value, told)
+        except _MISSHAPEN:  # strategy fallback keeps what was of no known form
+            pass
+        moment = moment_of(told.get("occurred_at") or told.get("recorded_at") or "")
+        if moment is not None:
+            low, high = self._zones.get(seq // postings.ZONE, (moment, moment))
+            self._zones[seq // postings.ZONE] = (min(low, moment), max(high, moment))
+        self._postings.add(seq, keys)
+        return seq, event, raw, moment
+
+    def _add_terms(self, keys: set[int], value: Json, told: Json) -> None:
+        branch = told.get("branch")
+        if branch is not None:
+            keys.add(self._term(BRANCH, branch))
+        for trait in traits(value):
+            keys.add(self._term(TRAIT, trait))
+        author = author_of(told)
+        if author is not None:
+            keys.add(self._term(AUTHOR, author))
+            for path in paths_in(told):
+                keys.update(self._paths.get(path) or self._new_path(path))
+
+    def _new_path(self, path: bytes) -> tuple[int, ...]:
+        if len(self._paths) > _NAMES:
+            self._paths.clear()
+        keys = self._paths[path] = tuple(self._term(PATH, each) for each in with_folders(path))
+        return keys
+
+    def _term(self, kind: int, name: str | bytes) -> int:
+        key = self._terms.get((kind, name))
+        return self._new_term(kind, name) if key is None else key
+
+    def _new_term(self, kind: int, name: str | bytes) -> int:
+        if isinstance(name, str):
+            text: str | bytes = name.encode("utf-8", "replace").decode()  # a lone surrogate cannot be stored
+        else:
+            text = name
+        row = self._db.execute("SELECT id FROM term WHERE kind = ? AND name = ?", (kind, text)).fetchone()
+        if row is None:
+            row = (self._next_term,)
+            self._next_term += 1
+            self._db.execute("INSERT INTO term VALUES (?,?,?,0)", (row[0], kind, text))
+        if len(self._terms) > _NAMES:
+            self._terms.clear()
+        self._terms[kind, name] = int(row[0])
+        return int(row[0])
+
+    def _moved(self, told: Json, *, repeats: bool) -> None:
+        """What stands in for an earlier record repeats that one's movements: the refs have gone on since."""
+        at = reflog_time(told)
+        for movement in map(RefMovement.from_json, told["refs"]):
+            self._movements.append((movement_key(told["worktree"], movement, at),))
+            if not repeats and movement.name.startswith("refs/"):
+                self._refs.append((movement.name, movement.new_oid))
+
+    def _snapshot(self, seq: int, told: Json, *, stands_for_commit: bool) -> None:
+        if not stands_for_commit:
+            self._db.execute("INSERT OR REPLACE INTO beginning VALUES (?,?)", (seq, told.get("occurred_at")))
+        refs, heads = told["detail"]["refs"], told["detail"]["heads"]
+        self._refs += refs.items()
+        self._db.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", {(oid,) for oid in (*refs.values(), *heads)})
+
+    def _write(self) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,NULL,NULL)", self._rows)
+        self._db.executemany("INSERT OR IGNORE INTO movement VALUES (?)", self._movements)
+        self._db.executemany("INSERT OR REPLACE INTO ref VALUES (?,?)", self._refs)
+        self._db.executemany("UPDATE record SET superseded_by = ? WHERE seq = ?", self._superseded)
+        self._db.executemany(
+            "INSERT INTO zone VALUES (?,?,?) ON CONFLICT (number) DO UPDATE"
+            " SET low = min(low, excluded.low), high = max(high, excluded.high)",
+            ((number, *span) for number, span in self._zones.items()),
+        )
+        for waiting in (self._rows, self._movements, self._refs, self._superseded):
+            waiting.clear()
+        self._zones.clear()
+
+    # Erasure
+
+    def _declared(self, seq: int, value: Json) -> None:
+        """What an ``erase`` or ``repair`` record says was erased: its text leaves the index, its commit stays known."""
+        if value["event"] not in ("erase", "repair") or not isinstance(value["detail"], dict):
+            return
+        erased = value["detail"].get("erased") or ()
+        if erased:
+            self.flush()
+        for each in erased if isinstance(erased, Iterable) else ():
+            try:
+                self._erase(int(each["seq"]), each.get("commit"), seq)
+            except _MISSHAPEN:
+                continue
+
+    def _erase(self, seq: int, commit: str | None, by: int) -> None:
+        row = self._db.execute("SELECT event, hash FROM record WHERE seq = ?", (seq,)).fetchone()
+        if row is None:
+            return
+        if row[0] is not None:  # it was read with its payload still there
+            postings.remove(self._db, seq)
+            self._terms.clear()
+            self._paths.clear()
+        hash = bytes.fromhex(commit) if commit else row[1]
+        self._db.execute(
+            "UPDATE record SET event = NULL, hash = ?, moment = NULL, erased_by = coalesce(erased_by, ?) WHERE seq = ?",
+            (hash, by, seq),
+        )

@@ -1,0 +1,34 @@
+"""The index's tables. ``VERSION`` changes with them: an index of another version is made anew."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+# Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
+VERSION: Final = 4 if sys.byteorder == "little" else -4
+
+TABLES: Final = """
+CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
+CREATE TABLE segment (
+    number INTEGER PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, first_seq INTEGER, next_seq INTEGER,
+    head BLOB
+);
+CREATE TABLE block (first_seq INTEGER PRIMARY KEY, records INTEGER, segment INTEGER, offset INTEGER);
+CREATE TABLE record (
+    seq INTEGER PRIMARY KEY, event INTEGER, hash BLOB, moment INTEGER, superseded_by INTEGER, erased_by INTEGER
+);
+CREATE TABLE term (id INTEGER PRIMARY KEY, kind INTEGER, name, last INTEGER);
+CREATE TABLE posting (key INTEGER, first INTEGER, seqs BLOB, PRIMARY KEY (key, first));
+CREATE TABLE zone (number INTEGER PRIMARY KEY, low INTEGER, high INTEGER);
+CREATE TABLE movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
+CREATE TABLE baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE beginning (seq INTEGER PRIMARY KEY, occurred_at TEXT);
+CREATE TABLE outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
+CREATE UNIQUE INDEX term_name ON term (kind, name);
+"""
+INDEXES: Final = (
+    "CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS record_moment ON record (moment) WHERE moment IS NOT NULL",
+)
