@@ -44,6 +44,42 @@ def open_to_append(path: str) -> int:
     return descriptor
 
 
+def open_to_overwrite(path: str) -> int:
+    """A descriptor to write over bytes of the regular file ``path``, in place. Never through a link, nor where the
+    file has another name too, which would change with it. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_WRONLY | _NO_LINK | _AT_ONCE)
+    try:
+        _require_regular(descriptor, path)
+        if os.fstat(descriptor).st_nlink != 1:
+            raise FileExistsError(errno.EEXIST, "the file has another name", path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Every byte of ``data``, however few the system takes at a time. Raises OSError; a part may then be written."""
+    written = os.write(descriptor, data)
+    while written < len(data):  # a signal, or a disk that is nearly full: the next one says which
+        taken = os.write(descriptor, data[written:])
+        if not taken:
+            raise OSError(errno.EIO, "the system takes no more bytes")
+        written += taken
+
+
+def sync_directory(path: str) -> None:
+    """Make names in a directory durable, where the system has a way to."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _require_regular(descriptor: int, path: str) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise FileNotFoundError(errno.ENOENT, "not a regular file", path)

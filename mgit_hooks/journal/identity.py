@@ -16,13 +16,15 @@ from typing import NamedTuple
 import google_crc32c
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import create, open_to_read
+from mgit_hooks.files import create, open_to_overwrite, open_to_read, sync_directory, write_all
 from mgit_hooks.journal.format import JournalId
 from mgit_hooks.record import Json
 
 _NAME = "identity"
 SEGMENT_NAME = re.compile(r"[0-9]{8}\.seg")
 _MAX_LENGTH = 64 * 1024
+# One sector, which a disk writes as a whole or not at all.
+_HEAD_LENGTH = 512
 
 
 class Identity(NamedTuple):
@@ -59,11 +61,11 @@ def write(
         lineage = before.lineage if before else ()
     ids = [id.hex() for id in dict.fromkeys((*lineage, journal))]
 
-    def value(status: os.stat_result) -> Json:
+    def line(status: os.stat_result) -> bytes:
         place = (status.st_dev, status.st_ino) if at_home else (0, 0)
-        return {"journal": journal.hex(), "lineage": ids, "device": place[0], "inode": place[1]}
+        return _line({"journal": journal.hex(), "lineage": ids, "device": place[0], "inode": place[1]})
 
-    _replace(os.path.join(journal_dir, _NAME), value, sync=True)
+    _replace(os.path.join(journal_dir, _NAME), line, sync=True)
 
 
 def new_id() -> JournalId:
@@ -83,6 +85,11 @@ class Head(NamedTuple):
 
 
 def read_head(journal_dir: str) -> Head | None:
+    # Without a lock: what was read while an append wrote over it is whole when it is read again.
+    return _read_head(journal_dir) or _read_head(journal_dir)
+
+
+def _read_head(journal_dir: str) -> Head | None:
     try:
         with open_to_read(os.path.join(journal_dir, "head")) as file:
             value = _decode(file.read(_MAX_LENGTH))
@@ -107,9 +114,27 @@ def _is_sound(head: Head) -> bool:
 
 
 def write_head(journal_dir: str, head: Head) -> None:
-    """Not synced: after a power cut it may lag behind the journal, never run ahead of what was synced."""
-    value = {**head._asdict(), "id": head.id.hex()}
-    _replace(os.path.join(journal_dir, "head"), lambda _: value, sync=False)
+    """Not synced: after a power cut it may lag behind the journal, never run ahead of what was synced.
+
+    Written over in place, in one write of one sector: a rename at each append has the file system write the
+    names of the folder too, which takes as long as the append's own sync.
+    """
+    path = os.path.join(journal_dir, "head")
+    line = _line({**head._asdict(), "id": head.id.hex()}, _HEAD_LENGTH)
+    try:
+        descriptor = open_to_overwrite(path)
+    except OSError:  # none yet, or something that is not ours to write to
+        _replace(path, lambda _: line, sync=False)
+        return
+    try:
+        if os.fstat(descriptor).st_size == len(line):
+            write_all(descriptor, line)
+            return
+    except OSError as error:
+        raise _failed(path, error) from error
+    finally:
+        os.close(descriptor)
+    _replace(path, lambda _: line, sync=False)
 
 
 def _journal(text: str) -> JournalId:
@@ -133,18 +158,27 @@ def _decode(data: bytes) -> Json:
     return value
 
 
-def _replace(path: str, make: Callable[[os.stat_result], Json], *, sync: bool) -> None:
+def _line(value: Json, length: int = 0) -> bytes:
+    return json.dumps({**value, "check": _check(value)}).encode().ljust(length - 1) + b"\n"
+
+
+def _replace(path: str, make: Callable[[os.stat_result], bytes], *, sync: bool) -> None:
     """Put what ``make`` gives for the new file's own status in the place of ``path``."""
     temporary = f"{path}.new"
     try:
         descriptor = create(temporary)
         with open(descriptor, "wb") as file:
             os.chmod(temporary, 0o600)
-            value = make(os.fstat(descriptor))
-            file.write(json.dumps({**value, "check": _check(value)}).encode() + b"\n")
+            file.write(make(os.fstat(descriptor)))
             file.flush()
             if sync:
                 os.fsync(descriptor)
         os.replace(temporary, path)
+        if sync:
+            sync_directory(os.path.dirname(path))
     except OSError as error:
-        raise JournalError(f"cannot write {path}: {error.strerror}", "mend that and try again") from error
+        raise _failed(path, error) from error
+
+
+def _failed(path: str, error: OSError) -> JournalError:
+    return JournalError(f"cannot write {path}: {error.strerror}", "mend that and try again")

@@ -46,4 +46,6 @@ def _write(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(descriptor)
     os.replace(temporary, path)
-    sync_directory(os.path.dirname(path))
+    folder = os.path.dirname(path)
+    sync_directory(folder)
+    sync_directory(os.path.dirname(folder))  # where the folder was only just made

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import LaterFormatError
 from mgit_hooks.files import open_to_read
+from mgit_hooks.files import sync_directory as sync_directory
 from mgit_hooks.journal.format import (
     HEADER_LENGTH,
     MAGIC,
@@ -219,14 +220,3 @@ def _scan(name: str, segment: _Segment, journals: Sequence[JournalId], start: in
         else:
             yield Located(name, at, frame)
             at += frame.length
-
-
-def sync_directory(path: str) -> None:
-    """Make names in a directory durable, where the system has a way to."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

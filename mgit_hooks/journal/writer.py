@@ -10,12 +10,10 @@ from typing import NamedTuple
 
 from mgit_hooks import compress
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import sync_directory, write_all
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.format import (
-    BLOCK,
     BLOCK_TARGET,
-    CURSOR,
-    FOOTER,
     GENESIS,
     HOT_VERSION,
     MAX_PAYLOAD,
@@ -24,7 +22,6 @@ from mgit_hooks.journal.format import (
     SEGMENT_TARGET,
     ChainId,
     Cursor,
-    FormatError,
     Frame,
     JournalId,
     SegmentInfo,
@@ -32,28 +29,25 @@ from mgit_hooks.journal.format import (
     chain_ids,
     cursor_frame,
     footer_frame,
-    footer_info,
-    frame_cursor,
     new_entries,
     pack_frame,
     segment_frame,
 )
 from mgit_hooks.journal.quarantine import quarantine
-from mgit_hooks.journal.reader import open_block
 from mgit_hooks.journal.segment import (
-    Damage,
-    Located,
     known_journals,
-    scan,
     segment_journals,
     segment_name,
     segment_names,
     segment_number,
-    sync_directory,
 )
+from mgit_hooks.journal.tail import read_tail
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import required
 from mgit_hooks.record import Seq
+
+# Bytes.
+_CONFIRMED_AT_ONCE = 1024 * 1024
 
 
 class Appended(NamedTuple):
@@ -65,20 +59,6 @@ class Appended(NamedTuple):
     offset: int
 
 
-class Tail(NamedTuple):
-    """How a segment ends. ``frame_offset`` is that of its last frame; ``end`` the first byte after it."""
-
-    first_seq: Seq
-    next_seq: Seq
-    head: ChainId
-    sealed: bool
-    frame_offset: int
-    end: int
-    torn: Damage | None
-    damaged: bool
-    cursor: Cursor | None
-
-
 class Appender:
     """The one writer. Make it with ``appender``, which holds the lock."""
 
@@ -87,22 +67,29 @@ class Appender:
         self._fd = -1
         self._name = ""
         self.cursor: Cursor | None = None
-        names = segment_names(journal_dir)
-        own = identity.read(journal_dir)
+        try:
+            self._open(adopted)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, adopted: Callable[[str, int, str], bytes]) -> None:
+        names = segment_names(self._dir)
+        own = identity.read(self._dir)
         if not names:
             self._begin(own.journal if own and own.at_home else None)
             return
-        journals = known_journals(journal_dir, names, own)
+        journals = known_journals(self._dir, names, own)
         if not journals:
             raise JournalError(
                 "the journal's identity and every segment header are unreadable", "run 'mgit-hooks repair'"
             )
-        headers = [id for id in segment_journals(journal_dir, names).values() if id in journals]
+        headers = [id for id in segment_journals(self._dir, names).values() if id in journals]
         # The newest segment says what its frames stand under, and the identity only where that is damaged.
         self._journal = headers[-1] if headers else journals[-1]
         self._continue(names, journals)
         if own is None:
-            identity.write(journal_dir, self._journal, journals)
+            identity.write(self._dir, self._journal, journals)
         elif not own.at_home:
             self._adopt(adopted, journals)
 
@@ -148,13 +135,7 @@ class Appender:
         After a failed fsync the kernel may call the pages clean without having written them: this writer
         is done for, and the next one reads what really is on file.
         """
-        try:
-            os.fsync(self._fd)
-        except OSError as error:
-            self.close()
-            raise JournalError(
-                f"the disk did not take the journal: {error.strerror}", "run 'mgit-hooks verify' once it is mended"
-            ) from error
+        self._sync_segment()
         last = self._next_seq - 1
         place = (self._name, self._last_offset, self._end, self._first_seq, self.cursor)
         identity.write_head(self._dir, identity.Head(last, self._head, *place))
@@ -174,6 +155,25 @@ class Appender:
             os.close(self._fd)
             self._fd = -1
 
+    def _sync_segment(self) -> None:
+        self._require_open()
+        try:
+            os.fsync(self._fd)
+            size = os.fstat(self._fd).st_size
+        except OSError as error:
+            self.close()
+            raise JournalError(
+                f"the disk did not take the journal: {error.strerror}", "run 'mgit-hooks verify' once it is mended"
+            ) from error
+        if size != self._end:
+            # Someone wrote to it or cut it without the lock, or the disk told of more than it took.
+            self.close()
+            raise JournalError(f"{self._name} is not as long as what was written to it", "run 'mgit-hooks verify'")
+
+    def _require_open(self) -> None:
+        if self._fd < 0:
+            raise JournalError("the journal was closed after a failure of the disk", "run the command again")
+
     # Beginning and continuing
 
     def _begin(self, journal: JournalId | None) -> None:
@@ -183,6 +183,10 @@ class Appender:
         if hint is not None:
             # Records were reported, and every segment is gone: their numbers are not given out again.
             self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
+        # What is synced in a folder is lost all the same where the folder's own name is not on the disk.
+        parent = os.path.dirname(self._dir)
+        sync_directory(os.path.dirname(parent))
+        sync_directory(parent)
         # The identity before the first segment: a crash between leaves an empty journal with a name.
         identity.write(self._dir, self._journal)
         self._open_segment(1 if hint is None else segment_number(hint.segment) + 1)
@@ -202,6 +206,7 @@ class Appender:
             quarantine(self._dir, tail.torn)
             os.truncate(os.path.join(self._dir, name), tail.end)
         path = os.path.join(self._dir, name)
+        self._confirm(path, hint.end if hint is not None and hint.segment == name else 0, tail.end)
         if not tail.end:
             os.unlink(path)  # what a crash left of a segment that was being opened: nothing, by now
         elif not tail.sealed:
@@ -216,6 +221,23 @@ class Appender:
             self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
         if self._fd < 0:
             self._open_segment(segment_number(name) + (1 if tail.end else 0))
+
+    def _confirm(self, path: str, start: int, end: int) -> None:
+        """Bring to the disk what the segment holds and nobody was told of, since records will follow it.
+
+        After a failed fsync the kernel may call pages clean that the disk never took: they can be read, another
+        fsync passes them over, and they are gone with the power. Written again, each is the disk's once more.
+        """
+        if start >= end:
+            return
+        with open(path, "r+b", buffering=0) as file:
+            for at in range(start, end, _CONFIRMED_AT_ONCE):
+                file.seek(at)
+                data = file.read(min(_CONFIRMED_AT_ONCE, end - at))
+                file.seek(at)
+                write_all(file.fileno(), data)
+            os.fsync(file.fileno())
+        sync_directory(self._dir)
 
     def _look_back(self, names: Sequence[str], journals: Sequence[JournalId]) -> None:
         for name in reversed(names):
@@ -262,12 +284,13 @@ class Appender:
         if report:
             self.sync()
         else:  # the head still names records that are gone, until a new segment goes on after them
-            os.fsync(self._fd)
+            self._sync_segment()
         self.close()
 
     def _open_segment(self, number: int) -> None:
         self._name = segment_name(number)
         self._first_seq, self._end, self._last_offset = self._next_seq, 0, 0
+        place = (self._next_seq, self._head)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             self._fd = os.open(os.path.join(self._dir, self._name), flags, 0o600)
@@ -275,26 +298,31 @@ class Appender:
             raise JournalError(
                 f"cannot make {self._name}: {error.strerror}", "mend that; what waits is kept"
             ) from error
-        os.fchmod(self._fd, 0o600)
-        info = SegmentInfo(HOT_VERSION, self._journal, number, int(time.time()))
-        self._write(segment_frame(info, self._next_seq, self._head))
-        if self.cursor is not None:
-            # So that the newest segment alone always tells how far the spool has been read.
-            self._write(cursor_frame(self.cursor, self._next_seq, self._head))
-        os.fsync(self._fd)
-        sync_directory(self._dir)
+        try:
+            os.fchmod(self._fd, 0o600)
+            self._write(segment_frame(SegmentInfo(HOT_VERSION, self._journal, number, int(time.time())), *place))
+            if self.cursor is not None:
+                # So that the newest segment alone always tells how far the spool has been read.
+                self._write(cursor_frame(self.cursor, *place))
+            self._sync_segment()
+            sync_directory(self._dir)
+        except BaseException as error:
+            # No block may go into a segment without a header, or into one whose name may vanish.
+            self.close()
+            if isinstance(error, OSError):
+                raise JournalError(
+                    f"cannot make {self._name}: {error.strerror}", "mend that; what waits is kept"
+                ) from error
+            raise
 
     def _write(self, frame: Frame) -> None:
         data = pack_frame(frame, self._journal)
-        if self._fd < 0:
-            raise JournalError("the journal was closed after a failure of the disk", "run the command again")
+        self._require_open()
         try:
-            written = os.write(self._fd, data)
-            while written < len(data):  # a signal, or a disk that is nearly full: the next one says which
-                written += os.write(self._fd, data[written:])
+            write_all(self._fd, data)
         except BaseException as error:
             # Not a byte of it may stay, whatever stopped it: the next frame would come after it.
-            os.ftruncate(self._fd, self._end)
+            self._take_back()
             if not isinstance(error, OSError):
                 raise
             raise JournalError(
@@ -302,6 +330,13 @@ class Appender:
             ) from error
         self._last_offset = self._end
         self._end += len(data)
+
+    def _take_back(self) -> None:
+        try:
+            os.ftruncate(self._fd, self._end)
+        except OSError:
+            # A part of a frame stays: a torn tail, which the next writer moves aside. This one writes nothing after it.
+            self.close()
 
 
 @contextmanager
@@ -313,77 +348,16 @@ def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Ite
     """
     make_private_dir(journal_dir)
     with required(os.path.join(journal_dir, "lock"), "the journal"):
-        made = Appender(journal_dir, adopted)
+        try:
+            made = Appender(journal_dir, adopted)
+        except OSError as error:
+            raise JournalError(
+                f"cannot go on with the journal: {error.strerror}", "mend that; what waits is kept"
+            ) from error
         try:
             yield made
         finally:
             made.close()
-
-
-def read_tail(journal_dir: str, name: str, journals: Sequence[JournalId], hint: identity.Head | None) -> Tail:
-    """How the segment ends. Where ``hint`` still holds, only what follows it is read; else all of it."""
-    if hint is not None and hint.segment == name and _holds(journal_dir, hint, journals):
-        state = Tail(
-            Seq(hint.first_seq),
-            Seq(hint.seq + 1),
-            ChainId(hint.id),
-            False,
-            hint.offset,
-            hint.end,
-            None,
-            False,
-            Cursor(*hint.cursor) if hint.cursor else None,
-        )
-        return _read_on(journal_dir, name, journals, state)
-    return _read_on(journal_dir, name, journals, Tail(Seq(0), Seq(1), GENESIS, False, 0, 0, None, False, None))
-
-
-def _holds(journal_dir: str, hint: identity.Head, journals: Sequence[JournalId]) -> bool:
-    """Whether the frame that the hint names lies there, and ends the journal with the id that it names."""
-    item = next(iter(scan(journal_dir, hint.segment, journals, hint.offset)), None)
-    if not isinstance(item, Located) or item.end != hint.end or item.frame.kind == FOOTER:
-        return False
-    if item.frame.kind == BLOCK:
-        try:
-            block = open_block(item)
-        except FormatError:
-            return False
-        return (block.next_seq, block.ids[-1]) == (hint.seq + 1, hint.id)
-    return (item.frame.first_seq, item.frame.previous) == (hint.seq + 1, hint.id)
-
-
-def _read_on(journal_dir: str, name: str, journals: Sequence[JournalId], state: Tail) -> Tail:
-    for item in scan(journal_dir, name, journals, state.end):
-        if isinstance(item, Damage):
-            if item.kind == "torn-tail":
-                return state._replace(torn=item)
-            # Damage that is not an ordinary end stays where it is, for repair: appends go on after it.
-            state = state._replace(damaged=True, end=item.end)
-            continue
-        try:
-            state = _after(state, item)
-        except FormatError:
-            state = state._replace(damaged=True, end=item.end)
-    return state
-
-
-def _after(state: Tail, item: Located) -> Tail:
-    frame = item.frame
-    if not state.first_seq:
-        # Of a segment whose own header is damaged, the first frame that is whole says where it begins.
-        state = state._replace(first_seq=frame.first_seq, next_seq=frame.first_seq, head=frame.previous)
-    if frame.kind != FOOTER and frame.first_seq > state.next_seq:
-        # Blocks before it are gone; it knows their numbers all the same, a cursor frame too.
-        state = state._replace(next_seq=frame.first_seq, head=frame.previous)
-    if frame.kind == BLOCK:
-        block = open_block(item)
-        state = state._replace(next_seq=block.next_seq, head=block.ids[-1])
-    elif frame.kind == FOOTER:
-        state = state._replace(next_seq=Seq(footer_info(frame).last_seq + 1), head=frame.previous)
-    cursor = frame_cursor(frame) if frame.kind in (BLOCK, CURSOR) else None
-    return state._replace(
-        sealed=frame.kind == FOOTER, frame_offset=item.offset, end=item.end, cursor=cursor or state.cursor
-    )
 
 
 def _groups(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
