@@ -21,8 +21,8 @@ from mgit_hooks.journal import identity, manifest
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, JournalId, unpack_frame
 from mgit_hooks.journal.manifest import BEGINNING, Gap, Manifest, Part
 from mgit_hooks.journal.segment import known_journals, segment_names, sync_directory
+from mgit_hooks.journal.tail import Tail, read_tail
 from mgit_hooks.journal.verify import Hole, Report, verify
-from mgit_hooks.journal.writer import Tail, read_tail
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import exclusive, required
 from mgit_hooks.record import Json, Seq
