@@ -31,6 +31,7 @@ COMMANDS = {
     "backfill": "record the history that is already there",
     "export": "the journal as JSON lines, oldest first, or as one file",
     "import": "take a whole journal from one file into a repository that has none",
+    "checkpoint": "write a verified copy of the journal that 'restore' brings back",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
     "drain": "turn what the hooks spooled into records now",

@@ -27,11 +27,6 @@ def alone(location: Location, wait: float = 60.0) -> Iterator[None]:
             yield
 
 
-def scratch(location: Location) -> str:
-    """Where a bundle is unpacked to be looked at; ``maintenance.lock`` is held meanwhile."""
-    return os.path.join(location.mgit_dir, "unpacked.new")
-
-
 def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.Checked:
     """Make the journal in the bundle at ``path`` this repository's, which has none.
 
@@ -41,11 +36,11 @@ def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.C
     if dry_run:
         make_private_dir(location.mgit_dir)
         with bundle.still(location.mgit_dir):
-            return bundle.check(path, scratch(location))
+            return bundle.check(path, bundle.scratch(location.journal_dir, path))
     with alone(location):
         exchange.settle(location.journal_dir)
         _refuse_over_another(location, path)
-        checked = bundle.check(path, scratch(location))
+        checked = bundle.check(path, bundle.scratch(location.journal_dir, path))
         staged = exchange.stage(checked, location.journal_dir, head=None, at_home=False)
         with journal_of(location, staged) as journal:
             # The cursor that came along is about the spool of another folder: here every line counts.

@@ -69,10 +69,18 @@ def _repaired(detail: Json) -> str:
     return f"{counted(holes, 'record')} missing, {detail['rebuilt']} rebuilt from git, {detail['lost']} lost"
 
 
+def _checkpointed(detail: Json) -> str:
+    if "archived" in detail:
+        last = max((hole["last_seq"] for hole in detail["archived"]), default=0)
+        return f"records up to {last} are in the archive {detail['file']}"
+    return f"generation {detail['generation']}, up to record {detail['last_seq']}"
+
+
 # What the events about the journal itself have to say for themselves.
 _DETAILS: Final[dict[str, Callable[[Json], str]]] = {
     "snapshot": lambda detail: f"recording begins: {counted(len(detail['refs']), 'ref')}",
     "repair": _repaired,
+    "checkpoint": _checkpointed,
     "adopted": lambda detail: f"a copy goes on here: journal {detail['journal'][:8]} up to record {detail['last_seq']}",
 }
 

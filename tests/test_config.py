@@ -34,7 +34,7 @@ def load(repo: Repo, overrides: dict[str, str] | None = None, **environ: str) ->
 
 def test_without_any_file_the_defaults_hold(repo: Repo) -> None:
     found = load(repo)
-    assert found[:8] == ("standard", "repair", "none", True, 3, "off", True, ())
+    assert found[:9] == ("standard", "repair", "none", True, 3, "off", True, 3, ())
     assert found == config.defaults()._replace(sources=found.sources)
     assert {origin.source for origin in found.origins.values()} == {"default"}
 
@@ -81,6 +81,8 @@ def test_origins_name_file_and_line(repo: Repo) -> None:
         ("embed", "full", "sample", "sample"),
         ("embed", None, "full", "full"),
         ("retries", "5", "1", 5),
+        ("keep_checkpoints", "5", "9", 9),
+        ("keep_checkpoints", "5", "2", 5),
     ],
 )
 @pytest.mark.parametrize("where", ["local", "environment", "command line", "git -c"])
@@ -92,11 +94,11 @@ def test_a_worktree_may_tighten_what_the_user_said_but_never_loosen_it(
     overrides, environ = {}, {}
     if user is not None:
         if where == "local":
-            repo.git("config", f"mgit.{key}", user)
+            repo.git("config", f"mgit.{key.replace('_', '')}", user)
         elif where == "environment":
             environ[f"MGIT_{key.upper()}"] = user
         elif where == "git -c":
-            environ["GIT_CONFIG_PARAMETERS"] = f"'mgit.{key}'='{user}'"
+            environ["GIT_CONFIG_PARAMETERS"] = f"'mgit.{key.replace('_', '')}'='{user}'"
         else:
             overrides[key] = user
     assert getattr(load(repo, overrides, **environ), key) == expected
@@ -405,7 +407,7 @@ def test_the_command_lists_values_and_where_they_come_from(repo: Repo, capfdbina
     repo.write(".mgit-hooks.toml", 'level = "strict"\n' + RULE)
     assert run(capfdbinary, "-C", repo.path, "config")[:2] == (
         0,
-        "level=strict\nstrategy=repair\nembed=none\nenforce=true\nretries=3\nanchor=off\ncompact=true\n"
+        "level=strict\nstrategy=repair\nembed=none\nenforce=true\nretries=3\nanchor=off\ncompact=true\nkeep_checkpoints=3\n"
         "rules.subject-length=error,abort\n",
     )
     assert run(capfdbinary, "-C", repo.path, "config", "enforce")[1] == "true\n"

@@ -325,14 +325,16 @@ def test_config_of_one_key_its_origin_and_all_sources(work: Recording, mgit: Any
         ("embed", "full"),
         ("enforce", "false"),
         ("retries", "9"),
+        ("keep_checkpoints", "9"),
         ("anchor", "ref"),
         ("compact", "false"),
     ],
 )
 def test_config_as_if_set_on_the_command_line(work: Recording, mgit: Any, key: str, value: str) -> None:
-    told = mgit("-C", work.path, "config", key, f"--{key}", value, "--show-origin").out
+    flag = f"--{key.replace('_', '-')}"
+    told = mgit("-C", work.path, "config", key, flag, value, "--show-origin").out
     assert told == f"command line\t{value}\n"
-    wrong = mgit("-C", work.path, "config", f"--{key}", "no-such-value")
+    wrong = mgit("-C", work.path, "config", flag, "no-such-value")
     assert (wrong.code, key in wrong.err) == (2, True)
 
 

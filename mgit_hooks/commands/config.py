@@ -21,7 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-sources", action="store_true", help="list the files a value can come from")
     for key in KEYS:
         if key != "rules":
-            parser.add_argument(f"--{key}", metavar="VALUE", help=f"as if {key} were set on the command line")
+            parser.add_argument(
+                f"--{key.replace('_', '-')}", metavar="VALUE", help=f"as if {key} were set on the command line"
+            )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

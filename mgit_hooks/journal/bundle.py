@@ -49,9 +49,8 @@ class Extent(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """A part of the journal, for an archive; what is missing in it is declared in what is not taken."""
+    """That ``found`` is a part of the journal only; what is missing in it is declared in what is not taken."""
 
-    extent: Extent
     holes: tuple[Hole, ...]
     erased: tuple[int, ...]
 
@@ -104,18 +103,19 @@ def still(mgit_dir: str) -> Iterator[None]:
         yield
 
 
-def write(journal_dir: str, path: str, selection: Selection | None = None) -> Checked:
+def write(journal_dir: str, path: str, found: Extent | None = None, selection: Selection | None = None) -> Checked:
     """Write the journal, or the ``selection`` of it, to ``path``: synced, read back, verified, then named.
 
-    Call it under ``still``. Raises BundleError where the journal is damaged or ``path`` is there already,
-    JournalError where something cannot be read or written; ``path`` is then as it was.
+    ``found`` is what ``extent`` said a moment ago, where that was asked. Call it under ``still``. Raises
+    BundleError where the journal is damaged or ``path`` is there already, JournalError where something cannot be
+    read or written; ``path`` is then as it was.
     """
     if os.path.lexists(path):
         raise BundleError(f"{path} is there already", "name another file, or remove that one")
     temporary = f"{path}.{os.getpid()}.new"
     try:
-        _write(journal_dir, temporary, selection)
-        checked = check(temporary, f"{temporary}.unpacked")
+        _write(journal_dir, temporary, found or extent(journal_dir), selection)
+        checked = check(temporary, scratch(journal_dir, temporary))
         _name(temporary, path)
     except OSError as error:
         what = error.filename or path
@@ -124,6 +124,12 @@ def write(journal_dir: str, path: str, selection: Selection | None = None) -> Ch
         with suppress(FileNotFoundError):
             os.unlink(temporary)
     return checked._replace(path=path)
+
+
+def scratch(journal_dir: str, path: str) -> str:
+    """A folder to unpack the bundle ``path`` into, to look at it under ``still``: the next one clears what is left."""
+    mgit_dir = os.path.dirname(journal_dir)
+    return os.path.join(mgit_dir, "unpacked.new") if os.access(mgit_dir, os.W_OK) else f"{path}.unpacked"
 
 
 def extent(journal_dir: str) -> Extent:
@@ -166,8 +172,7 @@ def _tail(
     return read_tail(journal_dir, names[-1], journals, hint) if names else None
 
 
-def _write(journal_dir: str, path: str, selection: Selection | None) -> None:
-    found = selection.extent if selection is not None else extent(journal_dir)
+def _write(journal_dir: str, path: str, found: Extent, selection: Selection | None) -> None:
     own = identity.read(journal_dir)
     first = _first_frame(journal_dir, found)
     beginning = None if selection is not None else _beginning(journal_dir)

@@ -19,7 +19,7 @@ from mgit_hooks.judging.validate import LEVELS, validate
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
-KEYS = ("level", "strategy", "embed", "enforce", "retries", "anchor", "compact", "rules")
+KEYS = ("level", "strategy", "embed", "enforce", "retries", "anchor", "compact", "keep_checkpoints", "rules")
 EMBED = ("none", "summary", "sample", "full")
 # From loose to strict: where the user and the worktree differ, the stricter of the two holds. More
 # embedding is looser: contents that someone wanted kept out cannot be taken back.
@@ -29,7 +29,10 @@ _STRICTNESS: dict[str, tuple[Any, ...]] = {
     "embed": EMBED[::-1],
     "enforce": (False, True),
     "anchor": ("off", "ref"),
+    "keep_checkpoints": tuple(range(1, 1001)),
 }
+# As git has it: its keys have no underscore, and no case.
+_IN_GIT = {key.replace("_", ""): key for key in KEYS}
 
 
 class Origin(NamedTuple):
@@ -47,6 +50,7 @@ class Config(NamedTuple):
     retries: int
     anchor: str
     compact: bool
+    keep_checkpoints: int
     rules: tuple[Rule, ...]
     origins: Mapping[str, Origin]
     sources: tuple[Source, ...]
@@ -161,15 +165,16 @@ class _Reader:
         values: dict[str, Origin] = {}
         rules: dict[str, Rule] = {}
         for setting in settings:
+            key = _IN_GIT.get(setting.key, setting.key)
             source = f"git config ({setting.scope})"
             where = f"{setting.path}: mgit.{setting.key}" if setting.path else f"git -c mgit.{setting.key}"
-            if setting.key == "rules" and setting.value is not None:
+            if key == "rules" and setting.value is not None:
                 path = configfiles.relative_to(setting.path, setting.value, self._directory, self._environ)
                 # as everywhere in git's configuration, of two with one name the last wins
                 rules.update((rule.id, rule) for rule in self._rule_file(path, where))
             else:
-                value = self._value(setting.key, setting.value, where, setting.path)
-                values[setting.key] = Origin(value, source, setting.path)
+                value = self._value(key, setting.value, where, setting.path)
+                values[key] = Origin(value, source, setting.path)
         return _Layer(values, tuple(rules.values()), trusted=True, lasting=lasting)
 
     def worktree(self, root: str, name: str) -> _Layer:
