@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import LaterFormatError
@@ -29,6 +30,7 @@ from mgit_hooks.journal.identity import SEGMENT_NAME, Identity
 _WINDOW: Final = 1024 * 1024
 # Read at a time where frame follows frame, which are mostly small.
 _STRIDE: Final = 256 * 1024
+_SECTOR: Final = 512  # what a disk writes whole or not at all
 
 
 class Located(NamedTuple):
@@ -190,13 +192,25 @@ class _Segment:
         return None
 
     def is_torn(self, at: int) -> bool:
-        """Whether the rest of the file is what a write that was cut off leaves: a part of a frame, or zeros."""
+        """Whether the rest is what an append that was cut off leaves: a part of a frame, or whole sectors missing."""
         head = self.read(at, HEADER_LENGTH)
         if len(head) < HEADER_LENGTH and MAGIC.startswith(head[: len(MAGIC)]):
             return True
-        if declared_length(head, 0) > self.size - at:
-            return True
-        return not any(any(self.read(place, _WINDOW)) for place in range(at, self.size, _WINDOW))
+        return declared_length(head, 0) > self.size - at or self._lacks_a_sector(at)
+
+    def _lacks_a_sector(self, at: int) -> bool:
+        """Whether some sector from ``at`` on was never written: the file had got its length before its bytes."""
+        while at < self.size:
+            end = (at // _WINDOW + 1) * _WINDOW
+            data = self.read(at, end - at)
+            if not data:
+                return False  # the file was shortened meanwhile
+            first = _SECTOR - at % _SECTOR
+            for start, stop in pairwise((0, *range(first, len(data), _SECTOR), len(data))):
+                if not any(data[start:stop]):
+                    return True
+            at = end
+        return False
 
 
 def newer_format(name: str, version: int) -> LaterFormatError:

@@ -121,6 +121,8 @@ class Appender:
             if pending:
                 done += self._append_block(pending, None)
             pending = group
+        if done and cursor is not None:
+            self._sync_segment()  # or a power cut could leave the cursor, and not all of the records before it
         if pending:
             done += self._append_block(pending, cursor)
         elif cursor is not None:
@@ -204,7 +206,7 @@ class Appender:
         if tail.torn is not None:
             # What a write that was cut off has left. Kept aside, since nothing is ever deleted.
             quarantine(self._dir, tail.torn)
-            os.truncate(os.path.join(self._dir, name), tail.end)
+            _cut(os.path.join(self._dir, name), tail.end)
         path = os.path.join(self._dir, name)
         self._confirm(path, hint.end if hint is not None and hint.segment == name else 0, tail.end)
         if not tail.end:
@@ -358,6 +360,16 @@ def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Ite
             yield made
         finally:
             made.close()
+
+
+def _cut(path: str, size: int) -> None:
+    """Shorten a segment, durably: a later write that is torn must not bring up again what lay there."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _groups(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from mgit_hooks.files import open_to_append, open_to_read
+from mgit_hooks.files import open_to_append, open_to_read, sync_directory
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.recorder import event
@@ -103,6 +103,8 @@ def sync(spool_dir: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    # Its name too: the cursor would else stand somewhere in the file that the next line begins.
+    sync_directory(spool_dir)
 
 
 def tidy(spool_dir: str, cursor: Cursor, commit_cursor: Callable[[Cursor], None]) -> None:
@@ -118,7 +120,7 @@ def tidy(spool_dir: str, cursor: Cursor, commit_cursor: Callable[[Cursor], None]
             _rename(spool_dir, part, part.generation, 0, cursor.offset)
     while any(_take_late(spool_dir, part, cursor) for part in _parts(spool_dir, cursor)):
         continue
-    _sync_directory(spool_dir)
+    sync_directory(spool_dir)
     for part in _parts(spool_dir, cursor):
         if part.end is None or not _is_read(part, cursor) or not _is_settled(part):
             return
@@ -208,12 +210,6 @@ def _take_late(spool_dir: str, part: _Part, cursor: Cursor) -> bool:
 
 def _rename(spool_dir: str, part: _Part, generation: int, start: int, end: int) -> None:
     os.rename(part.path, os.path.join(spool_dir, f"{generation:08d}.{start}-{end}"))
-
-
-def _sync_directory(path: str) -> None:
-    from mgit_hooks.journal.segment import sync_directory
-
-    sync_directory(path)
 
 
 def _after_a_cut(spool_dir: str, line: bytes) -> Iterator[HookEvent]:

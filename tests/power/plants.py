@@ -1,0 +1,65 @@
+"""Bugs as programs have them, planted into the process that is recorded: the family must catch each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from mgit_hooks.files import sync_directory
+from mgit_hooks.journal import writer
+
+
+def append_without_sync() -> None:
+    """Records are reported before they are synced."""
+
+    def sync(self: writer.Appender) -> None:
+        fsync = os.fsync
+        os.fsync = lambda descriptor: None
+        try:
+            real(self)
+        finally:
+            os.fsync = fsync
+
+    real = writer.Appender.sync
+    writer.Appender.sync = sync  # type: ignore[method-assign]
+
+
+def segment_without_folder_sync() -> None:
+    """A new segment's own bytes are synced, its name is not."""
+    writer.sync_directory = lambda path: None  # type: ignore[attr-defined]
+
+
+def head_before_sync() -> None:
+    """The head is replaced, and on the disk, before what it names is synced."""
+
+    def sync(self: writer.Appender) -> None:
+        fsync = os.fsync
+        os.fsync = lambda descriptor: None
+        try:
+            real(self)
+        finally:
+            os.fsync = fsync
+        sync_directory(self._dir)
+        os.fsync(self._fd)
+
+    real = writer.Appender.sync
+    writer.Appender.sync = sync  # type: ignore[method-assign]
+
+
+def new_file_without_sync() -> None:
+    """What is to replace a file is renamed over it before its bytes are synced."""
+    fsync = os.fsync
+
+    def no_new_file(descriptor: int) -> None:
+        if not os.readlink(f"/proc/self/fd/{descriptor}").endswith(".new"):
+            fsync(descriptor)
+
+    os.fsync = no_new_file
+
+
+PLANTS: dict[str, Callable[[], None]] = {
+    "append-without-sync": append_without_sync,
+    "segment-without-folder-sync": segment_without_folder_sync,
+    "head-before-sync": head_before_sync,
+    "new-file-without-sync": new_file_without_sync,
+}
