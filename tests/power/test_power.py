@@ -109,7 +109,6 @@ def test_an_append_in_full(memory: Path, tally: Tally, name: str, seed: int, str
         ("append-without-sync", "append"),
         ("segment-without-folder-sync", "rotate"),
         ("head-before-sync", "append"),
-        ("new-file-without-sync", "adopt"),
     ],
 )
 def test_a_planted_bug_is_caught(memory: Path, tally: Tally, plant: str, name: str) -> None:
