@@ -6,7 +6,6 @@ import os
 from typing import NamedTuple
 
 from mgit_hooks.errors import RepositoryError
-from mgit_hooks.files import sync_directory
 from mgit_hooks.git import plumbing
 
 MAIN_WORKTREE = "main-worktree"
@@ -102,7 +101,7 @@ def _explain(stderr: str, directory: str) -> tuple[str, str]:
 
 
 def make_private_dir(path: str) -> None:
-    """Create ``path`` and its missing parents with mode 0700, whatever the umask; their names are durable then."""
+    """Create ``path`` and its missing parents with mode 0700, whatever the umask."""
     if not os.path.isdir(path):
         parent = os.path.dirname(path)
         if not os.path.isdir(parent):
@@ -112,5 +111,3 @@ def make_private_dir(path: str) -> None:
         except FileExistsError:
             return
         os.chmod(path, 0o700)
-        # Whatever is synced in it is lost in a power cut where its own name is not on the disk.
-        sync_directory(parent)

@@ -105,6 +105,7 @@ def sync(spool_dir: str) -> None:
         os.close(descriptor)
     # Its name too: the cursor would else stand somewhere in the file that the next line begins.
     sync_directory(spool_dir)
+    sync_directory(os.path.dirname(spool_dir))
 
 
 def tidy(spool_dir: str, cursor: Cursor, commit_cursor: Callable[[Cursor], None]) -> None:
