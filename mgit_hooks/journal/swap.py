@@ -97,17 +97,18 @@ def swap(
 
 def write_new(journal_dir: str, name: str, frames: Iterable[Frame], journal: JournalId) -> str:
     """Write ``frames`` beside the segment ``name``, synced; the new file's name. Raises JournalError."""
-    path = os.path.join(journal_dir, f"{name}.new")
     try:
-        with open(create(path), "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
+        descriptor = create(os.path.join(journal_dir, f"{name}.new"))
+        try:
+            os.fchmod(descriptor, 0o600)
             for frame in frames:
-                file.write(pack_frame(frame, journal))
-            file.flush()
-            os.fsync(file.fileno())
+                _write(descriptor, pack_frame(frame, journal))
+            os.fsync(descriptor)
             if hasattr(os, "posix_fadvise"):
                 # What is read back is then what the disk has, not what was handed to it.
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         remove_new(journal_dir, name)
         raise JournalError(
@@ -117,6 +118,12 @@ def write_new(journal_dir: str, name: str, frames: Iterable[Frame], journal: Jou
         remove_new(journal_dir, name)
         raise
     return f"{name}.new"
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):  # a signal, or a disk that is nearly full: the next one says which
+        written += os.write(descriptor, data[written:])
 
 
 def put_in_place(journal_dir: str, old: Source) -> None:
