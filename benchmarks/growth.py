@@ -1,0 +1,183 @@
+"""A journal that has grown large: what each command takes of time and of memory, and how little `log` reads.
+
+The records are those of no repository, of the size that a commit of two files has. Each step is a process of its
+own. The yardstick of memory is 150 MiB, whatever the number of records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha1
+from itertools import islice
+
+import timing
+
+from mgit_hooks import cli
+from mgit_hooks.journal.segment import headers, segment_names
+from mgit_hooks.journal.writer import appender
+from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation, expect_many
+
+_LIMIT = 150 * 1024  # KiB
+_DATE = "2024-01-01T00:00:00+00:00"
+_CHUNK = 1024
+
+
+def main() -> None:
+    parser = timing.options(__doc__, rounds=1)
+    parser.add_argument("--records", type=int, default=1_000_000, metavar="N", help="default: 1,000,000")
+    parser.add_argument("--step", nargs=2, metavar=("STEP", "DIR"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    count = 2000 if args.quick else args.records
+    if args.step:
+        _STEPS[args.step[0]](args.step[1], count)
+        return
+    with timing.scratch() as folder:
+        env = timing.environment(folder)
+        path = os.path.join(folder, "repository")
+        timing.run(("git", "init", "-q", path), env)
+        _grow(folder, path, count, env)
+
+
+def _grow(folder: str, path: str, count: int, env: Mapping[str, str]) -> None:
+    def step(name: str, command: tuple[str, ...], *, output: str = os.devnull) -> None:
+        cost = timing.run(command, env, output=output)
+        rate = f"{count / cost.seconds:,.0f} records/s"
+        print(f"{name:<40} {cost.seconds:8.2f} s, {rate:>20}, {cost.peak / 1024:6.1f} MiB at most", flush=True)
+        timing.say_ratio(f"peak memory of {name} / 150 MiB", [cost.peak], [_LIMIT], "<= 1")
+
+    def own(name: str, directory: str) -> tuple[str, ...]:
+        return (sys.executable, os.path.abspath(__file__), "--records", str(count), "--step", name, directory)
+
+    journal_dir = os.path.join(path, ".git", "mgit", "journal")
+    step("append", own("append", journal_dir))
+    names = segment_names(journal_dir)
+    size = sum(os.path.getsize(os.path.join(journal_dir, name)) for name in names)
+    print(f"{count:,} records of {_mean():.0f} bytes, {len(names)} segments, {size / 1e6:,.0f} MB")
+    _headers("as they were written", journal_dir, count)
+    # Its drain finds a repository that it has not seen before, and says so in a record.
+    step("the first log, which makes the index", (*timing.MGIT, "log", "-n", "20", "-C", path))
+    step("verify", (*timing.MGIT, "verify", "-C", path))
+    lines = os.path.join(folder, "lines")
+    step("export", (*timing.MGIT, "export", "-C", path), output=lines)
+    with open(lines, "rb") as exported:
+        assert sum(1 for _ in exported) == count + 1
+    os.unlink(lines)
+    said = os.path.join(folder, "said")
+    step("log -n 20", own("log", path), output=said)
+    with open(said, encoding="ascii") as file:
+        read = int(file.read())
+    print(f"log -n 20 reads {read:,} bytes, its own code included")
+    timing.say_ratio("bytes that log -n 20 reads / the journal", [read], [size])
+    _damage(os.path.join(journal_dir, names[len(names) // 2]))
+    step("repair", (*timing.MGIT, "repair", "-C", path))
+    step("verify once repaired", (*timing.MGIT, "verify", "-C", path))
+    alone = os.path.join(folder, "alone")
+    timing.run(own("alone", alone), env)
+    _headers("each in a frame of its own", alone, count)
+
+
+# Steps in a process of their own
+
+
+def _append(journal_dir: str, count: int) -> None:
+    _write(journal_dir, count, _CHUNK)
+
+
+def _append_alone(journal_dir: str, count: int) -> None:
+    _write(journal_dir, count, 1)
+
+
+def _write(journal_dir: str, count: int, group: int) -> None:
+    expect_many()
+    records = _records(count)
+    with appender(journal_dir, _never_adopted) as journal:
+        while chunk := [record.encode() for record in islice(records, _CHUNK)]:
+            for start in range(0, len(chunk), group):
+                journal.append(chunk[start : start + group])
+            journal.sync()
+
+
+def _log(path: str, _: int) -> None:
+    """`log -n 20`, and then how many bytes it had the system read, of files of every kind."""
+    real = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    before = _read_so_far()
+    if cli.main(["log", "-n", "20", "-C", path]):
+        raise SystemExit("log failed")
+    os.write(real, b"%d\n" % (_read_so_far() - before))
+
+
+def _read_so_far() -> int:
+    with open("/proc/self/io", encoding="ascii") as file:
+        return int(file.readline().split()[1])  # rchar: what every read gave, from the cache of pages too
+
+
+_STEPS: dict[str, Callable[[str, int], None]] = {"append": _append, "alone": _append_alone, "log": _log}
+
+
+# Records
+
+
+def _records(count: int) -> Iterator[Record]:
+    for number in range(count):
+        author = f"author{number % 500}"
+        commit = Commit(
+            _hash(number), (_hash(number - 1),), _hash(-number), author, f"{author}@example.org", _DATE,
+            author, f"{author}@example.org", _DATE,
+            f"Change number {number}\n\nWith two lines that say why, which is\nwhat a message is for.\n",
+            (_change(f"src/part{number % 97}/file{number % 997}.c", number), _change("docs/changes.md", -number)),
+        )  # fmt: skip
+        yield Record(
+            "import", "backfill", _DATE, _DATE, "commit", "bench", None, None, Gate("none", "not made here"),
+            Validation("standard", True), commit=commit,
+        )  # fmt: skip
+
+
+def _change(name: str, number: int) -> FileChange:
+    oids = (_hash(3 * number + 1), _hash(3 * number + 2))
+    return FileChange(name, None, "modified", "M", ".", "100644", "100644", *oids, 1200, 7, 3, False)
+
+
+def _hash(number: int) -> Oid:
+    return Oid(sha1(str(number).encode(), usedforsecurity=False).hexdigest())
+
+
+def _mean() -> float:
+    encoded = [record.encode() for record in _records(1000)]
+    return sum(map(len, encoded)) / len(encoded)
+
+
+def _never_adopted(journal: str, last_seq: int, head: str) -> bytes:
+    raise AssertionError("a journal that was just made is at home")
+
+
+# What is measured in this process
+
+
+def _headers(what: str, journal_dir: str, count: int) -> None:
+    began = time.perf_counter()
+    found = frames = 0
+    for name in segment_names(journal_dir):
+        for claim in headers(journal_dir, name):
+            frames += 1
+            found += claim.records
+    seconds = time.perf_counter() - began
+    assert found == count
+    print(f"headers of {count:,} records, {what}: {frames:,} frames in {seconds:.2f} s  to reach: <= 1 s")
+
+
+def _damage(path: str) -> None:
+    """One byte in the middle of the segment: it costs the block that it is in."""
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes((byte ^ 1,)))
+
+
+if __name__ == "__main__":
+    main()
