@@ -77,5 +77,5 @@ def _refuse_over_another(location: Location, path: str) -> None:
 def is_of(journal_dir: str, lineage: tuple[bytes, ...]) -> bool:
     """Whether frames here stand under one of these journals' ids."""
     own = identity.read(journal_dir)
-    ids = {*(own.lineage if own else ()), *segment_journals(journal_dir, segment_names(journal_dir)).values()}
+    ids = {*(own.lineage if own else ()), *segment_journals(journal_dir, segment_names(journal_dir))}
     return not ids.isdisjoint(lineage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import BinaryIO, Final, NamedTuple
 
@@ -75,17 +75,15 @@ def segment_names(journal_dir: str) -> list[str]:
         return []
 
 
-def segment_journals(journal_dir: str, names: Sequence[str]) -> dict[str, JournalId]:
-    """The journal id in each segment's header, of those whose header is whole."""
-    found: dict[str, JournalId] = {}
+def segment_journals(journal_dir: str, names: Iterable[str]) -> Iterator[JournalId]:
+    """The journal id in each segment's header, of those whose header is whole, one segment read at a time."""
     for name in names:
         with open_to_read(os.path.join(journal_dir, name)) as file:
             start = file.read(4 * HEADER_LENGTH)
         try:
-            found[name] = segment_info(unpack_frame(start, 0, ())).journal
+            yield segment_info(unpack_frame(start, 0, ())).journal
         except (FormatError, NewerFormat):
             continue
-    return found
 
 
 def known_journals(journal_dir: str, names: Sequence[str], own: Identity | None) -> list[JournalId]:
@@ -95,8 +93,11 @@ def known_journals(journal_dir: str, names: Sequence[str], own: Identity | None)
     ours, and one of ours is though its own header is damaged. Where the identity is lost, or is that of
     none of these segments, what their headers say.
     """
-    headers = list(segment_journals(journal_dir, names).values())
-    if own is not None and (own.journal in headers or not headers):
+    # The newest first: as a rule it is under the identity's own id, and of a thousand segments one is opened.
+    if own is not None and own.journal in segment_journals(journal_dir, reversed(names)):
+        return list(own.lineage)
+    headers = list(segment_journals(journal_dir, names))
+    if own is not None and not headers:
         return list(own.lineage)
     return list(dict.fromkeys((*(own.lineage if own else ()), *headers)))
 

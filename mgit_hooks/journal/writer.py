@@ -84,9 +84,9 @@ class Appender:
             raise JournalError(
                 "the journal's identity and every segment header are unreadable", "run 'mgit-hooks repair'"
             )
-        headers = [id for id in segment_journals(self._dir, names).values() if id in journals]
         # The newest segment says what its frames stand under, and the identity only where that is damaged.
-        self._journal = headers[-1] if headers else journals[-1]
+        headers = segment_journals(self._dir, reversed(names))
+        self._journal = next((id for id in headers if id in journals), journals[-1])
         self._continue(names, journals)
         if own is None:
             identity.write(self._dir, self._journal, journals)

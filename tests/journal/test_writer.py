@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from journal.making import adopted, append, frames, payloads, quarantined, records, segment_bytes, small
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import format, identity, reader, writer
+from mgit_hooks.journal import format, identity, reader, segment, writer
 from mgit_hooks.journal.format import BLOCK, CURSOR, FOOTER, SEGMENT, Cursor, footer_info, segment_info
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -415,3 +416,32 @@ def test_a_writer_killed_at_any_time_loses_nothing_that_it_reported(journal: str
 def test_a_writer_killed_many_times(journal: str, seed: int, record_property: Callable[[str, object], None]) -> None:
     kill_rounds(journal, 100, seed)
     record_property("cases", 100)
+
+
+# Growth
+
+
+def test_an_append_and_a_look_at_the_newest_open_no_more_of_many_segments_than_of_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    for count in (30, 300):
+        journal = small(tmp_path / str(count), count)
+        opened: list[str] = []
+        real = segment.open_to_read
+
+        def noted(path: str, *, opened: list[str] = opened, real: Callable[[str], BinaryIO] = real) -> BinaryIO:
+            opened.append(os.path.basename(path))
+            return real(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(segment, "open_to_read", noted)
+            append(journal, [b"one more"])
+            ids = reader.journal_ids(journal)
+        own = identity.read(journal)
+        assert own is not None
+        assert ids == list(own.lineage)
+        assert set(opened) == {segment_names(journal)[-1]}
+        counts.append(len(opened))
+        assert len(segment_names(journal)) >= count / 15
+    assert counts[0] == counts[1]
