@@ -28,6 +28,7 @@ COMMANDS = {
     "anchor": "write down what the journal's head is, for verify --anchor",
     "repair": "mend the journal, or with --records the records in it",
     "compact": "pack the sealed segments of the journal as small as they get",
+    "erase": "take a record's text out of the journal and its copies, for good",
     "backfill": "record the history that is already there",
     "export": "the journal as JSON lines, oldest first, or as one file",
     "import": "take a whole journal from one file into a repository that has none",

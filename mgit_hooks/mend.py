@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from mgit_hooks import erasing
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError, ObjectError
 from mgit_hooks.journal import database, index, reader
@@ -108,7 +109,11 @@ def _repair(location: Location, before: Report) -> Outcome:
         actions += _hole_words(holes, "declared")
         if rebuilt:
             actions.append(f"rebuilt {counted(rebuilt, 'commit record')} from git")
-    clean = verify(location.journal_dir).is_clean
+    after = verify(location.journal_dir)
+    if after.unerased and not after.damaged:
+        actions += erasing.finish(location)
+        after = verify(location.journal_dir)
+    clean = after.is_clean
     lost = max(_size(holes) - rebuilt, 0)
     return Outcome(mending.salvaged, rebuilt, mending.quarantined, lost, tuple(actions), clean)
 

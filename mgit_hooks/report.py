@@ -81,6 +81,7 @@ _DETAILS: Final[dict[str, Callable[[Json], str]]] = {
     "snapshot": lambda detail: f"recording begins: {counted(len(detail['refs']), 'ref')}",
     "repair": _repaired,
     "checkpoint": _checkpointed,
+    "erase": lambda detail: f"{counted(len(detail['erased']), 'record')} erased by {detail['by']}: {detail['reason']}",
     "adopted": lambda detail: f"a copy goes on here: journal {detail['journal'][:8]} up to record {detail['last_seq']}",
 }
 
@@ -127,6 +128,8 @@ def whole(record: Record, style: Style) -> Iterator[str]:
         yield f"ref        {escape(movement.name)} {old[:12]} → {new[:12]}  {escape(movement.reason or '')}".rstrip()
     if record.push is not None:
         yield from _push_page(record.push)
+    if record.event == "erase" and record.detail is not None:
+        yield from _erasure_page(record.detail)
     if record.commit is not None:
         yield from _commit_page(record, record.commit)
 
@@ -137,6 +140,13 @@ def judged(record: Record) -> Iterator[str]:
         yield f"  {issue.severity} {issue.code} {escape(issue.field_path)}: {escape(issue.message)}"
     for action in record.recovery:
         yield f"recovery   {action.action_type}: {escape(action.description)}" + ("" if action.success else " (failed)")
+
+
+def _erasure_page(detail: Json) -> Iterator[str]:
+    yield f"by         {escape(detail['by'])}"
+    yield f"reason     {escape(detail['reason'])}"
+    for each in detail["erased"]:
+        yield f"erased     record {each['seq']}" + (f", commit {escape(each['commit'])}" if each["commit"] else "")
 
 
 def _push_page(push: Push) -> Iterator[str]:

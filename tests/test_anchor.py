@@ -13,7 +13,6 @@ import pytest
 from conftest import Repo
 from journal import forging
 from recording import Recording
-from test_flags import mgit as mgit
 
 from mgit_hooks.git import anchorref
 from mgit_hooks.journal import identity

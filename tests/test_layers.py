@@ -40,6 +40,7 @@ PURE = frozenset(
         "compress",
         "journal.cursor",
         "journal.format",
+        "journal.wanted",
         "journal.manifest",
     )
 )

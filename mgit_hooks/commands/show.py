@@ -9,6 +9,7 @@ from mgit_hooks import report
 from mgit_hooks.commands.log import folded
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
+from mgit_hooks.journal import erasure
 from mgit_hooks.journal.index import Index, Row
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
@@ -33,7 +34,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
         row = _find(session, args.what, args.directory)
         record = session.index.read(row).record()
         if record is None:
-            raise NoRecord(f"record {row.seq} was erased", "its place in the chain is kept: see 'mgit-hooks verify'")
+            told = erasure.declared(session.location.journal_dir).get(row.seq)
+            raise NoRecord(
+                f"record {row.seq} was {told.words if told else 'erased'}",
+                "its place in the chain is kept: see 'mgit-hooks verify'",
+            )
         record = folded(session.index, record)
         with paged(out, disabled=args.no_pager):
             if args.json:

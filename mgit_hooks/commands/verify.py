@@ -10,7 +10,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.git import anchorref
-from mgit_hooks.journal import anchors
+from mgit_hooks.journal import anchors, erasure
 from mgit_hooks.journal.anchors import Checked, Place
 from mgit_hooks.journal.verify import Report, verify
 from mgit_hooks.layout import Location, locate
@@ -49,6 +49,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.lines((*_lines(report), *_anchored(places, checked, unchecked), "clean" if is_clean else "NOT clean"))
         if not report.is_clean:
             out.note("hint: run 'mgit-hooks repair' to mend it; nothing that is still whole is touched")
+    if args.verbose and report.erased:
+        for seq, declared in sorted(erasure.declared(location.journal_dir).items()):
+            out.detail(f"mgit-hooks: record {seq} was {declared.words}")
     return 0 if is_clean else 1
 
 
@@ -72,10 +75,13 @@ def _lines(report: Report) -> list[str]:
     lines += [f"damaged: {d.segment} byte {d.offset}, {d.length} bytes: {d.kind}" for d in report.damaged]
     lines += [f"missing: {hole.words}" for hole in report.holes]
     lines += [f"mended: {hole.words} lost, and a repair says so" for hole in report.mended]
+    lines += [f"archived: {hole.words}, and a checkpoint says so" for hole in report.archived]
     if report.torn_tail is not None:
         lines.append("the last append was cut off before it was reported: the next one starts clean")
     if report.erased:
         lines.append(f"erased: {counted(report.erased, 'record')}; their place in the chain is kept")
+    lines += [f"unerased: record {seq}: its erasure has not come to its end" for seq in report.unerased]
+    lines += [f"undeclared: record {seq} was erased, and no record says by whom" for seq in report.undeclared]
     if not report.chain_intact:
         lines.append("the chain is broken: records are not the ones that were written")
     return lines

@@ -189,6 +189,11 @@ def _write(journal_dir: str, path: str, found: Extent, selection: Selection | No
         erased=selection.erased if selection is not None else (),
         beginning=beginning,
     )
+    pack(journal_dir, path, value)
+
+
+def pack(directory: str, path: str, value: Manifest) -> None:
+    """Write the files of ``directory`` that ``value`` names to the new file ``path``, under that manifest; synced."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     with open(descriptor, "wb") as target:
         os.chmod(path, 0o600)
@@ -197,7 +202,7 @@ def _write(journal_dir: str, path: str, found: Extent, selection: Selection | No
         except ValueError as error:
             raise JournalError(f"the journal has {error}", "archive a part of it first") from error
         for part in value.parts:
-            with open_to_read(os.path.join(journal_dir, part.name)) as source:
+            with open_to_read(os.path.join(directory, part.name)) as source:
                 for piece in _pieces(source, part.length):
                     target.write(piece)
         target.flush()
@@ -221,9 +226,14 @@ def _part(journal_dir: str, name: str, length: int) -> Part:
     return Part(name, length, digest.hexdigest())
 
 
+def part(directory: str, name: str) -> Part:
+    """A file of ``directory`` as it stands there, whole. Raises OSError."""
+    return _part(directory, name, os.path.getsize(os.path.join(directory, name)))
+
+
 def _beginning(journal_dir: str) -> Part | None:
     path = os.path.join(journal_dir, BEGINNING)
-    return _part(journal_dir, BEGINNING, os.path.getsize(path)) if os.path.isfile(path) else None
+    return part(journal_dir, BEGINNING) if os.path.isfile(path) else None
 
 
 def _name(temporary: str, path: str) -> None:

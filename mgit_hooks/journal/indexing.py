@@ -169,6 +169,8 @@ class Taker:
         for each in erased if isinstance(erased, Iterable) else ():
             try:
                 self._erase(int(each["seq"]), each.get("commit"), seq)
+                # Else a reflog that is read again would tell of them once more, with what was erased.
+                self._movements += [(bytes.fromhex(key),) for key in each.get("movements") or ()]
             except _MISSHAPEN:
                 continue
 

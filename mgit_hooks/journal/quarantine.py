@@ -26,7 +26,7 @@ def quarantine(journal_dir: str, damage: Damage) -> str:
     if not _holds(os.path.join(folder, name), data):
         if os.path.exists(os.path.join(folder, name)):
             name = f"{stem}-{time.time_ns()}.bin"
-        _write(os.path.join(folder, name), data)
+        put(os.path.join(folder, name), data)
     return name
 
 
@@ -38,7 +38,8 @@ def _holds(path: str, data: bytes) -> bool:
         return False
 
 
-def _write(path: str, data: bytes) -> None:
+def put(path: str, data: bytes) -> None:
+    """Write a file of the quarantine, or replace its contents, synced: a crash leaves the old ones or the new ones."""
     temporary = f"{path}.new"
     descriptor = create(temporary)
     with open(descriptor, "wb") as file:

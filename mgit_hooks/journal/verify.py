@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
-from mgit_hooks.journal import identity
+from mgit_hooks.journal import erasemark, identity
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -65,7 +65,7 @@ class Report(NamedTuple):
     torn_tail: Damage | None  # an append that was cut off before it was reported: an ordinary end
     erased: int
     archived: tuple[Hole, ...]  # records that were moved to an archive, and a checkpoint record says so
-    unerased: tuple[int, ...]  # an erase record names them, and their payload is still there
+    unerased: tuple[int, ...]  # an erase record names them, and their payload is still there, or a copy of it may be
     undeclared: tuple[int, ...]  # their payload is gone, and no record says who erased it
     watched: dict[int, str]  # the chain ids of the seqs that were asked for, as far as the journal can tell
 
@@ -282,7 +282,6 @@ def verify(journal_dir: str, watch: Set[int] = frozenset()) -> Report:
     own = identity.read(journal_dir)
     state.watch_holes()
     known = state.declared | state.archived
-    missing = [range(hole.first_seq, hole.last_seq + 1) for hole in state.holes]
     return Report(
         journal=own.journal.hex() if own else None,
         records=state.records,
@@ -296,14 +295,18 @@ def verify(journal_dir: str, watch: Set[int] = frozenset()) -> Report:
         torn_tail=torn,
         erased=len(state.erased),
         archived=tuple(hole for hole in state.holes if hole in state.archived - state.declared),
-        unerased=tuple(
-            seq
-            for seq in sorted(state.declared_erased - state.erased)
-            if not any(seq in gone for gone in missing) and seq < state.seq
-        ),
+        unerased=tuple(sorted({*_unerased(state), *erasemark.pending(journal_dir)})),
         undeclared=tuple(sorted(state.erased - state.declared_erased)),
         watched=state.watched,
     )
+
+
+def _unerased(state: _Walk) -> Iterator[int]:
+    """What is declared as erased and still has its payload; not what is missing as a whole."""
+    missing = [range(hole.first_seq, hole.last_seq + 1) for hole in state.holes]
+    for seq in state.declared_erased - state.erased:
+        if seq < state.seq and not any(seq in gone for gone in missing):
+            yield seq
 
 
 def _end_of_file(journal_dir: str, name: str, state: _Walk, hint: identity.Head | None) -> Damage | None:

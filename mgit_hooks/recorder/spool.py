@@ -73,6 +73,20 @@ def beginning(spool_dir: str) -> Cursor:
     return Cursor(parts[0].generation if parts else 1, 0)
 
 
+def taken_in(spool_dir: str, cursor: Cursor | None) -> list[tuple[str, int]]:
+    """Each file of the spool, and up to which byte a drain has taken it in."""
+    at = cursor or Cursor(1, 0)
+    found = []
+    for part in _parts(spool_dir, at):
+        if part.generation == at.generation:
+            found.append((part.path, at.offset))
+        elif part.generation < at.generation and part.end is not None:
+            found.append((part.path, part.end))
+        elif part.generation > at.generation:
+            found.append((part.path, part.start))  # what is before it was a generation of its own
+    return found
+
+
 def waiting(spool_dir: str, cursor: Cursor | None) -> int:
     """How many lines no drain has taken in."""
     batch = read(spool_dir, cursor)

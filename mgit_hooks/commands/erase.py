@@ -1,0 +1,236 @@
+"""``mgit-hooks erase``: take a record's text out of the journal and every copy of it, by law or after an accident."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mgit_hooks import erasing
+from mgit_hooks.display import escape
+from mgit_hooks.erasing import Outcome, Target
+from mgit_hooks.errors import MgitError, UsageError
+from mgit_hooks.git import plumbing
+from mgit_hooks.journal import erasure, reader
+from mgit_hooks.journal.reader import Stored
+from mgit_hooks.journal.wanted import PROTECTED, Secret, commit_of, value_of
+from mgit_hooks.layout import Location, locate
+from mgit_hooks.output import Output
+from mgit_hooks.record import Json, Oid
+from mgit_hooks.report import counted
+from mgit_hooks.session import require_journal
+
+# A secret of fewer bytes is found in records that have nothing to do with it.
+_LEAST = 4
+
+
+class NothingFound(MgitError):
+    exit_code = 1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help="a record's number, or a commit: its hash, its beginning, a revision"
+    )
+    parser.add_argument(
+        "--containing",
+        action="store_true",
+        help="every record that holds the text on standard input (there, so that no list of processes shows it)",
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="why; it is recorded, and has to be given")
+    parser.add_argument("--by", metavar="NAME", help="who; it is recorded (default: whom git commits as)")
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="FILE", help="a bundle elsewhere that it is erased from too"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list what would be erased, and change nothing")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    location = locate(args.directory)
+    require_journal(location)
+    if bool(args.what) == args.containing:
+        raise UsageError("name records or commits, or give --containing and a text on standard input", _HELP)
+    if args.reason is None and not args.dry_run:
+        raise UsageError("an erasure has to say why", "give --reason TEXT")
+    by = args.by or _committer(location)
+    secret = _read_secret((args.reason or "", by)) if args.containing else None
+    also = [os.path.normpath(os.path.join(args.directory, name)) for name in args.also]
+    with erasing.recording_stopped(location):
+        wanted = [_asked(word, location) for word in args.what]
+        found = _find(location.journal_dir, wanted, secret)
+        _refuse(found, secret is not None)
+        if args.dry_run:
+            _tell(out, found, None)
+            return 0 if found.targets or found.already else 1
+        done = erasing.erase(location, found.targets, secret=secret, by=by, reason=args.reason, also=also)
+    _tell(out, found, done)
+    _tell_git(out, location, found)
+    return 0 if found.targets or found.already or done.actions else 1
+
+
+_HELP = "see 'mgit-hooks erase --help'"
+
+
+class _Asked(NamedTuple):
+    """One WHAT: a record's number, or the hashes that it can stand for."""
+
+    word: str
+    number: int | None
+    prefix: str | None
+    commit: str | None
+
+    def may_be(self, seq: int, payload: bytes) -> bool:
+        """Whether a record can be meant, as far as is seen without taking it apart."""
+        hashes = (each for each in (self.prefix, self.commit) if each is not None)
+        return seq == self.number or any(each.encode() in payload for each in hashes)
+
+
+_NONE = Target(0, "", "", None)
+
+
+class _Found(NamedTuple):
+    targets: list[Target]
+    already: list[int]  # asked for, and erased before
+    repeated: list[Target]  # records of the same commits that were not asked for
+    commits: list[Oid]
+
+
+def _asked(word: str, location: Location) -> _Asked:
+    number = int(word) if word.isdigit() and len(word) < 16 else None
+    prefix = word.lower() if re.fullmatch(r"[0-9a-fA-F]{4,64}", word) else None
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
+    found = plumbing.run(("--git-dir", location.git_dir, *asked))
+    return _Asked(word, number, prefix, None if found.status else found.stdout.decode().strip())
+
+
+def _find(journal_dir: str, asked: Sequence[_Asked], secret: Secret | None) -> _Found:
+    """Every record that is meant. Raises UsageError for the beginning of several commits, NothingFound for none."""
+    known = erasure.declared(journal_dir)
+    candidates: list[Target] = []
+    gone: set[int] = set()
+    for stored in reader.records(journal_dir):
+        if stored.payload is None:
+            gone.add(stored.seq)
+            told = known.get(stored.seq)
+            target = Target(stored.seq, stored.id.hex(), "", told.commit if told else None)
+            may_be = bool(asked)
+        else:
+            may_be = any(each.may_be(stored.seq, stored.payload) for each in asked)
+            holds = secret is not None and secret.is_in_bytes(stored.payload)
+            target = _target(stored, stored.payload) if may_be or holds else _NONE
+            may_be = may_be or holds
+        if may_be:
+            candidates.append(target)
+    meant = {target.seq for target in candidates if target.seq not in gone} if secret is not None else set()
+    for each in asked:
+        meant |= _meant(each, candidates)
+    commits = frozenset(target.commit for target in candidates if target.seq in meant and target.commit is not None)
+    return _Found(
+        [target for target in candidates if target.seq in meant - gone],
+        sorted(meant & gone),
+        _repeated(journal_dir, commits, meant),
+        sorted(commits),
+    )
+
+
+def _target(stored: Stored, payload: bytes) -> Target:
+    value = value_of(payload)
+    return Target(stored.seq, stored.id.hex(), str(value.get("event")), commit_of(value))
+
+
+def _meant(asked: _Asked, candidates: Sequence[Target]) -> set[int]:
+    if asked.number is not None and any(target.seq == asked.number for target in candidates):
+        return {asked.number}
+    commits = {target.commit for target in candidates if target.commit is not None}
+    named = {each for each in commits if asked.prefix is not None and each.startswith(asked.prefix)}
+    if len(named) > 1:
+        example = ", ".join(sorted(named)[:3])
+        raise UsageError(f"'{asked.word}' is the beginning of {len(named)} commits", f"for example {example}")
+    named = named or {commit for commit in commits if commit == asked.commit}
+    if not named:
+        raise NothingFound(f"'{asked.word}' is no record, and no commit that is recorded", "see 'mgit-hooks log'")
+    return {target.seq for target in candidates if target.commit in named}
+
+
+def _repeated(journal_dir: str, commits: frozenset[Oid], meant: set[int]) -> list[Target]:
+    """The other records of these commits."""
+    hashes = [commit.encode() for commit in commits]
+    found = []
+    for stored in reader.records(journal_dir) if commits else ():
+        if stored.seq not in meant and stored.payload is not None and any(each in stored.payload for each in hashes):
+            target = _target(stored, stored.payload)
+            if target.commit in commits:
+                found.append(target)
+    return found
+
+
+def _refuse(found: _Found, contained: bool) -> None:
+    kept = [target for target in found.targets if target.event in PROTECTED]
+    if kept:
+        what = "holds it, and" if contained else "is one that"
+        raise UsageError(
+            f"record {kept[0].seq} ({kept[0].event}) {what} cannot be erased: it says how the journal came to be so",
+            "name the other records by their numbers",
+        )
+
+
+def _read_secret(told: Sequence[str]) -> Secret:
+    """The text on standard input, without the newline at its end. It must not be what is to be recorded."""
+    raw = sys.stdin.buffer.read().removesuffix(b"\n")
+    if len(raw) < _LEAST:
+        raise UsageError(
+            f"the text on standard input has {len(raw)} bytes, and {_LEAST} are the least that is looked for",
+            "name the records by their numbers",
+        )
+    secret = Secret.of(raw)
+    if any(secret.is_in(text) for text in told):
+        raise UsageError("the reason or the name holds the very text that is to be erased", "say it without")
+    return secret
+
+
+def _committer(location: Location) -> str:
+    found = plumbing.run(("--git-dir", location.git_dir, "var", "GIT_COMMITTER_IDENT"))
+    name = found.stdout.decode("utf-8", "replace").strip().rpartition(" ")[0].rpartition(" ")[0]
+    if found.status or not name:
+        raise UsageError("git does not know who you are", "give --by NAME")
+    return name
+
+
+def _tell(out: Output, found: _Found, done: Outcome | None) -> None:
+    """``done`` is None under ``--dry-run``. What a record says is not shown: it is not to be seen any more."""
+    actions = list(done.actions) if done else []
+    if out.as_json:
+        value: Json = {
+            "erased": [target.to_json() for target in found.targets],
+            "already": found.already,
+            "record": done.record if done else None,
+            "actions": actions,
+        }
+        out.json(value)
+    else:
+        for target in found.targets:
+            what = f"  {target.event} {(target.commit or '')[:10]}".rstrip()
+            out.line(f"{'erased' if done else 'would erase'} record {target.seq}{what}")
+        out.lines(escape(action) for action in actions)
+        if not found.targets and not actions:
+            out.line("nothing to erase")
+    for seq in found.already:
+        out.note(f"mgit-hooks: record {seq} was erased before")
+    for target in found.repeated:
+        commit = str(target.commit)[:10]
+        out.note(f"mgit-hooks: record {target.seq} is about {commit} too, and is kept: name it as well, or the commit")
+
+
+def _tell_git(out: Output, location: Location, found: _Found) -> None:
+    """Our records are not all that there is of a commit."""
+    asked = "".join(f"{commit}\n" for commit in found.commits).encode()
+    told = plumbing.run(("--git-dir", location.git_dir, "cat-file", "--batch-check"), stdin=asked).stdout
+    still = [line.split()[0].decode()[:10] for line in told.splitlines() if line.split()[1:2] == [b"commit"]]
+    if still:
+        what = f"{', '.join(still[:3])}{' and others' if len(still) > 3 else ''}"
+        out.note(f"mgit-hooks: git still has {counted(len(still), 'commit')} ({what}), and reflogs that tell of it")
+        out.note("hint: rewrite the history, then 'git reflog expire --expire=now --all' and 'git gc --prune=now'")
+        out.note("hint: clones, remotes and backups keep what they have; see docs/erasure.md")

@@ -1,0 +1,275 @@
+"""Erasing records: their text leaves the journal and every copy of it that is ours; their place in the chain stays.
+
+The order makes it safe to kill and run again. First an ``erase`` record says, durably, who erases what and why; then
+a mark says which records are not done with. What is found by their text (logs, hooks' lines, copies of a policy) is
+cleaned while they still have it, the journal's segments after that, what is derived from them last; then the mark
+goes. Until then ``verify`` calls them ``unerased``, and ``finish`` goes on from wherever it was stopped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from mgit_hooks.errors import DamageError, JournalError
+from mgit_hooks.journal import bundle, bundleerasure, database, erasemark, erasure, exchange, reader, swap
+from mgit_hooks.journal.contents import movement_key, reflog_time, told_by
+from mgit_hooks.journal.reader import Stored
+from mgit_hooks.journal.segment import segment_names
+from mgit_hooks.journal.verify import verify
+from mgit_hooks.journal.wanted import Secret, Wanted, commit_of, value_of
+from mgit_hooks.layout import Location
+from mgit_hooks.lock import exclusive, required
+from mgit_hooks.record import Json, Oid, RefMovement
+from mgit_hooks.recorder import traces
+from mgit_hooks.recorder.drainpass import Pass
+from mgit_hooks.recorder.intake import journal_of, plain_record
+from mgit_hooks.recorder.state import read as read_state
+from mgit_hooks.report import counted
+
+# A line of a message that is shorter than this is found in a log by chance.
+_TELLING = 8
+
+
+class Target(NamedTuple):
+    """A record that is to be erased; ``commit`` is the one that it is about."""
+
+    seq: int
+    id: str
+    event: str
+    commit: Oid | None
+
+    def to_json(self) -> Json:
+        return self._asdict()
+
+
+class Outcome(NamedTuple):
+    """``record`` is the seq of the erase record; None where nothing was left to erase in the journal.
+
+    ``actions`` say what was done in each place.
+    """
+
+    record: int | None
+    actions: tuple[str, ...]
+
+
+@contextmanager
+def recording_stopped(location: Location, wait: float = 60.0) -> Iterator[None]:
+    """Nobody records meanwhile, and all that hooks have said until now is recorded."""
+    with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as held:
+        if not held:
+            raise JournalError("another process is recording", "try again in a moment")
+        take_in(location)
+        yield
+
+
+def take_in(location: Location) -> None:
+    """Record what waits. Call it under the drain's lock."""
+    Pass(location, "hook", None, read_state(location.mgit_dir)).run()
+
+
+def erase(
+    location: Location,
+    targets: Sequence[Target],
+    *,
+    secret: Secret | None,
+    by: str,
+    reason: str,
+    also: Sequence[str] = (),
+) -> Outcome:
+    """Erase ``targets``, and ``secret`` wherever it stands in a file of ours. Call it under ``recording_stopped``.
+
+    ``also`` are bundles elsewhere. What an erasure before this one has left undone is done as well.
+    Raises JournalError for a damaged journal, and where something cannot be rewritten: run again, it goes on.
+    """
+    with _maintenance(location):
+        for path in also:
+            bundle.read_manifest(path)  # refused before anything is changed
+        left = _require_sound(location)
+        new = [target for target in targets if target.seq not in left]
+        record = _declare(location, new, by, reason) if new else None
+        seqs = left | {target.seq for target in targets}
+        actions = tuple(_carry_out(location, seqs, secret, also))
+    if any(target.event == "snapshot" for target in targets):
+        take_in(location)  # recording begins with one: it is made anew before anything else happens
+    return Outcome(record, actions)
+
+
+def finish(location: Location) -> list[str]:
+    """End an erasure that was killed; what was done. Call it under the drain's lock.
+
+    A secret that was given to it is not on file: what only that would find, the erasure has to be run again for.
+    """
+    with _maintenance(location):
+        left = _require_sound(location)
+        return list(_carry_out(location, left, None, ())) if left else []
+
+
+@contextmanager
+def _maintenance(location: Location) -> Iterator[None]:
+    with swap.maintenance(location.journal_dir, wait=60.0) as held:
+        if not held:
+            raise JournalError("another process is rewriting the journal", "try again in a moment")
+        exchange.settle(location.journal_dir)  # a restore that was killed has left a copy
+        yield
+
+
+def _require_sound(location: Location) -> set[int]:
+    """The records whose erasure was begun and not ended. Damaged bytes can be neither read nor rewritten."""
+    report = verify(location.journal_dir)
+    if report.damaged:
+        raise DamageError(*report.damaged[0][:4])
+    if report.holes or not report.chain_intact:
+        raise JournalError("the journal is damaged, and what is damaged cannot be searched", "run 'mgit-hooks repair'")
+    return set(report.unerased)
+
+
+def _declare(location: Location, targets: Sequence[Target], by: str, reason: str) -> int:
+    """Append the record that says it; what is to be erased is then in a sealed segment. The record's seq."""
+    seqs = {target.seq for target in targets}
+    moved: dict[int, list[str]] = {
+        each.seq: _movements(each) for each in reader.records(location.journal_dir) if each.seq in seqs
+    }
+    erased = [
+        {"seq": target.seq, "id": target.id, "commit": target.commit, "movements": moved[target.seq]}
+        for target in targets
+    ]
+    with journal_of(location) as journal:
+        payload = plain_record(location, "erase", {"erased": erased, "by": by, "reason": reason}).encode()
+        (done,) = journal.append([payload])
+        journal.sync()
+        return done.seq
+
+
+def _movements(stored: Stored) -> list[str]:
+    """By which its ref movements are known again where reflogs are read once more; as digests, without a name."""
+    told = told_by(value_of(stored.payload or b""))
+    at = reflog_time(told) if told.get("refs") else None
+    found = map(RefMovement.from_json, told.get("refs") or ())
+    return [movement_key(told["worktree"], movement, at).hex() for movement in found]
+
+
+def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: Sequence[str]) -> Iterator[str]:
+    journal_dir, mgit_dir = location.journal_dir, location.mgit_dir
+    if seqs:
+        erasemark.begin(journal_dir, sorted(seqs))
+    found = _gather(journal_dir, seqs, secret)
+    yield from _beside(location, found, bool(seqs))
+    yield from _copies(location, found.wanted, also)
+    yield from _segments(location, seqs)
+    # Whoever reads makes it anew, from what is left.
+    database.remove(mgit_dir)
+    with required(os.path.join(journal_dir, "lock"), "the journal"):
+        traces.erase_leftovers(mgit_dir)
+    if seqs:
+        erasemark.end(journal_dir)
+
+
+class _Found(NamedTuple):
+    """What the records that are to go have to say of themselves, as long as they can."""
+
+    wanted: Wanted
+    texts: tuple[Secret, ...]
+    copies: frozenset[str]
+
+
+def _gather(journal_dir: str, seqs: set[int], secret: Secret | None) -> _Found:
+    ids: set[bytes] = set()
+    texts: set[str] = set()
+    copies: set[str] = set()
+    declared = erasure.declared(journal_dir)
+    commits = {told.commit for seq, told in declared.items() if seq in seqs and told.commit is not None}
+    for stored in reader.records(journal_dir) if seqs else ():
+        if stored.seq in seqs:
+            ids.add(stored.id)
+            value = value_of(stored.payload) if stored.payload is not None else {}
+            texts |= set(_texts(value))
+            copies |= set(_checkpoints(value))
+    # A commit of which a record is kept is not to be looked for elsewhere by its hash.
+    hashes = [commit.encode() for commit in commits]
+    for stored in reader.records(journal_dir) if commits else ():
+        payload = stored.payload
+        if payload is not None and stored.seq not in seqs and any(each in payload for each in hashes):
+            commits.discard(commit_of(value_of(payload)) or Oid(""))
+    return _Found(Wanted(frozenset(ids), frozenset(commits), secret), tuple(map(_secret, texts)), frozenset(copies))
+
+
+def _secret(text: str) -> Secret:
+    return Secret(text.encode("utf-8", "backslashreplace"), text)
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """The lines by which a record's text is known again: of its message, and of what reflogs say."""
+    for told in (value, value.get("original") or {}):
+        said = [(told.get(key) or {}).get("message") for key in ("commit", "detail")]
+        said += [movement.get("reason") for movement in told.get("refs") or ()]
+        for text in filter(None, said):
+            yield from (line.strip() for line in str(text).splitlines() if len(line.strip()) >= _TELLING)
+
+
+def _checkpoints(value: Json) -> Iterator[str]:
+    """The names of the copies that strategy ``checkpoint`` has made of it."""
+    for action in value.get("recovery") or ():
+        path = (action.get("data_context") or {}).get("checkpoint_path")
+        if path:
+            yield os.path.basename(path)
+
+
+def _beside(location: Location, found: _Found, is_any: bool) -> Iterator[str]:
+    def is_wanted(data: bytes) -> bool:
+        sought = (*found.texts, found.wanted.secret) if found.wanted.secret else found.texts
+        return any(each.is_in_bytes(data) for each in sought)
+
+    if lines := traces.erase_logs(location.mgit_dir, is_wanted):
+        yield f"blanked {counted(lines, 'line')} of the log"
+    if lines := traces.erase_held(location.mgit_dir, is_wanted):
+        yield f"forgot {counted(lines, 'line')} of hooks that waited for another"
+    # A record does not tell which lines it was made of: where one is to go, all that is recorded goes.
+    cursor = reader.last_cursor(location.journal_dir)
+    if lines := traces.erase_spool(location.spool_dir, cursor, (lambda _: True) if is_any else is_wanted):
+        yield f"blanked {counted(lines, 'line')} of the spool that {'is' if lines == 1 else 'are'} recorded"
+    for name in traces.erase_copies(location.mgit_dir, found.wanted, found.copies):
+        yield f"deleted checkpoints/{name}"
+
+
+def _copies(location: Location, wanted: Wanted, also: Sequence[str]) -> Iterator[str]:
+    mgit_dir = location.mgit_dir
+    quarantined = os.path.join(mgit_dir, "quarantine")
+    for name in erasure.erase_quarantined(quarantined, reader.journal_ids(location.journal_dir), wanted):
+        yield f"cleaned quarantine/{name}: what could not be read in it is zeros now"
+    for path in also:
+        if count := bundleerasure.erase(path, _scratch(location), wanted):
+            yield f"erased {counted(count, 'record')} from {path}"
+    for path in _generations(mgit_dir):
+        name = os.path.relpath(path, mgit_dir)
+        try:
+            count = bundleerasure.erase(path, _scratch(location), wanted)
+        except bundle.BundleError:
+            os.unlink(path)  # nothing can be restored from it, and nobody can tell what is in it
+            yield f"deleted {name}, which is damaged"
+        else:
+            if count:
+                yield f"erased {counted(count, 'record')} from {name}"
+
+
+def _generations(mgit_dir: str) -> list[str]:
+    folder = os.path.join(mgit_dir, "checkpoints")
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [os.path.join(folder, name) for name in names if name.endswith(".mgit")]
+
+
+def _scratch(location: Location) -> str:
+    return os.path.join(location.mgit_dir, "erasing.new")
+
+
+def _segments(location: Location, seqs: set[int]) -> Iterator[str]:
+    journal_dir = location.journal_dir
+    places = erasure.segments_with(journal_dir, frozenset(seqs))
+    if places and max(places) == segment_names(journal_dir)[-1]:
+        with journal_of(location) as journal:
+            journal.roll()
+    for name, here in sorted(places.items()):
+        erasure.erase_segment(journal_dir, name, here)
+        yield f"rewrote {name} without {counted(len(here), 'record')}"

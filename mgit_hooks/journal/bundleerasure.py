@@ -1,0 +1,76 @@
+"""Erasing records from a bundle: unpacked, rewritten as the journal itself is, and packed anew."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from mgit_hooks.errors import JournalError
+from mgit_hooks.journal import bundle, erasure, reader, swap
+from mgit_hooks.journal.manifest import Manifest
+from mgit_hooks.journal.segment import segment_names, sync_directory
+from mgit_hooks.journal.wanted import Wanted
+from mgit_hooks.record import Seq
+
+
+def erase(path: str, scratch: str, wanted: Wanted) -> int:
+    """Erase what is wanted from the bundle at ``path``; how many records. ``scratch`` is a folder to work in.
+
+    What the bundle has no erase record for, its manifest names as erased. Killed anywhere, the old bundle or the new
+    one is there. Raises BundleError where it is no bundle that holds, JournalError where it cannot be written.
+    """
+    value = bundle.read_manifest(path)
+    _clear(scratch)
+    try:
+        bundle.extract(path, value, scratch)
+        erased = {seq for name in segment_names(scratch) for seq in _erase_segment(scratch, name, wanted)}
+        if erased:
+            known = set(erasure.declared(scratch)) | set(value.erased)
+            named = sorted({*value.erased, *map(Seq, erased - known)})
+            segments = tuple(bundle.part(scratch, each.name) for each in value.segments)
+            _replace(path, scratch, value._replace(segments=segments, erased=tuple(named)))
+    except OSError as error:
+        raise JournalError(f"cannot rewrite {path}: {error.strerror}", "mend that and try again") from error
+    finally:
+        _clear(scratch)
+    return len(erased)
+
+
+def _erase_segment(folder: str, name: str, wanted: Wanted) -> set[int]:
+    journals = reader.journal_ids(folder)
+    found: set[int] = {
+        stored.seq
+        for block in reader.blocks(folder, name)
+        if isinstance(block, reader.Block) and block.segment == name
+        for stored in block.stored()
+        if stored.payload is not None and wanted.is_met_by(stored.id, stored.payload)
+    }
+    if found:
+        journal = erasure.journal_of(folder, name, journals)
+        new = swap.write_new(folder, name, erasure.erased_frames(folder, name, journals, found), journal)
+        swap.require_same(folder, name, new, journals, erased=found)
+        os.replace(os.path.join(folder, new), os.path.join(folder, name))
+    return found
+
+
+def _replace(path: str, scratch: str, value: Manifest) -> None:
+    temporary = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
+    try:
+        bundle.pack(scratch, temporary, value)
+        os.chmod(temporary, os.stat(path).st_mode & 0o777)
+        bundle.check(temporary, f"{scratch}.checked")
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    sync_directory(os.path.dirname(path) or ".")
+
+
+def _clear(folder: str) -> None:
+    if os.path.lexists(folder):
+        from shutil import rmtree
+
+        rmtree(folder)
