@@ -12,6 +12,9 @@ from mgit_hooks.recorder.intake import journal_of
 from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first, require_journal
 
+# Seconds that another rewriting of the journal is waited for.
+_PATIENCE = 60.0
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be saved, and change nothing")
@@ -22,7 +25,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a segment was left as it is because something is wrong with it."""
     location = locate(args.directory)
     require_journal(location)
-    if args.all and not args.dry_run:
+    if args.all and args.dry_run:
+        out.note("mgit-hooks: the newest segment, which --all would end, is not counted")
+    elif args.all:
         drain_first(location, out)
     done = _compact(location, dry_run=args.dry_run, all_of_it=args.all)
     if args.json:
@@ -37,7 +42,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _compact(location: Location, *, dry_run: bool, all_of_it: bool) -> compaction.Outcome:
-    with swap.maintenance(location.journal_dir, wait=60.0) as held:
+    with swap.maintenance(location.journal_dir, wait=_PATIENCE) as held:
         if not held:
             raise JournalError("another process is rewriting the journal", "wait for it to end and try again")
         if all_of_it and not dry_run:

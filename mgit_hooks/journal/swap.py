@@ -18,7 +18,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import create
+from mgit_hooks.files import create, write_all
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -102,7 +102,7 @@ def write_new(journal_dir: str, name: str, frames: Iterable[Frame], journal: Jou
         try:
             os.fchmod(descriptor, 0o600)
             for frame in frames:
-                _write(descriptor, pack_frame(frame, journal))
+                write_all(descriptor, pack_frame(frame, journal))
             os.fsync(descriptor)
             if hasattr(os, "posix_fadvise"):
                 # What is read back is then what the disk has, not what was handed to it.
@@ -118,12 +118,6 @@ def write_new(journal_dir: str, name: str, frames: Iterable[Frame], journal: Jou
         remove_new(journal_dir, name)
         raise
     return f"{name}.new"
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):  # a signal, or a disk that is nearly full: the next one says which
-        written += os.write(descriptor, data[written:])
 
 
 def put_in_place(journal_dir: str, old: Source) -> None:
