@@ -80,6 +80,53 @@ def frames(data: bytes, journals: list[bytes]) -> Iterator[tuple]:  # type: igno
         at += 64 + len(frame[6])
 
 
+def span(frame: tuple, is_first: bool) -> tuple[int, int] | None:  # type: ignore[type-arg]
+    """The seqs from the first to before the second, as format.md has it under "Out of turn"."""
+    kind, _, count, _, first_seq, _, body = frame
+    if kind == 4:
+        if len(body) != 16:
+            return None
+        after = struct.unpack_from("<8xQ", body)[0] + 1
+        return after, after
+    if kind in (2, 3) or (kind == 1 and is_first):
+        return first_seq, first_seq + count
+    return None
+
+
+def in_turn(spans: list[tuple[int, int] | None], expected: int, limit: int | None) -> tuple[set[int], int]:
+    """The places of the frames of a segment that are out of turn, and the seq that is expected after them."""
+    out: set[int] = set()
+    for place, one in enumerate(spans):
+        if one is None or one[0] <= expected:
+            expected = max(expected, one[1] if one else 0)
+            continue
+        if limit is not None and limit < expected:
+            limit = None
+        best: dict[int, tuple[int, int, list[int]]] = {}
+        for at in range(place, len(spans)):
+            here = spans[at]
+            if here is None or here[0] < expected or (limit is not None and here[1] > limit):
+                continue
+            before = [run for end, run in best.items() if spans[end][1] <= here[0]]  # type: ignore[index]
+            worth, frames, kept = min(before, key=lambda run: rank(run, spans), default=(0, 0, []))
+            best[at] = (worth + here[1] - here[0], frames + 1, [*kept, at])
+        _, _, kept = min(best.values(), key=lambda run: rank(run, spans), default=(0, 0, []))
+        for at in range(place, len(spans)):
+            here = spans[at]
+            if here is None or here[0] < expected:
+                continue
+            if at in kept:
+                expected = here[1]
+            else:
+                out.add(at)
+        break
+    return out, expected
+
+
+def rank(run: tuple[int, int, list[int]], spans: list) -> tuple[int, int, int, int]:  # type: ignore[type-arg]
+    return -run[0], -run[1], spans[run[2][-1]][1], run[2][-1]
+
+
 def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
     """(payload length, digest, payload) of each entry."""
     assert 1 <= count <= 64
@@ -151,18 +198,32 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
     else:
         journals = [*lineage, *headers]
     records: list[tuple[int, str, bytes | None]] = []
-    expected = 1
-    for data in segments:
-        for kind, codec, count, raw_length, first_seq, previous, body in frames(data, journals):
-            if kind != 2 or first_seq < expected:
+    expected = wanted = 1
+    for number, data in enumerate(segments):
+        held = list(frames(data, journals))
+        starts_whole = frame_at(data, 0, journals) is not None
+        spans = [span(frame, starts_whole and place == 0) for place, frame in enumerate(held)]
+        out, wanted = in_turn(spans, wanted, first_after(names, segments, number, journals))
+        for place, (kind, codec, count, raw_length, first_seq, previous, body) in enumerate(held):
+            if kind != 2 or first_seq < expected or place in out:
                 continue
             try:
-                held = list(entries(codec, count, raw_length, body))
+                told = list(entries(codec, count, raw_length, body))
             except (AssertionError, IndexError, struct.error, snappy.UncompressError, zstd.ZstdError):
                 continue  # damage, though the checksum holds: no writer makes such a block
             id = previous
-            for seq, (length, digest, payload) in enumerate(held, first_seq):
+            for seq, (length, digest, payload) in enumerate(told, first_seq):
                 id = hashlib.sha256(id + struct.pack("<QI", seq, length) + digest).digest()
                 records.append((seq, id.hex(), payload))
             expected = first_seq + count
     return records
+
+
+def first_after(names: list[str], segments: list[bytes], number: int, journals: list[bytes]) -> int | None:
+    """The first seq of the next segment whose header holds and says the number of its name."""
+    for name, data in list(zip(names, segments, strict=True))[number + 1 :]:
+        frame = frame_at(data, 0, journals)
+        own = frame is not None and frame[0] == 1 and len(frame[6]) == 30
+        if own and struct.unpack_from("<I", frame[6], 18)[0] == int(name[:8]):
+            return int(frame[4])
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mgit_hooks.errors import DamageError
@@ -18,13 +18,16 @@ from mgit_hooks.journal.format import (
     Entry,
     FormatError,
     JournalId,
+    NewerFormat,
     block_entries,
     chain_ids,
     declared_length,
     frame_cursor,
+    segment_info,
     unpack_frame,
 )
-from mgit_hooks.journal.segment import Damage, Located, known_journals, scan, segment_names
+from mgit_hooks.journal.segment import Damage, Located, known_journals, scan, segment_names, segment_number
+from mgit_hooks.journal.turns import in_turn
 from mgit_hooks.record import Record, Seq
 
 
@@ -62,11 +65,44 @@ def journal_ids(journal_dir: str) -> list[JournalId]:
 
 
 def frames(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterator[Located | Damage]:
-    """Every frame of every segment from ``first_segment`` (from byte ``start`` of it) on."""
+    """Every frame of every segment from ``first_segment`` (from byte ``start`` of it) on.
+
+    A frame ahead of its place is damage too (``turns``).
+    """
     journals = journal_ids(journal_dir)
-    for name in segment_names(journal_dir):
-        if name >= first_segment:
-            yield from scan(journal_dir, name, journals, start if name == first_segment else 0)
+    names = segment_names(journal_dir)
+
+    def scanned() -> Iterator[Located | Damage]:
+        for name in names:
+            if name >= first_segment:
+                yield from scan(journal_dir, name, journals, start if name == first_segment else 0)
+
+    return _placed(scanned(), journal_dir, names, journals, 0 if first_segment else 1)
+
+
+def _placed(
+    items: Iterator[Located | Damage],
+    journal_dir: str,
+    names: Sequence[str],
+    journals: Sequence[JournalId],
+    expected: int = 0,
+) -> Iterator[Located | Damage]:
+    return in_turn(items, expected, lambda name: _begin_after(journal_dir, names, name, journals))
+
+
+def _begin_after(journal_dir: str, names: Sequence[str], name: str, journals: Sequence[JournalId]) -> int | None:
+    """The first seq of the next segment after ``name`` whose header says that it stands in its own place."""
+    for later in names:
+        if later > name:
+            with open_to_read(os.path.join(journal_dir, later)) as file:
+                start = file.read(4 * HEADER_LENGTH)
+            try:
+                frame = unpack_frame(start, 0, journals)
+                if segment_info(frame).number == segment_number(later):
+                    return frame.first_seq
+            except (FormatError, NewerFormat):
+                continue
+    return None
 
 
 def open_block(item: Located) -> Block:
@@ -123,14 +159,19 @@ def last_cursor(journal_dir: str) -> Cursor | None:
     Reads from the newest segment back, and stops at the first segment that has one.
     """
     journals = journal_ids(journal_dir)
-    for name in reversed(segment_names(journal_dir)):
+    names = segment_names(journal_dir)
+    for name in reversed(names):
         found: Cursor | None = None
-        for item in scan(journal_dir, name, journals):
-            if isinstance(item, Located) and item.frame.kind in (BLOCK, CURSOR):
-                try:
-                    found = frame_cursor(item.frame) or found
-                except FormatError:
-                    continue
+        expected = 0
+        for item in _placed(scan(journal_dir, name, journals), journal_dir, names, journals):
+            # A frame that repeats what was read has an old cursor.
+            if isinstance(item, Damage) or item.frame.kind not in (BLOCK, CURSOR) or item.frame.first_seq < expected:
+                continue
+            expected = item.frame.first_seq + item.frame.records
+            try:
+                found = frame_cursor(item.frame) or found
+            except FormatError:
+                continue
         if found is not None:
             return found
     return None

@@ -92,6 +92,9 @@ def _after(state: Tail, item: Located) -> Tail:
     if frame.kind != FOOTER and frame.first_seq > state.next_seq:
         # Blocks before it are gone; it knows their numbers all the same, a cursor frame too.
         state = state._replace(next_seq=frame.first_seq, head=frame.previous)
+    if (footer_info(frame).last_seq + 1 if frame.kind == FOOTER else frame.first_seq) < state.next_seq:
+        # A copied frame: its numbers were read already, and its cursor is an old one.
+        return state._replace(damaged=True, end=item.end)
     if frame.kind == BLOCK:
         block = open_block(item)
         state = state._replace(next_seq=block.next_seq, head=block.ids[-1])
@@ -99,5 +102,8 @@ def _after(state: Tail, item: Located) -> Tail:
         state = state._replace(next_seq=Seq(footer_info(frame).last_seq + 1), head=frame.previous)
     cursor = frame_cursor(frame) if frame.kind in (BLOCK, CURSOR) else None
     return state._replace(
-        sealed=frame.kind == FOOTER, frame_offset=item.offset, end=item.end, cursor=cursor or state.cursor
+        sealed=state.sealed or frame.kind == FOOTER,
+        frame_offset=item.offset,
+        end=item.end,
+        cursor=cursor or state.cursor,
     )

@@ -232,6 +232,8 @@ class _Walk:
     def end(self, reported: tuple[int, bytes] | None) -> None:
         """Close the chain against the seq and id that were last reported, where that is known."""
         at_head = reported is not None and reported == (self.seq - 1, self.head)
+        if reported is not None and self.watched.get(reported[0], reported[1].hex()) != reported[1].hex():
+            self.chain_intact = False  # written anew, and gone on from: no frame contradicts it, the head does
         if self._break is not None:
             before, after = self._break
             self._false(after if reported is not None and not at_head else before)
@@ -272,8 +274,9 @@ def verify(journal_dir: str, watch: Set[int] = frozenset()) -> Report:
     ``watch``: seqs whose chain ids the report is to give. Raises JournalError for a later format version.
     """
     names = segment_names(journal_dir)
-    state = walk(frames(journal_dir), watch)
+    # Read first: what is appended meanwhile comes after it, and nothing that it names is missing for that.
     hint = identity.read_head(journal_dir)
+    state = walk(frames(journal_dir), watch | {hint.seq} if hint is not None else watch)
     state.end((hint.seq, hint.id) if hint is not None else None)
     if hint is not None and hint.seq >= state.seq:
         # Reported as recorded once, and gone from the end: no ordinary end, however clean the cut.
