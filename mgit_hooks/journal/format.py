@@ -366,10 +366,9 @@ def _entries(raw: bytes, count: int) -> Iterator[Entry]:
     if not 1 <= count <= MAX_RECORDS or raw[:1] not in (b"\0", b"\1"):
         raise FormatError("bad-block")
     at = 1 + (_CURSOR_BODY.size if raw[0] == _HAS_CURSOR else 0)
-    size = len(raw)
     for _ in range(count):
         start = at + _ENTRY.size
-        if size < start:
+        if start > len(raw):
             raise FormatError("bad-block")
         length, flags = _ENTRY.unpack_from(raw, at)
         if flags == _ERASED:
@@ -381,10 +380,10 @@ def _entries(raw: bytes, count: int) -> Iterator[Entry]:
             entry = Entry(salted[SALT_LENGTH:], length, sha256(salted).digest(), salted[:SALT_LENGTH])
         else:
             raise FormatError("bad-block")
-        if at > size:
+        if at > len(raw):
             raise FormatError("bad-block")
         yield entry
-    if at != size:
+    if at != len(raw):
         raise FormatError("bad-block")
 
 
