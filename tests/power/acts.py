@@ -9,11 +9,16 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from journal.making import adopted
+from conftest import Repo
+from journal.making import adopted, records
 
-from mgit_hooks.journal import writer
+from mgit_hooks import mend
+from mgit_hooks.journal import compaction, swap, writer
 from mgit_hooks.journal.format import Cursor
+from mgit_hooks.layout import locate
+from mgit_hooks.recorder.drain import drain
 from power import plants
 
 
@@ -55,12 +60,61 @@ def rotate(journal_dir: str) -> None:
         _append(journal_dir, _noise(2, 400), Cursor(3, number))
 
 
+def compact(journal_dir: str) -> None:
+    with swap.maintenance(journal_dir, wait=10.0):
+        for name in compaction.waiting(journal_dir):
+            compaction.compact(journal_dir, [name])
+            report_all(journal_dir)
+    _append(journal_dir, [b"one more"])
+
+
+def report_all(journal_dir: str) -> None:
+    report([told(stored.seq, stored.id, stored.payload) for stored in records(journal_dir)])
+
+
+def record_day(path: str) -> None:
+    """What a day brings, and a drain after each of it; the stubs' lines in the spool are synced by nobody else."""
+    repo = Repo(Path(path))
+    location = locate(path)
+    for number, does in enumerate((_commits, _pushes, _amends, _pushes_much, _commits)):
+        does(repo, number)
+        assert not drain(location, wait=10.0).busy
+        report_all(location.journal_dir)
+
+
+def _commits(repo: Repo, number: int) -> None:
+    for each in range(2):
+        repo.commit(f"{number} {each}", {f"{number}-{each}": "text"})
+
+
+def _pushes(repo: Repo, number: int) -> None:
+    repo.git("push", "-q", "origin", f"HEAD:refs/heads/b{number}")
+
+
+def _amends(repo: Repo, number: int) -> None:
+    repo.git("commit", "-q", "--amend", "-m", f"{number} better")
+
+
+def _pushes_much(repo: Repo, number: int) -> None:
+    """A standard input that is too long for a line of the spool."""
+    repo.git("push", "-q", "origin", *(f"HEAD:refs/heads/much-{number}-{each}" for each in range(40)))
+
+
+def mend_all(path: str) -> None:
+    location = locate(path)
+    assert mend.repair(location).clean
+    report_all(location.journal_dir)
+
+
 ACTS: dict[str, Callable[[str], None]] = {
     "append": append,
     "group": group,
     "rotate": rotate,
     "first": append,
     "adopt": append,
+    "compact": compact,
+    "record": record_day,
+    "repair": mend_all,
 }
 
 

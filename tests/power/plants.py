@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from mgit_hooks.files import sync_directory
-from mgit_hooks.journal import writer
+from mgit_hooks.journal import quarantine, writer
 
 
 def append_without_sync() -> None:
@@ -57,9 +57,20 @@ def new_file_without_sync() -> None:
     os.fsync = no_new_file
 
 
+def quarantine_without_sync() -> None:
+    """A segment is swapped before what was taken out of it is on the disk."""
+
+    def write(path: str, data: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(data)
+
+    quarantine._write = write
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "append-without-sync": append_without_sync,
     "segment-without-folder-sync": segment_without_folder_sync,
     "head-before-sync": head_before_sync,
     "new-file-without-sync": new_file_without_sync,
+    "quarantine-without-sync": quarantine_without_sync,
 }

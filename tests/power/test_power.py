@@ -9,52 +9,22 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from journal.making import small
 from reliability import Tally
 
+from mgit_hooks.journal import compaction, swap
 from mgit_hooks.layout import Location
 from power import judging, plants
-from power.disk import Disk
+from power.running import MODES, act
 from power.states import put, states
-from power.trace import Recording, content, is_possible, record
+from power.trace import Recording, is_possible
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="strace is not here, or may not trace")
 
-_TESTS = Path(__file__).resolve().parents[1]
-MODES = pytest.mark.parametrize("strict", [False, True], ids=["ordered", "strict"])
 APPENDS = ("append", "group", "rotate", "first", "adopt")
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where there is one: ten thousand states are made and thrown away in it."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    made = Path(tempfile.mkdtemp(prefix="mgit-power-", dir="/dev/shm"))
-    yield made
-    shutil.rmtree(made)
-
-
-def act(name: str, root: Path, log: Path, *arguments: str) -> Recording:
-    """What ``power.acts`` does to the files under ``root``, checked against what it left there."""
-    command = [sys.executable, "-m", "power.acts", name, *arguments]
-    made = record(str(root), command, log, {"PYTHONPATH": str(_TESTS)})
-    disk = Disk(made, strict=True)
-    for op in made.ops:
-        disk.take(op)
-    now = {path: found.data if found else None for path, found in disk.now().items()}
-    there = content(str(root))
-    assert {path: data for path, data in now.items() if not path.endswith("-shm")} == {
-        path: data for path, data in there.items() if not path.endswith("-shm")
-    }
-    return made
 
 
 def appends(memory: Path, name: str, plant: str = "") -> tuple[Recording, set[str]]:
@@ -84,6 +54,8 @@ def judge_appends(
         tally.cases += 1
         tally.lost += [f"cut {state.cut}: {each}" for each in verdict.lost]
         tally.silent += [f"cut {state.cut}: {each}" for each in verdict.wrong]
+        if plant and (tally.lost or tally.silent):
+            return
 
 
 @MODES
@@ -101,6 +73,53 @@ def test_an_append(memory: Path, tally: Tally, name: str, strict: bool) -> None:
 def test_an_append_in_full(memory: Path, tally: Tally, name: str, seed: int, strict: bool) -> None:
     judge_appends(memory, name, tally, strict=strict, seed=seed, at_most=150)
     tally.check()
+
+
+def judge_compaction(memory: Path, tally: Tally, *, strict: bool, seed: int, at_most: int, plant: str = "") -> None:
+    """The old segment or the new one: every record is there at any moment, and nothing is ever wrong."""
+    small(memory / "before", 60, target=1500)
+    work = memory / "work"
+    work.mkdir()
+    os.rename(memory / "before" / "mgit", work / "mgit")
+    journal_dir = work / "mgit" / "journal"
+    all_along = judging.read(str(journal_dir))
+    made = act("compact", work, memory / "log", str(journal_dir), *([plant] if plant else []))
+    ever = judging.read(str(journal_dir))
+    assert len(ever) == 61
+    location = Location(str(memory / "state"), str(memory / "state"), None)
+    os.makedirs(location.common_dir)
+    for state in states(made, strict=strict, seed=seed, at_most=at_most):
+        put(state.tree, made, location.common_dir)
+        verdict = judging.judge_journal(location, [*all_along, *state.reported], ever)
+        with swap.maintenance(location.journal_dir) as held:
+            assert held
+            again = compaction.compact(location.journal_dir, compaction.waiting(location.journal_dir))
+        gone = ever.intersection(all_along) - judging.read(location.journal_dir)
+        tally.cases += 1
+        tally.lost += [f"cut {state.cut}: {each}" for each in (*verdict.lost, *gone)]
+        tally.silent += [f"cut {state.cut}: {each}" for each in (*verdict.wrong, *again.refused)]
+        if plant and tally.lost:
+            return
+
+
+@MODES
+def test_a_compaction(memory: Path, tally: Tally, strict: bool) -> None:
+    judge_compaction(memory, tally, strict=strict, seed=0, at_most=3)
+    tally.check()
+    assert tally.cases > 10
+
+
+@pytest.mark.full
+@MODES
+@pytest.mark.parametrize("seed", range(2))
+def test_a_compaction_in_full(memory: Path, tally: Tally, seed: int, strict: bool) -> None:
+    judge_compaction(memory, tally, strict=strict, seed=seed, at_most=40)
+    tally.check()
+
+
+def test_a_planted_bug_of_a_swap_is_caught(memory: Path, tally: Tally) -> None:
+    judge_compaction(memory, tally, strict=True, seed=0, at_most=10, plant="new-file-without-sync")
+    assert tally.lost
 
 
 @pytest.mark.parametrize(

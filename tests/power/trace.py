@@ -152,7 +152,7 @@ class _Open:
         self.at = 0
 
 
-_LINE = re.compile(r"(\d+) (\w+)\((.*)\)\s+= (-?(?:0x)?[0-9a-f]+)(?:<.*>)?(?: .*)?")
+_LINE = re.compile(r"(\d+) (\w+)\((.*)\)\s+= (-?(?:0x)?[0-9a-f]+)\b.*")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _DESCRIPTOR = re.compile(r"(-?\d+|AT_FDCWD)(?:<((?:\\x[0-9a-f]{2})*)>)?")
 
@@ -163,6 +163,7 @@ class _Reader:
         self._ids = {start.path: start.id for start in before}
         self._sizes = {start.id: len(start.data or b"") for start in before}
         self._next = len(before)
+        self._first = ""  # the process that was started: what its children print is not its word
         self._open: dict[tuple[str, int], _Open] = {}
         self.ops: list[Op] = []
 
@@ -172,6 +173,7 @@ class _Reader:
             assert "= ?" in line or "+++" in line or "---" in line, line
             return
         pid, call, arguments, result = match[1], match[2], match[3], int(match[4], 0)
+        self._first = self._first or pid
         if result < 0:
             return
         handler = getattr(self, f"_{call.rstrip('0123456789')}", None)
@@ -216,7 +218,7 @@ class _Reader:
 
     def _write(self, pid: str, arguments: str, result: int) -> None:
         data = b"".join(map(_bytes, _STRING.findall(arguments)))[:result]
-        if _number(arguments) == 1 and self._of(pid, arguments) is None:
+        if _number(arguments) == 1 and pid == self._first and self._of(pid, arguments) is None:
             self.ops.append(Report(tuple(data.decode().splitlines())))
             return
         if found := self._of(pid, arguments):
