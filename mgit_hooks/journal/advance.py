@@ -114,13 +114,12 @@ class _Run:
         except FormatError:
             return
         self._taker.take(max(span.first_seq, self._next_seq), payloads[max(self._next_seq - span.first_seq, 0) :])
-        if fresh:
-            self._spans.append(span)
+        self._spans.append(span)
         self._last, self._next_seq = item, span.next_seq
 
     def end(self) -> None:
         self._taker.flush()
-        self._db.executemany("INSERT INTO block VALUES (?,?,?,?)", self._spans)
+        self._db.executemany("INSERT OR REPLACE INTO block VALUES (?,?,?,?)", self._spans)
         if self._last is None:
             return
         block = reader.open_block(self._last)

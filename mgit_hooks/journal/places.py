@@ -89,7 +89,8 @@ def still_there(database: Connection, journal_dir: str, found: dict[int, Stamp])
     for number in sorted(before - {at.segment}):
         if known[number] != found[number] and not _found_again(database, journal_dir, number, found[number]):
             return None
-    if at.segment and not _ends_at(journal_dir, at):
+    if at.segment and (known[at.segment].inode != found[at.segment].inode or not _ends_at(journal_dir, at)):
+        # In a file that was swapped a block may lie where that one lay, and hold the record, and others before it.
         return _end_found_again(database, journal_dir, at)
     return at
 

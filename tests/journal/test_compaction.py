@@ -16,6 +16,7 @@ from journal.making import adopted, append, frames, put, records, segment_bytes,
 from mgit_hooks import compress
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal import compaction, format, reader, swap, writer
+from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.format import BLOCK, MASKED, Cursor, frame_cursor, segment_info
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -343,3 +344,26 @@ def test_a_segment_of_a_later_version_stops_it_before_anything(tmp_path: Path) -
     with pytest.raises(JournalError, match="journal format 3"):
         compact(journal)
     assert segment_bytes(journal) == before
+
+
+# The index, which may have left off anywhere
+
+
+@pytest.mark.parametrize("left_off", range(1, 13))
+def test_the_index_finds_every_record_wherever_it_left_off(tmp_path: Path, left_off: int) -> None:
+    """Blocks that it has not seen are packed together with some that it has, at the same place or another."""
+    journal = str(tmp_path / "mgit" / "journal")
+    groups = [json_lines(size) for size in (1, 3, 1, 40, 30, 2, 64, 1, 1, 5, 20, 9)]
+    for number, group in enumerate(groups, 1):
+        append(journal, group)
+        if number in (4, 8):
+            roll(journal)
+        if number == left_off:
+            with open_index(str(tmp_path / "mgit"), journal) as index:
+                assert index.count() == sum(map(len, groups[:number]))
+    roll(journal)
+    compact(journal)
+    everything = records(journal)
+    with open_index(str(tmp_path / "mgit"), journal) as index:
+        rows = [index.by_seq(seq) for seq in range(1, len(everything) + 1)]
+        assert [index.read(row) for row in rows if row is not None] == everything
