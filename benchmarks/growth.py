@@ -24,6 +24,7 @@ from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation,
 _LIMIT = 150 * 1024  # KiB
 _DATE = "2024-01-01T00:00:00+00:00"
 _CHUNK = 1024
+_PASSES = 5
 
 
 def main() -> None:
@@ -73,6 +74,11 @@ def _grow(folder: str, path: str, count: int, env: Mapping[str, str]) -> None:
     print(f"log -n 20 reads {read:,} bytes, its own code included")
     timing.say_ratio("bytes that log -n 20 reads / the journal", [read], [size])
     _damage(os.path.join(journal_dir, names[len(names) // 2]))
+    index = os.path.join(path, ".git", "mgit", "index.sqlite")
+    os.rename(index, os.path.join(folder, "index"))
+    dry_run = (*timing.MGIT, "repair", "--dry-run", "-C", path)
+    step("repair --dry-run without an index", ("sh", "-c", '"$@"; test $? = 1', "sh", *dry_run))
+    os.rename(os.path.join(folder, "index"), index)
     step("repair", (*timing.MGIT, "repair", "-C", path))
     step("verify once repaired", (*timing.MGIT, "verify", "-C", path))
     alone = os.path.join(folder, "alone")
@@ -159,15 +165,17 @@ def _never_adopted(journal: str, last_seq: int, head: str) -> bytes:
 
 
 def _headers(what: str, journal_dir: str, count: int) -> None:
-    began = time.perf_counter()
-    found = frames = 0
-    for name in segment_names(journal_dir):
-        for claim in headers(journal_dir, name):
-            frames += 1
-            found += claim.records
-    seconds = time.perf_counter() - began
-    assert found == count
-    print(f"headers of {count:,} records, {what}: {frames:,} frames in {seconds:.2f} s  to reach: <= 1 s")
+    seconds = []
+    for _ in range(_PASSES):
+        began = time.perf_counter()
+        found = frames = 0
+        for name in segment_names(journal_dir):
+            for claim in headers(journal_dir, name):
+                frames += 1
+                found += claim.records
+        seconds.append(time.perf_counter() - began)
+        assert found == count
+    timing.say(f"headers of {count:,} records, {what}: {frames:,} frames", seconds, " s", reach="<= 1 s")
 
 
 def _damage(path: str) -> None:

@@ -14,9 +14,8 @@ from typing import NamedTuple
 from mgit_hooks import erasing
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import database, index, reader
+from mgit_hooks.journal import database
 from mgit_hooks.journal import repair as files
-from mgit_hooks.journal.segment import Damage
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive, required
@@ -70,13 +69,19 @@ def _would(location: Location, before: Report) -> Outcome:
 
 
 def _off_record(location: Location) -> list[Oid]:
-    """The commits that git has and no whole record of the journal is about; no index is made on the way."""
-    known: set[Oid] = set()
-    for block in reader.blocks(location.journal_dir):
-        if not isinstance(block, Damage):
-            known |= {oid for stored in block.stored() if (oid := index.commit_of(stored.payload)) is not None}
+    """The commits that git has and no whole record of the journal is about.
+
+    By an index of its own, apart from the repository, in which nothing is to change: a million ids in a set would
+    take more memory than all the rest.
+    """
+    import tempfile
+
     capturer = Capturer(location.common_dir)
-    return capturer.new_commits(backfill.tips(location, capturer), known.__contains__)
+    with (
+        tempfile.TemporaryDirectory(prefix="mgit-hooks-") as folder,
+        database.open_index(folder, location.journal_dir) as known,
+    ):
+        return capturer.new_commits(backfill.tips(location, capturer), known.knows)
 
 
 def _repair(location: Location, before: Report) -> Outcome:

@@ -18,7 +18,7 @@ _RATIOS = {
     "backfill.py": 2,
     "commit.py": 6,
     "gate.py": 6,
-    "growth.py": 8,
+    "growth.py": 9,
     "journal.py": 4,
     "lookup.py": 4,
     "rebase.py": 4,
