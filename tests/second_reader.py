@@ -141,7 +141,7 @@ def entries(codec: int, count: int, raw_length: int, body: bytes) -> Iterator[tu
     elif codec & 0x7F == 2:
         assert body[:4] == b"\x28\xb5\x2f\xfd"
         assert zstd_content_size(body) == raw_length
-        decoder = zstd.ZstdDecompressor()
+        decoder = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})  # 8 MiB
         body = decoder.decompress(body, raw_length)
         assert decoder.eof
         assert not decoder.unused_data

@@ -81,8 +81,17 @@ def block(data: bytes) -> None:
     body = data[4:]
     if not length & 1:  # mostly as long as it says itself: else few mutants would get to the entries
         inner = bytes(map(operator.xor, body[8:], cycle(body[:8]))) if codec & format.MASKED else body
-        length = max(compress._snappy_length(inner), 0) if codec & ~format.MASKED == compress.SNAPPY else len(inner)
+        length = _told_length(codec & ~format.MASKED, inner)
     _compare(format.Frame(format.BLOCK, codec, count, length, format.Seq(1), format.GENESIS, body))
+
+
+def _told_length(codec: int, inner: bytes) -> int:
+    if codec == compress.SNAPPY:
+        return max(compress._snappy_length(inner), 0)
+    if codec == compress.ZSTD and len(inner) > 4 and not inner[4] & 3:
+        told = second_reader.zstd_content_size(inner)
+        return told if told is not None and told < 1 << 24 else len(inner)
+    return len(inner)
 
 
 def _compare(found: format.Frame) -> None:

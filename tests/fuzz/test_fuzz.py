@@ -50,8 +50,10 @@ def corpus(name: str, folder: Path) -> Path:
         blocks = [item.frame for item in items if item.frame.kind == format.BLOCK]
         entries = [format.new_entry(payload, bytes(16)) for payload in (format.MAGIC * 3, b"", b"x" * 70)]
         first = (format.Seq(1), format.GENESIS)
-        blocks += [format.block_frame(entries, *first, format.Cursor(1, 2), codec) for codec in (0, 1)]
-        blocks += [format.block_frame(format.block_entries(each), *first, None, 0) for each in blocks]
+        blocks += [format.block_frame(entries, *first, format.Cursor(1, 2), codec) for codec in (0, 1, 2)]
+        blocks += [
+            format.block_frame(format.block_entries(each), *first, None, codec) for each in blocks for codec in (0, 2)
+        ]
         examples = [bytes((each.codec, each.records)) + b"\0\0" + each.body for each in blocks]
     elif name == "journal":
         examples = [
