@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,8 +36,8 @@ ENTRY_OVERHEAD = 4 + 1 + SALT_LENGTH
 class Verdict(NamedTuple):
     """What reader and verify made of a change.
 
-    ``false``: records that nobody wrote, or that only one of the two readers reads. ``lost``: records that the
-    change did not touch, and that are gone.
+    ``false``: records that nobody wrote, that are given out twice, or that only one of the two readers reads.
+    ``lost``: records that the change did not touch, and that are gone.
     """
 
     silent: bool
@@ -97,7 +98,8 @@ class Trial:
             for item in self._blocks(name, start, end)
             for seq in range(item.frame.first_seq, item.frame.first_seq + item.frame.records)
         }
-        false = tuple((set(read) - set(self.true)) | (set(read) ^ again))
+        twice = [stored for stored, times in Counter(read).items() if times > 1]
+        false = tuple({*twice, *(set(read) - set(self.true)), *(set(read) ^ again)})
         there = {stored.seq for stored in read}
         lost = tuple(stored.seq for stored in self.true if stored.seq not in there and stored.seq not in may_go)
         return Verdict(report.is_clean and not self._told_as_tail(report), false, lost)

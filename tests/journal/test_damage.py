@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from journal.making import (
     adopted,
     append,
     frames,
-    is_subsequence,
     payloads,
     put,
     quarantined,
@@ -105,69 +103,6 @@ def test_zeros_at_the_end_are_a_torn_tail(journal: str, size: int) -> None:
     assert verify(journal).is_clean
     append(journal, [b"next"])
     assert segment_bytes(journal)[name].startswith(data + format.MAGIC)
-
-
-def cut_out(data: bytes, items: list, skip: int) -> bytes:  # type: ignore[type-arg]
-    return b"".join(data[item.offset : item.end] for place, item in enumerate(items) if place != skip)
-
-
-def test_a_frame_taken_out_is_found(journal: str) -> None:
-    true = records(journal)
-    for name, data in segment_bytes(journal).items():
-        items = frames(journal, name)
-        for place, item in enumerate(items):
-            put(journal, name, cut_out(data, items, place))
-            assert is_subsequence(records(journal), true)
-            # Cursors are outside the chain: only where the file got too short does one's absence show.
-            if item.frame.kind != CURSOR or name == segment_names(journal)[-1]:
-                assert not verify(journal).is_clean, (name, place)
-            put(journal, name, data)
-
-
-def test_a_frame_that_stands_twice_or_elsewhere_is_found(journal: str) -> None:
-    true = records(journal)
-    segments = segment_bytes(journal)
-    for name, data in segments.items():
-        items = frames(journal, name)
-        blocks = [item for item in items if item.frame.kind != CURSOR]
-        for item in blocks:
-            piece = data[item.offset : item.end]
-            for other in items:
-                put(journal, name, data[: other.end] + piece + data[other.end :])
-                if other.offset >= item.offset:
-                    assert records(journal) == true
-                else:  # a number that is out of turn passes over those before it
-                    assert is_subsequence(records(journal), true)
-                assert not verify(journal).is_clean, (name, item.offset, other.end)
-        for one, two in pairwise(blocks):
-            swapped = data[: one.offset] + data[two.offset : two.end] + data[one.end : two.offset]
-            put(journal, name, swapped + data[one.offset : one.end] + data[two.end :])
-            assert is_subsequence(records(journal), true)
-            assert not verify(journal).is_clean
-        put(journal, name, data)
-
-
-def test_segments_taken_out_doubled_or_swapped_are_found(journal: str) -> None:
-    true = records(journal)
-    segments = segment_bytes(journal)
-    names = list(segments)
-    for name in names:
-        os.unlink(os.path.join(journal, name))
-        assert is_subsequence(records(journal), true)
-        assert not verify(journal).is_clean, name
-        put(journal, name, segments[name])
-        put(journal, "00000099.seg", segments[name])
-        assert records(journal) == true
-        assert not verify(journal).is_clean, name
-        os.unlink(os.path.join(journal, "00000099.seg"))
-    put(journal, names[0], segments[names[1]])
-    put(journal, names[1], segments[names[0]])
-    assert is_subsequence(records(journal), true)
-    report = verify(journal)
-    assert {damage.kind for damage in report.damaged} >= {"misplaced-segment", "duplicate"}
-    put(journal, names[0], segments[names[0]])
-    put(journal, names[1], segments[names[1]])
-    assert verify(journal).is_clean
 
 
 @pytest.mark.parametrize("missing", [(2,), (1, 2), (0, 1, 2)])
