@@ -91,7 +91,8 @@ def erase(
         new = [target for target in targets if target.seq not in left]
         record = _declare(location, new, by, reason) if new else None
         seqs = left | {target.seq for target in targets}
-        actions = tuple(_carry_out(location, seqs, secret, also))
+        went_on = [f"went on erasing {counted(len(left), 'record')}, where it was stopped"] if left else []
+        actions = (*went_on, *_carry_out(location, seqs, secret, also))
     if any(target.event == "snapshot" for target in targets):
         take_in(location)  # recording begins with one: it is made anew before anything else happens
     return Outcome(record, actions)

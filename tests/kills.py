@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 # What changes files, or makes a change last.
-STEPS = ("mkdir", "rmdir", "link", "rename", "replace", "unlink", "truncate", "fsync", "fchmod", "write")
+STEPS = ("mkdir", "rmdir", "link", "rename", "replace", "unlink", "truncate", "fsync", "fchmod", "write", "pwrite")
 
 
 def killed_at(step: int, work: Callable[..., object], *arguments: Any, **named: Any) -> bool:

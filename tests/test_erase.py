@@ -13,12 +13,21 @@ from typing import Any
 
 import pytest
 import seeking
+from journal import forging
+from kills import killed_at
 from recording import Recording
+from reliability import Tally
 
-from mgit_hooks import log
-from mgit_hooks.journal import bundle, reader
+from mgit_hooks import erasing, log
+from mgit_hooks.commands import erase as command
+from mgit_hooks.erasing import Target
+from mgit_hooks.errors import UsageError
+from mgit_hooks.journal import bundle, database, erasemark, erasure, reader
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
+from mgit_hooks.record import Oid
+from mgit_hooks.recorder import traces
+from mgit_hooks.recorder.intake import journal_of
 
 SECRET = "hunter2-correct-horse"
 RULE = """
@@ -194,9 +203,279 @@ def test_nothing_brings_it_back(work: Recording, mgit: Any, erase: Any, tmp_path
     for name in ("journal-5-x.mgit",):
         os.unlink(Path(work.location.mgit_dir, "checkpoints", name))
     work.repo.git("tag", "-d", f"v-{SECRET}")
-    for command in ("backfill", "drain", "repair --records", "repair", "log", "export", "backfill"):
-        told = mgit("-C", work.path, *command.split())
-        assert told.code == 0, (command, told.err)
-        assert SECRET not in told.out, command
+    for line in ("backfill", "drain", "repair --records", "repair", "log", "export", "backfill"):
+        told = mgit("-C", work.path, *line.split())
+        assert told.code == 0, (line, told.err)
+        assert SECRET not in told.out, line
     assert verify(work.location.journal_dir).erased == kept.erased
     assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "secret", "code", "word"),
+    [
+        ((), None, 2, "name records or commits"),
+        (("2",), SECRET, 2, "name records or commits"),
+        ((), "abc", 2, "4 are the least"),
+        ((), "a slip", 2, "holds the very text"),
+        (("--by", f"me, {SECRET}"), SECRET, 2, "holds the very text"),
+        (("99",), None, 1, "is no record"),
+        (("nonsense",), None, 1, "is no record"),
+        (("--also", "nowhere", "2"), None, 1, "nowhere"),
+    ],
+)
+def test_what_is_refused_changes_nothing(
+    work: Recording, erase: Any, options: tuple[str, ...], secret: str | None, code: int, word: str
+) -> None:
+    work.drain()
+    before = forging.kept(work.location.journal_dir)
+    told = erase(*options, secret=secret)
+    assert (told.code, word in told.err, told.err.count("\n")) == (code, True, 2), told.err
+    assert forging.kept(work.location.journal_dir) == before
+
+
+def test_an_erasure_has_to_say_why_and_a_dry_run_needs_not(work: Recording, mgit: Any) -> None:
+    work.drain()
+    told = mgit("-C", work.path, "erase", "2")
+    assert (told.code, "--reason" in told.err) == (2, True)
+    before = forging.kept(work.location.journal_dir)
+    told = mgit("-C", work.path, "erase", "2", "--dry-run")
+    assert (told.code, told.out) == (0, f"would erase record 2  commit {work.head()[:10]}\n")
+    assert forging.kept(work.location.journal_dir) == before
+
+
+def test_what_explains_the_chain_is_kept(work: Recording, erase: Any) -> None:
+    assert erase("2", reason="the chain of reasons").code == 0
+    told = erase("3")
+    assert (told.code, "record 3 (erase) is one that cannot be erased" in told.err) == (2, True)
+    told = erase(secret="chain of reasons", reason="x")
+    assert (told.code, "record 3 (erase) holds it, and cannot be erased" in told.err) == (2, True)
+
+
+def test_the_beginning_of_two_commits_names_none() -> None:
+    candidates = [Target(seq, "", "commit", Oid(f"abcd{seq}".ljust(40, "0"))) for seq in (1, 2)]
+    with pytest.raises(UsageError, match="the beginning of 2 commits"):
+        command._meant(command._Asked("abcd", None, "abcd", None), candidates)
+    assert command._meant(command._Asked("abcd2", None, "abcd2", None), candidates) == {2}
+
+
+def test_erasing_twice_says_so_and_changes_nothing(work: Recording, erase: Any) -> None:
+    assert erase("2").code == 0
+    before = verify(work.location.journal_dir)
+    again = erase("2")
+    assert (again.code, again.json[0]["already"], again.json[0]["record"]) == (0, [2], None)
+    assert "record 2 was erased before" in again.err
+    assert verify(work.location.journal_dir) == before
+    nothing = erase(secret=SECRET)
+    assert (nothing.code, nothing.json[0]["erased"]) == (1, [])
+
+
+def test_a_damaged_journal_is_repaired_first(work: Recording, erase: Any, mgit: Any) -> None:
+    for number in range(3):
+        work.commit(f"more {number}")
+        work.drain()
+    segment = Path(work.location.journal_dir, "00000001.seg")
+    raw = bytearray(segment.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    segment.write_bytes(raw)
+    told = erase("2")
+    assert (told.code, "run 'mgit-hooks repair'" in told.err) == (1, True)
+    assert mgit("-C", work.path, "repair").code == 0
+    assert erase("2").code == 0
+    assert verify(work.location.journal_dir).is_clean
+
+
+# Forms in which a secret stands in records
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f'a "quoted" {SECRET}',
+        f"tab\t{SECRET}\n\nand\nmore",
+        f"ünï {SECRET} \\ ☃",
+    ],
+)
+def test_a_secret_is_found_as_it_is_written_not_as_it_is_encoded(work: Recording, erase: Any, message: str) -> None:
+    work.commit("x", "--allow-empty")
+    work.repo.git("commit", "-q", "--amend", "--allow-empty", "-m", message)
+    told = erase(secret=message)
+    assert [each["event"] for each in told.json[0]["erased"]] == ["amend"]
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+
+
+def test_a_secret_that_is_no_utf8(work: Recording, erase: Any) -> None:
+    raw = work.repo.git("cat-file", "commit", "HEAD").encode() + b"\nwith \xe9\xff secret\n"
+    commit = work.repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw)
+    work.repo.git("reset", "-q", "--hard", commit)
+    told = erase(secret=b"with \xe9\xff secret")
+    assert [each["commit"] for each in told.json[0]["erased"]] == [commit]
+
+
+def test_in_a_path_a_branch_and_a_refusal(work: Recording, erase: Any, mgit: Any) -> None:
+    work.repo.git("config", "mgit.strategy", "abort")
+    assert mgit("-C", work.path, "config").code == 0
+    work.git("checkout", "-q", "-b", f"b-{SECRET}")
+    work.write(f"dir/{SECRET}", "1\n")
+    work.commit("a file", "--allow-empty")
+    work.repo.git("add", "-A")
+    work.git("commit", "-q", "-m", "the file")
+    work.git("checkout", "-q", "main")
+    work.git("branch", "-q", "-D", f"b-{SECRET}")
+    told = erase(secret=SECRET)
+    assert len(told.json[0]["erased"]) >= 3
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+
+
+def test_the_snapshot_that_recording_begins_with(repo: Any, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its branch is gone from git: recording begins anew, and goes on."""
+    repo.commit("before")
+    repo.git("branch", f"b-{SECRET}")
+    work = Recording(repo)
+    work.commit("one")
+    repo.git("branch", "-q", "-D", f"b-{SECRET}")
+    work.drain()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SECRET.encode())))
+    assert mgit("-C", work.path, "erase", "--containing", "--reason", "x").code == 0
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+    commit = work.commit("two")
+    assert work.drain() == 1
+    told = mgit("-C", work.path, "log", "--json").json
+    assert told[0]["commit"]["hash"] == commit
+    assert [each["event"] for each in told].count("snapshot") == 1
+
+
+def test_a_compacted_journal_and_compaction_after_it(work: Recording, erase: Any, mgit: Any) -> None:
+    for number in range(3):
+        work.commit(f"{SECRET} {number}", "--allow-empty")
+    work.commit("last", "--allow-empty")
+    work.drain()
+    with journal_of(work.location) as journal:
+        journal.roll()
+    assert mgit("-C", work.path, "compact").code == 0
+    before = ids(work.location.journal_dir)
+    assert erase(secret=SECRET).code == 0
+    for _ in range(2):
+        assert erased(work.location.journal_dir) == [3, 4, 5]
+        assert ids(work.location.journal_dir)[: len(before)] == before
+        assert verify(work.location.journal_dir).is_clean
+        assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+        with journal_of(work.location) as journal:
+            journal.roll()
+        assert mgit("-C", work.path, "compact").code == 0
+
+
+# Killed anywhere
+
+
+def kills(work: Recording, mgit: Any, erase: Any, tmp_path: Path, every: int, tally: Tally) -> None:
+    """Before each change of a file; then half the time the same command again, half the time ``repair``."""
+    everywhere(work, mgit, tmp_path)
+    also = tmp_path / "elsewhere.mgit"
+    mgit_dir, bundled = work.location.mgit_dir, also.read_bytes()
+    folders = forging.kept(mgit_dir)
+    before = ids(work.location.journal_dir)
+    step = 0
+    while True:
+        step += every
+        for name in os.listdir(mgit_dir):  # what the last round left
+            if name.endswith((".new", ".erasing", ".checked")):
+                path = Path(mgit_dir, name)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        forging.put_back(mgit_dir, folders)
+        also.write_bytes(bundled)
+        was_killed = kills_at(step, lambda: erase("--also", str(also), secret=SECRET))
+        report = verify(work.location.journal_dir)
+        left = seeking.holding(mgit_dir, SECRET.encode())
+        assert not report.damaged, (step, report.damaged)
+        if erasure.declared(work.location.journal_dir) and left and not report.unerased:
+            tally.silent.append(f"killed before change {step}: {left} hold it, and verify is clean")
+        if report.unerased and step % 2:
+            told = mgit("-C", work.path, "repair")
+            assert told.code == 0, (step, told.err)
+            left = [path for path in seeking.holding(mgit_dir, SECRET.encode()) if not path.startswith("logs/")]
+        else:
+            told = erase("--also", str(also), secret=SECRET)
+            assert told.code in (0, 1), (step, told.err)
+            left = seeking.holding(mgit_dir, SECRET.encode()) + seeking.holding(also, SECRET.encode())
+        if left:
+            tally.lost.append(f"killed before change {step} and gone on: {left} hold it still")
+        report = verify(work.location.journal_dir)
+        assert report.is_clean, (step, report)
+        assert ids(work.location.journal_dir)[: len(before)] == before
+        tally.cases += 1
+        if not was_killed:
+            return
+
+
+def kills_at(step: int, work: Callable[[], Any]) -> bool:
+    def told() -> None:
+        assert work().code == 0
+
+    return killed_at(step, told)
+
+
+def test_killed_before_any_change_it_goes_on(
+    work: Recording, mgit: Any, erase: Any, tmp_path: Path, tally: Tally
+) -> None:
+    kills(work, mgit, erase, tmp_path, 23, tally)
+    tally.check()
+
+
+@pytest.mark.full
+def test_killed_before_every_change_it_goes_on(
+    work: Recording, mgit: Any, erase: Any, tmp_path: Path, tally: Tally
+) -> None:
+    kills(work, mgit, erase, tmp_path, 1, tally)
+    tally.check()
+
+
+def test_an_erasure_without_its_mark_would_be_caught(
+    work: Recording, mgit: Any, erase: Any, tmp_path: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasemark, "begin", lambda *_: None)
+    monkeypatch.setattr(erasing, "_carry_out", journal_first(erasing._carry_out))
+    kills(work, mgit, erase, tmp_path, 11, tally)
+    assert tally.silent
+
+
+def journal_first(real: Any) -> Any:
+    """An order in which the journal is done with before the other places are."""
+
+    def carry_out(location: Any, seqs: set[int], secret: Any, also: Any) -> Any:
+        yield from erasing._segments(location, seqs)
+        yield from real(location, seqs, secret, also)
+
+    return carry_out
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "empty"),
+    [
+        (erasure, "erase_quarantined", []),
+        (erasing, "_generations", []),
+        (traces, "erase_logs", 0),
+        (traces, "erase_spool", 0),
+        (traces, "erase_copies", []),
+        (traces, "erase_leftovers", None),
+        (erasure, "segments_with", {}),
+        (database, "remove", None),
+    ],
+)
+def test_a_place_that_is_forgotten_would_be_caught(
+    work: Recording,
+    mgit: Any,
+    erase: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    name: str,
+    empty: Any,
+) -> None:
+    everywhere(work, mgit, tmp_path)
+    monkeypatch.setattr(module, name, lambda *_: empty)
+    erase(secret=SECRET)
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) != []
