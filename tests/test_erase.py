@@ -368,6 +368,24 @@ def test_a_compacted_journal_and_compaction_after_it(work: Recording, erase: Any
         assert mgit("-C", work.path, "compact").code == 0
 
 
+@pytest.mark.parametrize("word", ["message", "reconcile", "standard", "valid", "modified", "recorded_at", "reflog"])
+def test_a_word_of_the_form_itself_is_in_no_record(work: Recording, erase: Any, word: str) -> None:
+    """Only what somebody wrote counts: else one such word would erase the whole journal."""
+    work.write("one", "2\n")
+    work.git("commit", "-q", "-am", "two")
+    assert erase(secret=word, reason="x").json[0]["erased"] == []
+
+
+def test_an_anchor_holds_after_an_erasure(work: Recording, erase: Any, mgit: Any) -> None:
+    """No id changes; so an anchor that was made before it vouches for what is left."""
+    work.commit(f"with {SECRET}")
+    work.commit("three")
+    assert mgit("-C", work.path, "anchor", "--file", "../anchor").code == 0
+    assert erase(secret=SECRET).code == 0
+    told = mgit("-C", work.path, "verify", "--anchor", "../anchor", "--json")
+    assert (told.code, told.json[0]["erased"], told.json[0]["anchors"][0]["status"]) == (0, 1, "holds")
+
+
 # Killed anywhere
 
 

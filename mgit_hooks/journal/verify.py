@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ class _Walk:
         self.erased: set[int] = set()
         self.declared_erased: set[int] = set()
         self.archived: set[Hole] = set()
-        self._watch = watch
+        self._watch = sorted(watch)
         self.watched: dict[int, str] = {}
         self.damaged: list[Damage] = []
         self.holes: list[Hole] = []
@@ -175,9 +176,9 @@ class _Walk:
                 self.erased.add(seq)
             elif entry.payload.startswith(_DECLARING):
                 self._declare(entry.payload)
-        for seq in self._watch:
-            if block.first_seq <= seq < block.next_seq:
-                self.watched[seq] = block.ids[seq - block.first_seq].hex()
+        first, last = bisect_left(self._watch, block.first_seq), bisect_left(self._watch, block.next_seq)
+        for seq in self._watch[first:last]:
+            self.watched[seq] = block.ids[seq - block.first_seq].hex()
 
     def _declare(self, payload: bytes) -> None:
         try:

@@ -13,6 +13,15 @@ PROTECTED: Final = ("erase", "repair", "checkpoint", "adopted")
 """Events that say how the chain came to be as it is: without them nobody could tell any more."""
 
 
+# What the program itself puts there, of a few words: a text that is one of them is in every record.
+_OURS: Final = frozenset(
+    (
+        "event", "source", "occurred_from", "status", "level", "change_type", "index_status", "worktree_status",
+        "severity", "code", "action_type", "time",
+    )
+)  # fmt: skip
+
+
 class Secret(NamedTuple):
     """What is looked for: as bytes, and as text where it is UTF-8."""
 
@@ -27,23 +36,24 @@ class Secret(NamedTuple):
             return cls(raw, None)
 
     def is_in(self, value: Any, name: str = "") -> bool:
-        """Whether a text of the JSON ``value`` holds it, however deep; names of members count too."""
+        """Whether a text of the JSON ``value``, the member ``name`` of another, holds it, however deep.
+
+        Names of members count where they are a ref's, as in a snapshot.
+        """
         if isinstance(value, str):
+            if name in _OURS:
+                return False
             if self.text is not None and self.text in value:
                 return True
             return name.endswith("_bytes") and self.raw in _decoded(value)
         if isinstance(value, dict):
-            return any(self.is_in(key) or self.is_in(each, key) for key, each in value.items())
+            return any(("/" in key and self.is_in(key)) or self.is_in(each, key) for key, each in value.items())
         return isinstance(value, list) and any(self.is_in(each, name) for each in value)
 
     def is_in_bytes(self, data: bytes) -> bool:
-        """Whether ``data``, JSON or not, holds it."""
-        if self.raw in data:
-            return True
-        try:
-            return self.is_in(json.loads(data))
-        except (ValueError, RecursionError):
-            return False
+        """Whether a text of ``data`` holds it; of what is no JSON object, whether ``data`` does."""
+        value = value_of(data)
+        return self.is_in(value) if value else self.raw in data
 
 
 def _decoded(text: str) -> bytes:
