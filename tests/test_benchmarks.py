@@ -20,7 +20,7 @@ _RATIOS = {
     "gate.py": 6,
     "growth.py": 9,
     "journal.py": 4,
-    "lookup.py": 4,
+    "lookup.py": 18,
     "rebase.py": 4,
 }
 

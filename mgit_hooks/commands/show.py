@@ -9,10 +9,10 @@ from mgit_hooks import report
 from mgit_hooks.commands.log import folded
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.journal import erasure
 from mgit_hooks.journal.index import Index, Row
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
+from mgit_hooks.record import Seq
 from mgit_hooks.session import Session, reading
 
 
@@ -32,13 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     with reading(args.directory, out) as session:
         row = _find(session, args.what, args.directory)
-        record = session.index.read(row).record()
+        erasure = session.index.erasure(row.seq)
+        record = session.index.read(row).record() if erasure is None else None
         if record is None:
-            told = erasure.declared(session.location.journal_dir).get(row.seq)
-            raise NoRecord(
-                f"record {row.seq} was {told.words if told else 'erased'}",
-                "its place in the chain is kept: see 'mgit-hooks verify'",
-            )
+            raise _erased(session.index, row.seq, erasure)
         record = folded(session.index, record)
         with paged(out, disabled=args.no_pager):
             if args.json:
@@ -48,8 +45,22 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _erased(index: Index, seq: Seq, erasure: Seq | None) -> NoRecord:
+    """Who erased the record, when and why, as far as a record that says so is there."""
+    said = index.by_seq(erasure) if erasure is not None else None
+    told = index.read(said).record() if said is not None else None
+    words = f"record {seq} was erased"
+    if told is not None:
+        detail = told.detail or {}
+        by, why = (
+            f"{between}{detail[key]}" if detail.get(key) else "" for between, key in ((" by ", "by"), (": ", "reason"))
+        )
+        words += f" on {told.recorded_at[:10]}{by}{why} (record {told.seq})"
+    return NoRecord(words, "its place in the chain is kept: see 'mgit-hooks verify'")
+
+
 def _find(session: Session, what: str, directory: str) -> Row:
-    if what.isdigit() and len(what) < 7:
+    if re.fullmatch(r"[0-9]{1,6}", what):
         row = session.index.by_seq(int(what))
         if row is not None:
             return row
@@ -57,6 +68,10 @@ def _find(session: Session, what: str, directory: str) -> Row:
         rows = session.index.by_prefix(what.lower())
         if rows:
             return _only(what, rows)
+    if re.fullmatch(r"[0-9]{7,18}", what):
+        row = session.index.by_seq(int(what))
+        if row is not None:
+            return row
     found = plumbing.run(
         ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}"), directory=directory
     )

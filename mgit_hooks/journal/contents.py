@@ -23,19 +23,21 @@ BYPASSED: Final = "bypassed"
 
 def value_of(payload: bytes | None) -> Json | None:
     """A record's JSON; None for one that was erased, or is no record of ours."""
-    if payload is None:
-        return None
     import orjson
 
-    value: Any
     try:
-        value = orjson.loads(payload)
+        value = orjson.loads(payload or b"")
     except ValueError:
-        try:
-            value = json.loads(payload)  # a lone surrogate is JSON to the one and not to the other
-        except (ValueError, RecursionError):
-            return None
-    return value if isinstance(value, dict) and "event" in value else None
+        value = None if payload is None else _leniently(payload)
+    return value if type(value) is dict and "event" in value else None
+
+
+def _leniently(payload: bytes) -> Any:
+    """A lone surrogate, or a number of any size, is JSON to Python and not to orjson."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
 
 
 def told_by(value: Json) -> Json:
@@ -57,11 +59,6 @@ def commit_of(payload: bytes | None) -> Oid | None:
     return None if value is None else hash_in(told_by(value))
 
 
-def author_of(told: Json) -> str | None:
-    commit = told.get("commit")
-    return f"{commit['author_name']} <{commit['author_email']}>" if commit else None
-
-
 def traits(value: Json) -> Iterator[str]:
     """What ``log --invalid`` and ``log --bypassed`` look for."""
     if (value.get("validation") or {}).get("is_valid") is False:
@@ -70,18 +67,20 @@ def traits(value: Json) -> Iterator[str]:
         yield BYPASSED
 
 
-def paths_in(told: Json) -> Iterator[bytes]:
-    """The files that a commit changed, as git's bytes; of a rename both names."""
-    commit = told.get("commit")
-    for change in commit.get("files") or () if commit else ():
-        yield _path(change, "filename")
+Name = tuple[str, str | None]
+
+
+def paths_in(commit: Json) -> Iterator[Name]:
+    """The files that a commit changed, for ``bytes_of``; of a rename both names."""
+    for change in commit.get("files") or ():
+        yield change["filename"], change.get("filename_bytes")
         if change["change_type"] == "renamed" and change["old_filename"]:
-            yield _path(change, "old_filename")
+            yield change["old_filename"], change.get("old_filename_bytes")
 
 
-def _path(change: Json, key: str) -> bytes:
-    encoded = change.get(f"{key}_bytes")
-    return a2b_base64(encoded) if encoded else str(change[key]).encode("utf-8", "surrogatepass")
+def bytes_of(name: Name) -> bytes:
+    """A path as git has it, from a readable text and the base64 that stands beside it where that is not all."""
+    return a2b_base64(name[1]) if name[1] else name[0].encode("utf-8", "surrogatepass")
 
 
 def with_folders(path: bytes) -> Iterator[bytes]:

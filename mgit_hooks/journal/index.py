@@ -18,7 +18,7 @@ from mgit_hooks.journal.contents import commit_of as commit_of
 from mgit_hooks.journal.contents import movement_key as movement_key
 from mgit_hooks.journal.format import JournalId
 from mgit_hooks.journal.places import Span
-from mgit_hooks.journal.postings import AnyOf, Between, Every, List, Walk
+from mgit_hooks.journal.postings import AnyOf, Between, Every, Walk
 from mgit_hooks.journal.reader import Block, Stored
 from mgit_hooks.journal.segment import segment_name
 from mgit_hooks.record import Oid, Seq
@@ -177,7 +177,7 @@ class Index:
         return self._any_of([row for name in dict.fromkeys(names) for row in self._all(query, kind, name)])
 
     def _any_of(self, terms: list[tuple[Any, ...]]) -> Walk:
-        return AnyOf((List(self._db, key), last) for key, last in terms)
+        return AnyOf(self._db, terms)
 
     # Records
 

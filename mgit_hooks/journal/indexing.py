@@ -13,7 +13,8 @@ from mgit_hooks.journal.contents import (
     EVENT,
     PATH,
     TRAIT,
-    author_of,
+    Name,
+    bytes_of,
     hash_in,
     moment_of,
     movement_key,
@@ -40,13 +41,13 @@ class Taker:
         self._db = database
         self._postings = postings.Writer(database)
         self._terms: dict[tuple[int, Any], int] = {}
-        self._paths: dict[bytes, tuple[int, ...]] = {}
+        self._paths: dict[Name, tuple[int, ...]] = {}
+        self._people: dict[tuple[str, str], int] = {}
         self._next_term = 1 + int(database.execute("SELECT coalesce(max(id), 0) FROM term").fetchone()[0])
         self._rows: list[tuple[Any, ...]] = []
         self._movements: list[tuple[bytes]] = []
         self._refs: list[tuple[str, str | None]] = []
         self._superseded: list[tuple[int, int]] = []
-        self._zones: dict[int, tuple[int, int]] = {}
 
     def take(self, first_seq: int, payloads: Sequence[bytes | None]) -> None:
         for seq, payload in enumerate(payloads, first_seq):
@@ -85,9 +86,6 @@ class Taker:
         except _MISSHAPEN:  # strategy fallback keeps what was of no known form
             pass
         moment = moment_of(told.get("occurred_at") or told.get("recorded_at") or "")
-        if moment is not None:
-            low, high = self._zones.get(seq // postings.ZONE, (moment, moment))
-            self._zones[seq // postings.ZONE] = (min(low, moment), max(high, moment))
         self._postings.add(seq, keys)
         return seq, event, raw, moment
 
@@ -97,16 +95,23 @@ class Taker:
             keys.add(self._term(BRANCH, branch))
         for trait in traits(value):
             keys.add(self._term(TRAIT, trait))
-        author = author_of(told)
-        if author is not None:
-            keys.add(self._term(AUTHOR, author))
-            for path in paths_in(told):
+        commit = told.get("commit")
+        if commit:
+            person = (commit["author_name"], commit["author_email"])
+            keys.add(self._people.get(person) or self._new_person(person))
+            for path in paths_in(commit):
                 keys.update(self._paths.get(path) or self._new_path(path))
 
-    def _new_path(self, path: bytes) -> tuple[int, ...]:
+    def _new_person(self, person: tuple[str, str]) -> int:
+        if len(self._people) > _NAMES:
+            self._people.clear()
+        key = self._people[person] = self._term(AUTHOR, f"{person[0]} <{person[1]}>")
+        return key
+
+    def _new_path(self, path: Name) -> tuple[int, ...]:
         if len(self._paths) > _NAMES:
             self._paths.clear()
-        keys = self._paths[path] = tuple(self._term(PATH, each) for each in with_folders(path))
+        keys = self._paths[path] = tuple(self._term(PATH, each) for each in with_folders(bytes_of(path)))
         return keys
 
     def _term(self, kind: int, name: str | bytes) -> int:
@@ -148,14 +153,16 @@ class Taker:
         self._db.executemany("INSERT OR IGNORE INTO movement VALUES (?)", self._movements)
         self._db.executemany("INSERT OR REPLACE INTO ref VALUES (?,?)", self._refs)
         self._db.executemany("UPDATE record SET superseded_by = ? WHERE seq = ?", self._superseded)
-        self._db.executemany(
-            "INSERT INTO zone VALUES (?,?,?) ON CONFLICT (number) DO UPDATE"
-            " SET low = min(low, excluded.low), high = max(high, excluded.high)",
-            ((number, *span) for number, span in self._zones.items()),
-        )
+        if self._rows:
+            zones = (postings.ZONE, self._rows[0][0], self._rows[-1][0])
+            self._db.execute(
+                "INSERT INTO zone SELECT seq / ?, min(moment), max(moment) FROM record"
+                " WHERE seq BETWEEN ? AND ? AND moment IS NOT NULL GROUP BY 1"
+                " ON CONFLICT (number) DO UPDATE SET low = min(low, excluded.low), high = max(high, excluded.high)",
+                zones,
+            )
         for waiting in (self._rows, self._movements, self._refs, self._superseded):
             waiting.clear()
-        self._zones.clear()
 
     # Erasure
 
@@ -182,6 +189,7 @@ class Taker:
             postings.remove(self._db, seq)
             self._terms.clear()
             self._paths.clear()
+            self._people.clear()
         hash = bytes.fromhex(commit) if commit else row[1]
         self._db.execute(
             "UPDATE record SET event = NULL, hash = ?, moment = NULL, erased_by = coalesce(erased_by, ?) WHERE seq = ?",

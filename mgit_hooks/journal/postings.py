@@ -132,20 +132,25 @@ class List:
 
 
 class AnyOf:
-    """The records that one or more of several terms have, each given with its newest: what is older than all that is
-    asked for is never opened."""
+    """The records that one or more of several terms have, each term given with its newest: what is older than all
+    that is asked for is never opened."""
 
-    def __init__(self, members: Iterable[tuple[Walk, int]]) -> None:
-        self._heap = [(-last, number, walk) for number, (walk, last) in enumerate(members)]
+    def __init__(self, database: Connection, terms: Iterable[tuple[int, int]]) -> None:
+        self._db = database
+        self._heap = [(-last, key) for key, last in terms]
         heapify(self._heap)
+        self._lists: dict[int, List] = {}
 
     def seek(self, limit: int) -> int:
         heap = self._heap
         while heap and -heap[0][0] > limit:
-            _, number, walk = heap[0]
-            found = walk.seek(limit)
+            key = heap[0][1]
+            opened = self._lists.get(key)
+            if opened is None:
+                opened = self._lists[key] = List(self._db, key)
+            found = opened.seek(limit)
             if found:
-                heapreplace(heap, (-found, number, walk))
+                heapreplace(heap, (-found, key))
             else:
                 heappop(heap)
         return -heap[0][0] if heap else 0
@@ -156,18 +161,20 @@ class Every:
 
     def __init__(self, walks: Sequence[Walk]) -> None:
         self._walks = walks
+        self._at = 0  # the walk to ask first: the one that went the farthest is likely to do so again
 
     def seek(self, limit: int) -> int:
         agreed = 0
-        while limit and agreed < len(self._walks):
-            agreed = 0
-            for walk in self._walks:
-                found = walk.seek(limit)
-                if found < limit:
-                    limit, agreed = found, 0
-                    if not found:
-                        return 0
-                agreed += 1
+        at = self._at
+        while agreed < len(self._walks):
+            found = self._walks[at].seek(limit)
+            if found < limit:
+                limit, agreed = found, 0
+                self._at = at
+            if not limit:
+                return 0
+            agreed += 1
+            at = (at + 1) % len(self._walks)
         return limit
 
 
@@ -183,10 +190,10 @@ class Between:
     def __init__(self, database: Connection, since: int, until: int) -> None:
         self._db = database
         self._span = (since, until)
-        few = database.execute(
-            "SELECT seq FROM record WHERE moment BETWEEN ? AND ? LIMIT ?", (*self._span, self._FEW + 1)
-        ).fetchall()
-        self._all = sorted(row[0] for row in few) if len(few) <= self._FEW else None
+        self._all: list[int] | None = None
+        there = "SELECT seq FROM record WHERE moment BETWEEN ? AND ?"
+        if not database.execute(f"{there} LIMIT 1 OFFSET ?", (*self._span, self._FEW)).fetchall():
+            self._all = sorted(row[0] for row in database.execute(there, self._span).fetchall())
         self._zone: Sequence[int] = ()
 
     def seek(self, limit: int) -> int:
