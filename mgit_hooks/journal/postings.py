@@ -185,7 +185,7 @@ class Between:
     of records (a *zone*) whose times all lie outside of the span.
     """
 
-    _FEW: Final = 1000
+    _FEW: Final = 500
 
     def __init__(self, database: Connection, since: int, until: int) -> None:
         self._db = database
@@ -228,7 +228,7 @@ class Between:
             zone -= 1
 
 
-ZONE: Final = 1024
+ZONE: Final = 512
 
 
 def walked(walk: Walk) -> Iterator[int]:
