@@ -52,9 +52,8 @@ def _erased(index: Index, seq: Seq, erasure: Seq | None) -> NoRecord:
     words = f"record {seq} was erased"
     if told is not None:
         detail = told.detail or {}
-        by, why = (
-            f"{between}{detail[key]}" if detail.get(key) else "" for between, key in ((" by ", "by"), (": ", "reason"))
-        )
+        by = f" by {detail['by']}" if detail.get("by") else ""
+        why = f": {detail['reason']}" if detail.get("reason") else ""
         words += f" on {told.recorded_at[:10]}{by}{why} (record {told.seq})"
     return NoRecord(words, "its place in the chain is kept: see 'mgit-hooks verify'")
 
