@@ -15,7 +15,7 @@ from journal.making import adopted, append, frames, put, records, segment_bytes
 from journal.test_compaction import compact, roll
 
 from mgit_hooks.errors import DamageError
-from mgit_hooks.journal import advance, compaction, database, indexing, places, swap, writer
+from mgit_hooks.journal import compaction, database, indexing, places, reader, swap, writer
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.index import Filter
@@ -128,23 +128,25 @@ def test_without_a_second_look_a_swapped_segment_would_fail_readers(mgit: str, m
             list(index.read_many(rows))
 
 
+@pytest.mark.parametrize("before", [3, 7, 64, 150])
 @pytest.mark.parametrize("more", [0, 1, 5, 64, 200])
 def test_the_place_where_the_index_ended_may_be_in_another_block_by_now(
-    tmp_path: Path, taken: list[int], more: int
+    tmp_path: Path, taken: list[int], before: int, more: int
 ) -> None:
     """Indexed halfway through a segment, which is then sealed and compacted: blocks of 64 straddle that place."""
     mgit = str(tmp_path / "mgit")
-    grow(mgit, 1, 150, each=3, target=10**9)
+    grow(mgit, 1, before, each=3, target=10**9)
     answers(mgit)
-    grow(mgit, 151, more, each=3, target=10**9)
+    end = before + 1
+    grow(mgit, end, more, each=3, target=10**9)
     roll(f"{mgit}/journal")
     taken.clear()
     assert compact(f"{mgit}/journal").done
-    assert answers(mgit)[0] == 151 + more
-    assert set(taken) <= set(range(151, 151 + more)), "only what is new is taken in"
+    assert answers(mgit)[0] == end + more
+    assert set(taken) <= set(range(end, end + more)), "only what is new is taken in"
     assert bool(taken) == bool(more)
     assert_true(mgit)
-    grow(mgit, 151 + more, 20)
+    grow(mgit, end + more, 20)
     assert_true(mgit)
 
 
@@ -156,31 +158,31 @@ def test_a_segment_that_is_swapped_while_the_index_reads_it_costs_a_second_try(
     answers(mgit)
     grow(mgit, 101, 30, each=3, target=10**9)
     roll(f"{mgit}/journal")
-    scan = advance.scan
+    frames_of = reader.frames_of
     done: list[int] = []
 
     def late(journal_dir: str, name: str, *args: Any) -> Any:
         """Another process swaps the segment after it was looked at, before it is opened."""
         if not done:
             done.append(len(compact(journal_dir).done))
-        return scan(journal_dir, name, *args)
+        return frames_of(journal_dir, name, *args)
 
-    monkeypatch.setattr(advance, "scan", late)
+    monkeypatch.setattr(reader, "frames_of", late)
     answers(mgit)
     assert done == [1]
     assert_true(mgit)
 
 
 def test_a_segment_that_goes_while_the_index_reads_makes_no_error(mgit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = advance.scan
+    frames_of = reader.frames_of
     name = segment_names(f"{mgit}/journal")[2]
 
     def late(journal_dir: str, *args: Any) -> Any:
         if args[0] == name and os.path.exists(f"{journal_dir}/{name}"):
             os.unlink(f"{journal_dir}/{name}")
-        return scan(journal_dir, *args)
+        return frames_of(journal_dir, *args)
 
-    monkeypatch.setattr(advance, "scan", late)
+    monkeypatch.setattr(reader, "frames_of", late)
     assert answers(mgit)[1] == truth(mgit)
 
 
@@ -390,13 +392,14 @@ def test_an_erased_record_is_known_and_nothing_of_it_is_left(mgit: str, order: s
 
 def test_without_secure_deletion_the_text_would_stay_in_the_file(mgit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: rows go, and their bytes stay in free pages."""
-    prepare = database._prepare
+    connect = database._connect
 
-    def careless(connection: Any) -> None:
-        prepare(connection)
+    def careless(path: str) -> Any:
+        connection = connect(path)
         connection.execute("PRAGMA secure_delete = OFF")
+        return connection
 
-    monkeypatch.setattr(database, "_prepare", careless)
+    monkeypatch.setattr(database, "_connect", careless)
     append(f"{mgit}/journal", [json.dumps(SECRET).encode()])
     answers(mgit)
     append(f"{mgit}/journal", [erase_record(301, commit="ab" * 20)])

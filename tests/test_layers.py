@@ -93,6 +93,7 @@ PURE_LIBRARIES = frozenset(
 )
 # Reaches for nothing by it: which Python this is.
 PURE_SYS = "compress"
+_OF_THE_INDEX = ("advance", "database", "index", "indexing", "places", "postings", "tables")
 # Dear at import: only where it is the module's very job, or inside the function that needs it.
 HEAVY = {
     "argparse": ("cli", "commands."),
@@ -110,7 +111,9 @@ HEAVY = {
     "referencing": (),
     "shutil": (),
     "snappy": (),
-    "sqlite3": tuple(f"journal.{name}" for name in ("advance", "database", "index", "indexing", "places", "postings")),
+    "sqlite3": tuple(
+        f"journal.{name}" for name in ("advance", "database", "index", "indexing", "places", "postings", "tables")
+    ),
     "subprocess": (),
     "tempfile": (),
     "tomllib": (),

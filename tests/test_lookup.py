@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal.making import append
 
-from mgit_hooks.journal import advance, contents, indexing, postings
+from mgit_hooks.journal import contents, indexing, postings
 from mgit_hooks.journal.database import open_index, remove
 from mgit_hooks.journal.index import Filter, Index
 from mgit_hooks.record import COMMIT_EVENTS, EVENTS, Oid, readable
@@ -410,7 +410,7 @@ def test_advancing_asks_for_no_lock_where_nothing_is_new(many: str) -> None:
     other.execute("BEGIN IMMEDIATE")
     try:
         with open_index(many, f"{many}/journal") as index:
-            advance.advance(index._db, f"{many}/journal")
+            index.advance()
             assert index.count() == COUNT
     finally:
         other.close()

@@ -7,11 +7,11 @@ from typing import Final
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal import places, reader
-from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError, JournalId, block_payloads
+from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError, block_payloads
 from mgit_hooks.journal.indexing import Taker
 from mgit_hooks.journal.places import Place, Span, Stamp
-from mgit_hooks.journal.segment import Damage, Located, scan, segment_name
-from mgit_hooks.journal.tables import INDEXES, VERSION
+from mgit_hooks.journal.segment import Damage, Located, segment_name
+from mgit_hooks.journal.tables import INDEXES, VERSION, are_there, make_tables
 
 # A compaction that swaps segments under us ends some time: each try begins with the files as they are then.
 _ATTEMPTS: Final = 20
@@ -24,22 +24,29 @@ class _Moved(Exception):
 def advance(database: Connection, journal_dir: str) -> None:
     """Take in what the journal has and the index has not. Killed anywhere, it leaves the index as it was.
 
+    Only for who holds the lock on the index's file, or has it in memory.
+
     Raises JournalError for a later format version, and sqlite3.DatabaseError where the index is damaged, or is
     that of another state of the journal.
     """
     for _ in range(_ATTEMPTS):
         try:
-            found = places.stamps(journal_dir)
-            if places.is_current(database, journal_dir, found):
-                return
             with database:
                 database.execute("BEGIN IMMEDIATE")
-                # Looked at anew: another process may have come further while this one waited its turn.
+                make_tables(database)
                 _advance(database, journal_dir, places.stamps(journal_dir))
             return
         except (_Moved, FileNotFoundError):
             continue
     raise JournalError("the journal's files are changed again and again", "try again in a moment")
+
+
+def is_current(database: Connection, journal_dir: str) -> bool:
+    """Whether there is nothing to take in, as far as a look at the files can tell. It writes nothing."""
+    try:
+        return are_there(database) and places.is_current(database, journal_dir, places.stamps(journal_dir))
+    except FileNotFoundError:
+        return False
 
 
 def _advance(database: Connection, journal_dir: str, found: dict[int, Stamp]) -> None:
@@ -63,7 +70,6 @@ class _Run:
     def __init__(self, database: Connection, journal_dir: str, at: Place) -> None:
         self._db = database
         self._dir = journal_dir
-        self._journals: list[JournalId] = reader.journal_ids(journal_dir)
         self._at = at
         self._next_seq = at.next_seq
         self._last: Located | None = None
@@ -74,7 +80,8 @@ class _Run:
         resumed = number == self._at.segment
         first_seq, head = self._next_seq, None
         start = self._at.offset if resumed else 0
-        for item in scan(self._dir, segment_name(number), self._journals, start):
+        expected = 0 if resumed else self._next_seq
+        for item in reader.frames_of(self._dir, segment_name(number), expected, start):
             if resumed and self._last is None:
                 # The block that was found here a moment ago: else the file was swapped since.
                 self._require_end(item)
@@ -96,9 +103,10 @@ class _Run:
     def _require_end(self, item: Located | Damage) -> None:
         if isinstance(item, Damage) or item.offset != self._at.offset or item.frame.kind != BLOCK:
             raise _Moved
-        block = reader.open_block(item)
-        last = self._at.next_seq - 1
-        if not block.first_seq <= last < block.next_seq or block.ids[last - block.first_seq] != self._at.head:
+        known_as = places.block_of(self._db, self._at.next_seq - 1)
+        if known_as is None or known_as[:2] != (item.frame.first_seq, item.frame.records):
+            raise _Moved
+        if not places.has_end(reader.open_block(item), self._at):
             raise _Moved
         self._last = item
 

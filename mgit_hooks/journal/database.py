@@ -1,6 +1,8 @@
 """The index's file: opened and brought up to date, made anew where it is damaged, removed.
 
-Any number of processes may find it damaged at once; each removes only the file that it found so.
+Any number of processes may find it damaged at once; each removes only the file that it found so. It is written and
+removed under ``index.lock`` alone: a database that was removed while it is written leaves, under a name that the next
+one would take for its own, the pages that it wanted to put back.
 """
 
 from __future__ import annotations
@@ -9,18 +11,19 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal.index import Index
-from mgit_hooks.journal.tables import TABLES, VERSION
 from mgit_hooks.layout import make_private_dir
-from mgit_hooks.lock import exclusive
+from mgit_hooks.lock import required
 from mgit_hooks.record import Oid
 
 _ATTEMPTS: Final = 10
+_MEMORY: Final = ":memory:"
 
 
 @contextmanager
@@ -28,28 +31,28 @@ def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
     """The index, up to date with the journal. One that cannot be read is made anew without a question."""
     path = os.path.join(mgit_dir, "index.sqlite")
     if not os.access(mgit_dir if os.path.isdir(mgit_dir) else os.path.dirname(mgit_dir), os.W_OK):
-        path = ":memory:"  # a repository that may only be read is read all the same
+        path = _MEMORY  # a repository that may only be read is read all the same
     else:
         make_private_dir(mgit_dir)
-    index = _open_or_remake(path, journal_dir)
+    index, file = _open_or_remake(path, journal_dir)
     try:
         yield index
     except sqlite3.DatabaseError as error:
         # Damage shows where a query meets it, which may be long after the index was opened.
         _raise_if_busy(error)
-        _remove_damaged(path, index.file)
+        _remove_damaged(path, file)
         raise JournalError("the index was damaged, and is removed", "run the command again: it is made anew") from error
     finally:
         index.close()
 
 
-def _open_or_remake(path: str, journal_dir: str) -> Index:
+def _open_or_remake(path: str, journal_dir: str) -> tuple[Index, int | None]:
     """Open the index, made anew where it is damaged. Another process may be making it anew as well: then the
     file that this one opened is no longer there, and it looks again."""
     for attempt in range(_ATTEMPTS):
-        file = _file_id(path)
+        file = _present(path)
         try:
-            return _open(path, journal_dir)
+            return _open(path, journal_dir, file), file
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             _raise_if_busy(error)
             failure = error
@@ -58,14 +61,46 @@ def _open_or_remake(path: str, journal_dir: str) -> Index:
     raise JournalError(f"cannot write the index: {failure}", "make room on the disk and try again") from failure
 
 
+def _open(path: str, journal_dir: str, file: int | None) -> Index:
+    database = _connect(path)
+    try:
+        index = Index(database, journal_dir, nullcontext if path == _MEMORY else partial(_alone, path, file))
+        index.advance()
+    except BaseException:
+        database.close()
+        raise
+    return index
+
+
+@contextmanager
+def _alone(path: str, file: int | None) -> Iterator[None]:
+    """The right to write the index that was opened as the inode ``file``, as long as that is still the one there."""
+    with required(_lock(os.path.dirname(path)), "the index"):
+        if _file_id(path) != file:
+            raise sqlite3.DatabaseError("the index was removed meanwhile")
+        yield
+
+
+def _lock(mgit_dir: str) -> str:
+    return os.path.join(mgit_dir, "index.lock")
+
+
 def _remove_damaged(path: str, file: int | None) -> None:
     """Remove the index if it is still the file that was found damaged, and not one made anew since."""
-    if path == ":memory:":
+    if path == _MEMORY:
         return
     mgit_dir = os.path.dirname(path)
-    with exclusive(os.path.join(mgit_dir, "index.lock"), wait=10.0):
-        if file is None or _file_id(path) == file:
-            remove(mgit_dir)
+    with required(_lock(mgit_dir), "the index"):
+        if _file_id(path) == file:
+            _unlink(mgit_dir)
+
+
+def _present(path: str) -> int | None:
+    """The inode of the index, which is made, empty, where there is none."""
+    if path == _MEMORY:
+        return None
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return _file_id(path)
 
 
 def _file_id(path: str) -> int | None:
@@ -73,17 +108,6 @@ def _file_id(path: str) -> int | None:
         return os.stat(path).st_ino
     except OSError:
         return None
-
-
-def _open(path: str, journal_dir: str) -> Index:
-    database = _connect(path)
-    try:
-        index = Index(database, journal_dir, _file_id(path))
-        index.advance()
-    except BaseException:
-        database.close()
-        raise
-    return index
 
 
 def _raise_if_busy(error: Exception) -> None:
@@ -118,6 +142,13 @@ def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] 
 
 
 def remove(mgit_dir: str) -> None:
+    """Remove the index: the next reader makes it anew. Raises JournalError where another process keeps writing it."""
+    if os.path.exists(os.path.join(mgit_dir, "index.sqlite")):
+        with required(_lock(mgit_dir), "the index"):
+            _unlink(mgit_dir)
+
+
+def _unlink(mgit_dir: str) -> None:
     for suffix in ("", "-journal"):
         try:
             os.unlink(os.path.join(mgit_dir, f"index.sqlite{suffix}"))
@@ -126,27 +157,16 @@ def remove(mgit_dir: str) -> None:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    if path != ":memory:" and not os.path.exists(path):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    database = sqlite3.connect(path, timeout=30, isolation_level=None)
+    # Not made where it is gone by now: it would be open to others.
+    place = path if path == _MEMORY else f"file:{quote(path)}?mode=rw"
+    database = sqlite3.connect(place, timeout=30, isolation_level=None, uri=True)
     try:
-        _prepare(database)
+        # A power cut may cost the index, but must not leave a false one: the drain asks it what is recorded.
+        database.execute("PRAGMA synchronous = NORMAL")
+        # What was erased leaves the file, not just the tables.
+        database.execute("PRAGMA secure_delete = ON")
+        database.execute("PRAGMA cache_size = -16384")
     except BaseException:
         database.close()
         raise
     return database
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    # A power cut may cost the index, but must not leave a false one: the drain asks it what is recorded.
-    database.execute("PRAGMA synchronous = NORMAL")
-    # What was erased leaves the file, not just the tables.
-    database.execute("PRAGMA secure_delete = ON")
-    database.execute("PRAGMA cache_size = -16384")
-    tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
-    if not tables:
-        database.executescript("BEGIN IMMEDIATE;" + TABLES + "COMMIT;")
-        return
-    version = database.execute("SELECT version FROM meta").fetchone()
-    if version is not None and version[0] != VERSION:
-        raise sqlite3.DatabaseError("another version of the index")

@@ -7,12 +7,13 @@ whoever reads, in one transaction, from the place where it left off.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from mgit_hooks.errors import DamageError
 from mgit_hooks.journal import places, postings, reader
-from mgit_hooks.journal.advance import advance
+from mgit_hooks.journal.advance import advance, is_current
 from mgit_hooks.journal.contents import AUTHOR, BRANCH, BYPASSED, EVENT, INVALID, PATH, TRAIT
 from mgit_hooks.journal.contents import commit_of as commit_of
 from mgit_hooks.journal.contents import movement_key as movement_key
@@ -26,6 +27,10 @@ from mgit_hooks.record import Oid, Seq
 # Rows are fetched by so many: a statement that stays open would keep the next drain from writing.
 _PAGE = 256
 _FIRST, _LAST = -(2**63), 2**63 - 1
+
+
+Alone = Callable[[], AbstractContextManager[None]]
+"""Held while the index is written: nobody else writes then, or takes the file away."""
 
 
 class Row(NamedTuple):
@@ -57,10 +62,10 @@ class Filter(NamedTuple):
 class Index:
     """An open index. Make it with ``database.open_index``."""
 
-    def __init__(self, database: sqlite3.Connection, journal_dir: str, file: int | None) -> None:
+    def __init__(self, database: sqlite3.Connection, journal_dir: str, alone: Alone) -> None:
         self._db = database
-        self.file = file  # the inode that it was opened as
         self._journal_dir = journal_dir
+        self._alone = alone
         self._journals: list[JournalId] | None = None
         self._events: dict[int, str] = {}
 
@@ -69,7 +74,9 @@ class Index:
 
     def advance(self) -> None:
         """Take in what the journal has and the index has not."""
-        advance(self._db, self._journal_dir)
+        if not is_current(self._db, self._journal_dir):
+            with self._alone():
+                advance(self._db, self._journal_dir)
         self._journals = None
 
     # Of commits, refs and pushes: what the recorder asks

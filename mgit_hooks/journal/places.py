@@ -76,7 +76,7 @@ def is_current(database: Connection, journal_dir: str, found: dict[int, Stamp]) 
     at = place(database)
     if _known(database) != found:
         return False
-    return not found or _ends_at(journal_dir, at)
+    return not found or _end(journal_dir, at) is not None
 
 
 def still_there(database: Connection, journal_dir: str, found: dict[int, Stamp]) -> Place | None:
@@ -89,9 +89,16 @@ def still_there(database: Connection, journal_dir: str, found: dict[int, Stamp])
     for number in sorted(before - {at.segment}):
         if known[number] != found[number] and not _found_again(database, journal_dir, number, found[number]):
             return None
-    if at.segment and (known[at.segment].inode != found[at.segment].inode or not _ends_at(journal_dir, at)):
-        # In a file that was swapped a block may lie where that one lay, and hold the record, and others before it.
-        return _end_found_again(database, journal_dir, at)
+    if at.segment:
+        block = _end(journal_dir, at)
+        known_as = block_of(database, at.next_seq - 1)
+        # A larger one may begin at the very place where the one that is known was.
+        if (
+            block is None
+            or known_as is None
+            or (block.first_seq, block.next_seq) != (known_as.first_seq, known_as.next_seq)
+        ):
+            return _end_found_again(database, journal_dir, at)
     return at
 
 
@@ -116,16 +123,16 @@ def _known(database: Connection) -> dict[int, Stamp]:
     return {row[0]: Stamp(*row[1:]) for row in rows.fetchall()}
 
 
-def _ends_at(journal_dir: str, at: Place) -> bool:
+def _end(journal_dir: str, at: Place) -> Block | None:
+    """The block there, if it holds the record that the index ends with; later ones may follow it in that block."""
     try:
         block = reader.block_at(journal_dir, segment_name(at.segment), at.offset, reader.journal_ids(journal_dir))
     except (DamageError, OSError):
-        return False
-    return _has_end(block, at)
+        return None
+    return block if has_end(block, at) else None
 
 
-def _has_end(block: Block, at: Place) -> bool:
-    """Whether the block holds the record that the index ends with; later ones may follow it there."""
+def has_end(block: Block, at: Place) -> bool:
     last = at.next_seq - 1
     return block.first_seq <= last < block.next_seq and block.ids[last - block.first_seq] == at.head
 
@@ -157,7 +164,7 @@ def _end_found_again(database: Connection, journal_dir: str, at: Place) -> Place
         return None
     clipped = [*new[:-1], new[-1]._replace(records=min(new[-1].next_seq, at.next_seq) - new[-1].first_seq)]
     moved = at._replace(offset=new[-1].offset)
-    if _ranges(old) != _ranges(clipped) or not _ends_at(journal_dir, moved):
+    if _ranges(old) != _ranges(clipped) or _end(journal_dir, moved) is None:
         return None
     _replace(database, row[0], at.next_seq, new)
     return moved
@@ -168,15 +175,16 @@ def _scanned(journal_dir: str, number: int, first_seq: int) -> tuple[list[Span],
     spans: list[Span] = []
     head: bytes | None = None
     expected = first_seq
-    for item in scan(journal_dir, segment_name(number), reader.journal_ids(journal_dir)):
+    damaged = False
+    for item in reader.frames_of(journal_dir, segment_name(number), first_seq):
         if isinstance(item, Damage):
-            return spans, head, True
-        if item.frame.kind == FOOTER:
+            damaged = True
+        elif item.frame.kind == FOOTER:
             head = item.frame.previous
         elif item.frame.kind == BLOCK and item.frame.first_seq >= expected:
             spans.append(Span(item.frame.first_seq, item.frame.records, number, item.offset))
             expected = spans[-1].next_seq
-    return spans, head, False
+    return spans, head, damaged
 
 
 def _blocks(database: Connection, first_seq: int, next_seq: int) -> list[Span]:

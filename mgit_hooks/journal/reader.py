@@ -80,6 +80,14 @@ def frames(journal_dir: str, first_segment: str = "", start: int = 0) -> Iterato
     return _placed(scanned(), journal_dir, names, journals, 0 if first_segment else 1)
 
 
+def frames_of(journal_dir: str, name: str, expected: int, start: int = 0) -> Iterator[Located | Damage]:
+    """The frames of one segment from byte ``start`` on, as ``frames`` gives them. ``expected``: the first one's seq,
+    0 where it is not known."""
+    journals = journal_ids(journal_dir)
+    names = segment_names(journal_dir)
+    return _placed(scan(journal_dir, name, journals, start), journal_dir, names, journals, expected)
+
+
 def _placed(
     items: Iterator[Located | Damage],
     journal_dir: str,

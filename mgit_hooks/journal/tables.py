@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 # Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
 VERSION: Final = 4 if sys.byteorder == "little" else -4
 
-TABLES: Final = """
+_TABLES: Final = """
 CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
 CREATE TABLE segment (
     number INTEGER PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, first_seq INTEGER, next_seq INTEGER,
@@ -32,3 +33,20 @@ INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS record_moment ON record (moment) WHERE moment IS NOT NULL",
 )
+
+
+def are_there(database: Connection) -> bool:
+    """Raises sqlite3.DatabaseError where there are those of another version."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchall():
+        return False
+    version = database.execute("SELECT version FROM meta").fetchone()
+    if version is not None and version[0] != VERSION:
+        raise DatabaseError("another version of the index")
+    return True
+
+
+def make_tables(database: Connection) -> None:
+    """Within a transaction, and so that a kill leaves all of them or none."""
+    if not are_there(database):
+        for statement in _TABLES.split(";\n"):
+            database.execute(statement)
