@@ -222,6 +222,11 @@ CHANGES: dict[str, Callable[[str, str, bytes, list[Any]], None]] = {
     "a block put in twice": lambda journal, name, data, blocks: put(
         journal, name, data[: blocks[1].end] + data[blocks[1].offset :]
     ),
+    "a later block ahead of its place": lambda journal, name, data, blocks: put(
+        journal,
+        name,
+        data[: blocks[1].offset] + data[blocks[2].offset : blocks[2].end] + data[blocks[1].offset :],
+    ),
     "the whole segment gone": lambda journal, name, data, blocks: os.unlink(f"{journal}/{name}"),
     "an earlier segment in its place": lambda journal, name, data, blocks: put(
         journal, name, segment_bytes(journal)["00000001.seg"]
@@ -301,15 +306,15 @@ def test_lookups_while_another_process_appends_and_compacts(mgit: str) -> None:
         for _ in range(2)
     ]
     compacted, number = 0, 301
-    while any(reader.poll() is None for reader in readers):
+    while any(child.poll() is None for child in readers):
         grow(mgit, number, 20)
         number += 20
         for name in compaction.waiting(journal)[:1]:
             with swap.maintenance(journal):
                 compacted += len(compaction.compact(journal, [name]).done)
-    for reader in readers:
-        out, error = reader.communicate()
-        assert (reader.returncode, out, error) == (0, b"looked\n", b"")
+    for child in readers:
+        out, error = child.communicate()
+        assert (child.returncode, out, error) == (0, b"looked\n", b"")
     assert compacted > 3
     assert_true(mgit)
 
