@@ -54,7 +54,7 @@ def test_what_was_appended_is_read(folder: str) -> None:
     assert spool.read(folder, batch.cursor) == spool.Batch((), (), batch.cursor)
 
 
-@given(st.lists(st.text(max_size=30), min_size=2, max_size=2))
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30), min_size=2, max_size=2))
 def test_any_text_comes_through_a_line(fields: list[str]) -> None:
     raw = [field.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape") for field in fields]
     line = event.format(said(7, *raw, hook="skip"))
@@ -107,6 +107,23 @@ def test_a_line_after_one_that_was_cut_off_is_read(folder: str) -> None:
         batch = spool.read(folder, None)
         assert numbers(batch) == [5, 6], length
         assert len(batch.garbled) == 1
+
+
+def test_what_a_power_cut_kept_from_the_disk_is_no_line(folder: str) -> None:
+    """The file has its length, and zeros where a sector was not written; the next hook's line comes after them."""
+    oid = "1" * 40
+    push = ("origin", "url", f"refs/heads/main {oid} refs/heads/a-branch {oid}\n")
+    line = event.format(HookEvent("pre-push", 1, "o", "main-worktree", None, push))
+    torn = line.replace(b"a-branch", b"a-b\0\0\0\0\0")
+    put(folder, torn + bytes(70) + event.format(said(6)))
+    batch = spool.read(folder, None)
+    assert numbers(batch) == [6]
+    assert len(batch.garbled) == 2
+    # The same where the standard input stands in a file of its own.
+    Path(folder, "x.1.2").write_bytes(push[2].encode().replace(b"a-branch", b"a-b\0\0\0\0\0"))
+    put(folder, line.replace(event.encode(push[2]).encode(), b"@x.1.2"))
+    batch = spool.read(folder, batch.cursor)
+    assert (batch.events, len(batch.garbled)) == ((), 1)
 
 
 def test_a_line_that_only_partly_fits_is_an_error(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

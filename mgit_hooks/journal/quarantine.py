@@ -23,7 +23,9 @@ def quarantine(journal_dir: str, damage: Damage) -> str:
         data = segment.read(damage.length)
     stem = f"{damage.segment.removesuffix('.seg')}-{damage.offset:010d}-{damage.kind}"
     name = f"{stem}.bin"
-    if not _holds(os.path.join(folder, name), data):
+    if _holds(os.path.join(folder, name), data):
+        _sync(os.path.join(folder, name))  # what wrote it may have been killed before it did
+    else:
         if os.path.exists(os.path.join(folder, name)):
             name = f"{stem}-{time.time_ns()}.bin"
         put(os.path.join(folder, name), data)
@@ -47,6 +49,19 @@ def put(path: str, data: bytes) -> None:
         file.flush()
         os.fsync(descriptor)
     os.replace(temporary, path)
+    _sync_names(path)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _sync_names(path)
+
+
+def _sync_names(path: str) -> None:
     folder = os.path.dirname(path)
     sync_directory(folder)
     sync_directory(os.path.dirname(folder))  # where the folder was only just made

@@ -56,6 +56,8 @@ class Verdict(NamedTuple):
 
 def parse(line: bytes) -> HookEvent:
     """The event of one line without its newline; ValueError where it is none of ours."""
+    if b"\0" in line:  # no hook can say that: bytes that a power cut kept from the disk
+        raise ValueError("not a line of the spool")
     version, hook, ppid, flag, worktree, head, *fields = line.decode("utf-8", "surrogateescape").split("\t")
     if version != "1" or len(fields) != _FIELD_COUNT.get(hook, -1) or flag not in ("a", "o", "u"):
         raise ValueError("not a line of the spool")

@@ -246,5 +246,7 @@ def _resolve(spool_dir: str, said: HookEvent) -> HookEvent:
         if field.startswith("@x.") and "/" not in field:
             with open_to_read(os.path.join(spool_dir, field[1:])) as file:
                 field = os.fsdecode(file.read())  # as git gave it: only fields within a line are encoded
+            if "\0" in field:  # git gives none: it was cut off by a power cut
+                raise ValueError("not a standard input of git's")
         fields.append(field)
     return said._replace(fields=tuple(fields))

@@ -64,7 +64,8 @@ def quarantine_without_sync() -> None:
         with open(path, "wb") as file:
             file.write(data)
 
-    quarantine._write = write
+    assert quarantine.put
+    quarantine.put = write
 
 
 PLANTS: dict[str, Callable[[], None]] = {
