@@ -90,11 +90,13 @@ def _is_compacted(journal_dir: str, name: str) -> bool:
         return False
 
 
-def compact(journal_dir: str, names: list[str], *, dry_run: bool = False, seconds: float = float("inf")) -> Outcome:
+def compact(
+    journal_dir: str, names: list[str], *, dry_run: bool = False, seconds: float = float("inf"), wait: float = 60.0
+) -> Outcome:
     """Compact the segments ``names``. Call it under ``swap.maintenance``.
 
-    None is begun once ``seconds`` have passed. Raises JournalError where the disk will not take one: those
-    before it are done, and that one is as it was.
+    None is begun once ``seconds`` have passed; an append is waited for no longer than ``wait``. Raises JournalError
+    where that is not enough, and where the disk will not take one: those before it are done, that one is as it was.
     """
     journals = journal_ids(journal_dir)
     deadline = time.monotonic() + seconds
@@ -104,13 +106,15 @@ def compact(journal_dir: str, names: list[str], *, dry_run: bool = False, second
         if time.monotonic() >= deadline:
             return Outcome(tuple(done), tuple(refused), len(names) - number)
         try:
-            done.append(compact_segment(journal_dir, name, journals, dry_run=dry_run))
+            done.append(compact_segment(journal_dir, name, journals, dry_run=dry_run, wait=wait))
         except DamageError as error:
             refused.append(error)
     return Outcome(tuple(done), tuple(refused))
 
 
-def compact_segment(journal_dir: str, name: str, journals: Sequence[JournalId], *, dry_run: bool = False) -> Compacted:
+def compact_segment(
+    journal_dir: str, name: str, journals: Sequence[JournalId], *, dry_run: bool = False, wait: float = 60.0
+) -> Compacted:
     """Compact one sealed segment. Raises DamageError, with nothing changed, where something is wrong with it."""
     old = swap.source(journal_dir, name)
     journal = _header(journal_dir, name).journal
@@ -124,7 +128,7 @@ def compact_segment(journal_dir: str, name: str, journals: Sequence[JournalId], 
     def check(new: str) -> None:
         swap.require_same(journal_dir, name, new, [journal])
 
-    return Compacted(name, records, old.size, swap.swap(journal_dir, old, frames, journal, check))
+    return Compacted(name, records, old.size, swap.swap(journal_dir, old, frames, journal, check, wait=wait))
 
 
 def _header(journal_dir: str, name: str) -> SegmentInfo:

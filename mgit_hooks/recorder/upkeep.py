@@ -43,7 +43,7 @@ def _compact(location: Location, seconds: float) -> None:
         names = [name for name in waiting if refused.get(name) != _stamp(location, name)]
         if not names or not _wanted(location):
             return
-        done = compaction.compact(location.journal_dir, names, seconds=seconds)
+        done = compaction.compact(location.journal_dir, names, seconds=seconds, wait=_SECONDS)
         if done.refused:
             kept = {name: refused[name] for name in waiting if name in refused}
             kept |= {error.segment: _stamp(location, error.segment) for error in done.refused}

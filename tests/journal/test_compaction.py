@@ -15,7 +15,7 @@ from second_reader import read as read_again
 from journal.making import adopted, append, frames, put, records, segment_bytes, small
 from mgit_hooks import compress
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import compaction, format, reader, swap, writer
+from mgit_hooks.journal import compaction, format, reader, repair, swap, writer
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.format import BLOCK, MASKED, Cursor, frame_cursor, segment_info
 from mgit_hooks.journal.segment import segment_names
@@ -367,3 +367,27 @@ def test_the_index_finds_every_record_wherever_it_left_off(tmp_path: Path, left_
     with open_index(str(tmp_path / "mgit"), journal) as index:
         rows = [index.by_seq(seq) for seq in range(1, len(everything) + 1)]
         assert [index.read(row) for row in rows if row is not None] == everything
+
+
+# Repair of what was compacted
+
+
+@pytest.mark.parametrize("what", ["header", "block", "footer"])
+def test_a_compacted_segment_that_was_damaged_is_mended_and_stays_of_version_2(tmp_path: Path, what: str) -> None:
+    journal = large(tmp_path)
+    compact(journal)
+    name = segment_names(journal)[1]
+    items = frames(journal, name)
+    hurt = {"header": items[0], "block": items[2], "footer": items[-1]}[what]
+    data = bytearray(segment_bytes(journal)[name])
+    data[hurt.offset + 66] ^= 1
+    put(journal, name, bytes(data))
+    lost = set(range(hurt.frame.first_seq, hurt.frame.first_seq + hurt.frame.records))
+    kept = records(journal)
+    assert {stored.seq for stored in kept} == set(range(1, 1001)) - lost
+    repair.mend(journal, dry_run=False)
+    assert verify(journal).damaged == ()
+    assert records(journal) == kept
+    assert read_again(journal) == [(each.seq, each.id.hex(), each.payload) for each in kept]
+    assert segment_info(frames(journal, name)[0].frame).version == 2
+    assert compact(journal) == compaction.Outcome()
