@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mgit_hooks import erasing
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import database
+from mgit_hooks.journal import database, identity
 from mgit_hooks.journal import repair as files
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import Location
@@ -65,6 +65,9 @@ def _would(location: Location, before: Report) -> Outcome:
     actions = [*mending.actions, *_hole_words(before.holes, "would declare")]
     if lost:
         actions.append(f"would rebuild {counted(len(lost), 'commit record')} from git")
+    forsaken = identity.read_head(location.journal_dir) if not (before.chain_intact or before.damaged) else None
+    if forsaken:
+        actions.append(f"would declare that record {forsaken.seq} is not the one that was reported")
     return Outcome(mending.salvaged, len(lost), (), max(missing - len(lost), 0), tuple(actions), before.is_clean)
 
 
@@ -91,9 +94,11 @@ def _repair(location: Location, before: Report) -> Outcome:
         named = files.restore_identity(location.journal_dir)
         mending = files.mend(location.journal_dir, dry_run=False)
     actions = [*([named] if named else []), *mending.actions]
-    holes = verify(location.journal_dir).holes
-    rebuilt = 0
-    if holes or mending.actions:
+    report = verify(location.journal_dir)
+    holes, rebuilt = report.holes, 0
+    # With all that is damaged taken out, only the head can still be at odds with the chain.
+    forsaken = None if report.chain_intact else identity.read_head(location.journal_dir)
+    if holes or mending.actions or forsaken:
         database.remove(location.mgit_dir)
         with journal_of(location) as journal:
             # The writer may have opened a segment after a lost end: the hole then has its final form.
@@ -102,16 +107,20 @@ def _repair(location: Location, before: Report) -> Outcome:
                 payloads = [record.encode() for record in _rebuilt(location, lost_commits)]
                 journal.append(payloads)
                 rebuilt = len(payloads)
-            if holes or before.damaged:
+            if holes or before.damaged or forsaken:
                 detail: Json = {
                     "holes": [hole.to_json() for hole in holes],
                     "quarantined": list(mending.quarantined),
                     "rebuilt": rebuilt,
                     "lost": max(_size(holes) - rebuilt, 0),
                 }
+                if forsaken:
+                    detail["head"] = {"seq": forsaken.seq, "id": forsaken.id.hex()}
                 journal.append([plain_record(location, "repair", detail).encode()])
             journal.sync()
         actions += _hole_words(holes, "declared")
+        if forsaken:
+            actions.append(f"declared that record {forsaken.seq} is not the one that was reported")
         if rebuilt:
             actions.append(f"rebuilt {counted(rebuilt, 'commit record')} from git")
     after = verify(location.journal_dir)
