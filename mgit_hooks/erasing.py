@@ -182,17 +182,16 @@ def _gather(journal_dir: str, seqs: set[int], secret: Secret | None) -> _Found:
     copies: set[str] = set()
     declared = erasure.declared(journal_dir)
     commits = {told.commit for seq, told in declared.items() if seq in seqs and told.commit is not None}
-    for stored in reader.records(journal_dir) if seqs else ():
-        if stored.seq in seqs:
-            ids.add(stored.id)
-            value = value_of(stored.payload) if stored.payload is not None else {}
-            texts |= set(_texts(value))
-            copies |= set(_checkpoints(value))
+    for stored in erasure.chosen(journal_dir, seqs):
+        ids.add(stored.id)
+        value = value_of(stored.payload) if stored.payload is not None else {}
+        texts |= set(_texts(value))
+        copies |= set(_checkpoints(value))
     # A commit of which a record is kept is not to be looked for elsewhere by its hash.
     hashes = [commit.encode() for commit in commits]
-    for stored in reader.records(journal_dir) if commits else ():
-        payload = stored.payload
-        if payload is not None and stored.seq not in seqs and any(each in payload for each in hashes):
+    for each in erasure.said(journal_dir) if commits else ():
+        payload = each.payload
+        if payload is not None and each.seq not in seqs and any(hash in payload for hash in hashes):
             commits.discard(commit_of(value_of(payload)) or Oid(""))
     return _Found(Wanted(frozenset(ids), frozenset(commits), secret), tuple(map(_secret, texts)), frozenset(copies))
 
@@ -267,7 +266,7 @@ def _scratch(location: Location) -> str:
 
 def _segments(location: Location, seqs: set[int]) -> Iterator[str]:
     journal_dir = location.journal_dir
-    places = erasure.segments_with(journal_dir, frozenset(seqs))
+    places = erasure.segments_with(journal_dir, seqs)
     if places and max(places) == segment_names(journal_dir)[-1]:
         with journal_of(location) as journal:
             journal.roll()

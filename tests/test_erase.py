@@ -376,6 +376,22 @@ def test_a_word_of_the_form_itself_is_in_no_record(work: Recording, erase: Any, 
     assert erase(secret=word, reason="x").json[0]["erased"] == []
 
 
+def test_a_generation_is_still_one(work: Recording, erase: Any, mgit: Any, tmp_path: Path) -> None:
+    """Made by ``checkpoint``, here and elsewhere; it says itself which of its records were erased."""
+    work.commit(f"with {SECRET}")
+    assert mgit("-C", work.path, "checkpoint").code == 0
+    assert mgit("-C", work.path, "checkpoint", "--to", str(tmp_path / "there")).code == 0
+    (there,) = (tmp_path / "there").iterdir()
+    assert erase("--also", str(there), secret=SECRET).code == 0
+    for path in (*Path(work.location.mgit_dir, "checkpoints").iterdir(), there):
+        assert bundle.check(str(path), str(tmp_path / "scratch")).manifest.erased == (3,)
+    assert mgit("-C", work.path, "checkpoint", "--list").code == 0
+    assert seeking.holding(tmp_path / "there", SECRET.encode()) == []
+    assert mgit("-C", work.path, "checkpoint").code == 0
+    newest = max(Path(work.location.mgit_dir, "checkpoints").iterdir())
+    assert bundle.check(str(newest), str(tmp_path / "scratch")).manifest.erased == ()
+
+
 def test_an_anchor_holds_after_an_erasure(work: Recording, erase: Any, mgit: Any) -> None:
     """No id changes; so an anchor that was made before it vouches for what is left."""
     work.commit(f"with {SECRET}")

@@ -14,8 +14,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.erasing import Outcome, Target
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.journal import erasure, reader
-from mgit_hooks.journal.reader import Stored
+from mgit_hooks.journal import erasure
 from mgit_hooks.journal.wanted import PROTECTED, Secret, commit_of, value_of
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
@@ -88,9 +87,6 @@ class _Asked(NamedTuple):
         return seq == self.number or any(each.encode() in payload for each in hashes)
 
 
-_NONE = Target(0, "", "", None)
-
-
 class _Found(NamedTuple):
     targets: list[Target]
     already: list[int]  # asked for, and erased before
@@ -111,34 +107,29 @@ def _find(journal_dir: str, asked: Sequence[_Asked], secret: Secret | None) -> _
     known = erasure.declared(journal_dir)
     candidates: list[Target] = []
     gone: set[int] = set()
-    for stored in reader.records(journal_dir):
-        if stored.payload is None:
-            gone.add(stored.seq)
-            told = known.get(stored.seq)
-            target = Target(stored.seq, stored.id.hex(), "", told.commit if told else None)
-            may_be = bool(asked)
-        else:
-            may_be = any(each.may_be(stored.seq, stored.payload) for each in asked)
-            holds = secret is not None and secret.is_in_bytes(stored.payload)
-            target = _target(stored, stored.payload) if may_be or holds else _NONE
-            may_be = may_be or holds
-        if may_be:
-            candidates.append(target)
+    for each in erasure.said(journal_dir):
+        if each.payload is None:
+            gone.add(each.seq)
+            told = known.get(each.seq)
+            candidates.append(Target(each.seq, "", "", told.commit if told else None))
+        elif any(one.may_be(each.seq, each.payload) for one in asked) or (secret and secret.is_in_bytes(each.payload)):
+            candidates.append(_target(each.seq, each.payload))
     meant = {target.seq for target in candidates if target.seq not in gone} if secret is not None else set()
-    for each in asked:
-        meant |= _meant(each, candidates)
+    for one in asked:
+        meant |= _meant(one, candidates)
+    ids: dict[int, str] = {stored.seq: stored.id.hex() for stored in erasure.chosen(journal_dir, meant - gone)}
     commits = frozenset(target.commit for target in candidates if target.seq in meant and target.commit is not None)
     return _Found(
-        [target for target in candidates if target.seq in meant - gone],
+        [target._replace(id=ids[target.seq]) for target in candidates if target.seq in ids],
         sorted(meant & gone),
         _repeated(journal_dir, commits, meant),
         sorted(commits),
     )
 
 
-def _target(stored: Stored, payload: bytes) -> Target:
+def _target(seq: int, payload: bytes) -> Target:
     value = value_of(payload)
-    return Target(stored.seq, stored.id.hex(), str(value.get("event")), commit_of(value))
+    return Target(seq, "", str(value.get("event")), commit_of(value))
 
 
 def _meant(asked: _Asked, candidates: Sequence[Target]) -> set[int]:
@@ -159,9 +150,9 @@ def _repeated(journal_dir: str, commits: frozenset[Oid], meant: set[int]) -> lis
     """The other records of these commits."""
     hashes = [commit.encode() for commit in commits]
     found = []
-    for stored in reader.records(journal_dir) if commits else ():
-        if stored.seq not in meant and stored.payload is not None and any(each in stored.payload for each in hashes):
-            target = _target(stored, stored.payload)
+    for each in erasure.said(journal_dir) if commits else ():
+        if each.seq not in meant and each.payload is not None and any(hash in each.payload for hash in hashes):
+            target = _target(each.seq, each.payload)
             if target.commit in commits:
                 found.append(target)
     return found

@@ -7,8 +7,10 @@ from contextlib import suppress
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal import bundle, erasure, reader, swap
+from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.manifest import Manifest
-from mgit_hooks.journal.segment import segment_names, sync_directory
+from mgit_hooks.journal.reader import open_block
+from mgit_hooks.journal.segment import Located, scan, segment_names, sync_directory
 from mgit_hooks.journal.wanted import Wanted
 from mgit_hooks.record import Seq
 
@@ -38,13 +40,12 @@ def erase(path: str, scratch: str, wanted: Wanted) -> int:
 
 def _erase_segment(folder: str, name: str, wanted: Wanted) -> set[int]:
     journals = reader.journal_ids(folder)
-    found: set[int] = {
-        stored.seq
-        for block in reader.blocks(folder, name)
-        if isinstance(block, reader.Block) and block.segment == name
-        for stored in block.stored()
-        if stored.payload is not None and wanted.is_met_by(stored.id, stored.payload)
-    }
+    found: set[int] = set()
+    for item in scan(folder, name, journals):
+        if isinstance(item, Located) and item.frame.kind == BLOCK:
+            for stored in open_block(item).stored():
+                if stored.payload is not None and wanted.is_met_by(stored.id, stored.payload):
+                    found.add(stored.seq)
     if found:
         journal = erasure.journal_of(folder, name, journals)
         new = swap.write_new(folder, name, erasure.erased_frames(folder, name, journals, found), journal)

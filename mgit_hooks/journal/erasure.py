@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from mgit_hooks.display import escape
@@ -19,11 +19,12 @@ from mgit_hooks.journal.format import (
     Frame,
     JournalId,
     block_frame,
+    block_payloads,
     frame_cursor,
     pack_frame,
     segment_info,
 )
-from mgit_hooks.journal.reader import Block, open_block
+from mgit_hooks.journal.reader import Stored, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan
 from mgit_hooks.journal.wanted import Wanted, value_of
 from mgit_hooks.record import Oid
@@ -43,14 +44,37 @@ def without(item: Located, is_wanted: Callable[[int, ChainId, bytes], bool]) -> 
     return block_frame(entries, frame.first_seq, frame.previous, frame_cursor(frame), frame.codec & ~MASKED)
 
 
-def segments_with(journal_dir: str, seqs: frozenset[int]) -> dict[str, set[int]]:
+class Said(NamedTuple):
+    """A record as a search reads it, its place in the chain apart; ``payload`` is None where it was erased."""
+
+    seq: int
+    payload: bytes | None
+    segment: str
+
+
+def said(journal_dir: str) -> Iterator[Said]:
+    """Every record, oldest first. Several times as fast as ``reader.records``: no digest is computed on the way."""
+    for item in reader.frames(journal_dir):
+        if isinstance(item, Located) and item.frame.kind == BLOCK:
+            for seq, payload in enumerate(block_payloads(item.frame), item.frame.first_seq):
+                yield Said(seq, payload, item.segment)
+
+
+def chosen(journal_dir: str, seqs: Set[int]) -> Iterator[Stored]:
+    """The records of these seqs, with their ids. Only the blocks that they stand in are opened."""
+    for item in reader.frames(journal_dir):
+        if isinstance(item, Located) and item.frame.kind == BLOCK:
+            first = item.frame.first_seq
+            if not seqs.isdisjoint(range(first, first + item.frame.records)):
+                yield from (stored for stored in open_block(item).stored() if stored.seq in seqs)
+
+
+def segments_with(journal_dir: str, seqs: Set[int]) -> dict[str, set[int]]:
     """Where those of ``seqs`` lie that still have their payload, by segment."""
     found: dict[str, set[int]] = {}
-    for block in reader.blocks(journal_dir):
-        if isinstance(block, Block):
-            for stored in block.stored():
-                if stored.seq in seqs and stored.payload is not None:
-                    found.setdefault(block.segment, set()).add(stored.seq)
+    for each in said(journal_dir):
+        if each.seq in seqs and each.payload is not None:
+            found.setdefault(each.segment, set()).add(each.seq)
     return found
 
 
@@ -162,11 +186,11 @@ class Declared(NamedTuple):
 def declared(journal_dir: str) -> dict[int, Declared]:
     """Every record that an erase record names."""
     found: dict[int, Declared] = {}
-    for stored in reader.records(journal_dir):
-        if stored.payload is not None and stored.payload.startswith(b'{"event":"erase"'):
-            value = value_of(stored.payload)
+    for each in said(journal_dir):
+        if each.payload is not None and each.payload.startswith(b'{"event":"erase"'):
+            value = value_of(each.payload)
             detail = value.get("detail") or {}
-            for each in detail.get("erased") or ():
-                told = Declared(stored.seq, detail["by"], detail["reason"], value["recorded_at"], each["commit"])
-                found.setdefault(int(each["seq"]), told)
+            for one in detail.get("erased") or ():
+                told = Declared(each.seq, detail["by"], detail["reason"], value["recorded_at"], one["commit"])
+                found.setdefault(int(one["seq"]), told)
     return found

@@ -35,6 +35,11 @@ class Secret(NamedTuple):
         except UnicodeDecodeError:
             return cls(raw, None)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it stands in JSON as it is, as far as no character is written by its number."""
+        return self.raw.isascii() and self.raw.decode("ascii").isprintable() and not set(self.raw) & set(b'"\\/')
+
     def is_in(self, value: Any, name: str = "") -> bool:
         """Whether a text of the JSON ``value``, the member ``name`` of another, holds it, however deep.
 
@@ -52,6 +57,8 @@ class Secret(NamedTuple):
 
     def is_in_bytes(self, data: bytes) -> bool:
         """Whether a text of ``data`` holds it; of what is no JSON object, whether ``data`` does."""
+        if self.is_plain and self.raw not in data and b"\\u" not in data and b"_bytes" not in data:
+            return False
         value = value_of(data)
         return self.is_in(value) if value else self.raw in data
 
