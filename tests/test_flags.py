@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Repo
+from conftest import Repo, Told
 from recording import Recording
 
 from mgit_hooks import cli
@@ -237,6 +237,94 @@ def test_log_finds_what_is_no_utf8(work: Recording, mgit: Any) -> None:
     ):
         told = mgit("-C", work.path, "log", "--json", *filters).json
         assert [record["commit"]["message"] for record in told] == [f"{found}\n"]
+
+
+@pytest.fixture
+def aged(repo: Repo, mgit: Any) -> Recording:
+    """Commits of the first, second and third day of 2020, at noon, in the order of their days."""
+    work = Recording(repo)
+    for day, files in enumerate((["a.c", "src/a.c"], ["src/b.c"], ["src", "src.c"]), 1):
+        when = f"2020-01-{day:02d}T12:00:00+00:00"
+        for name in files if day < 3 else files[1:]:
+            work.write(name, f"{day}\n")
+        work.git("add", "-A")
+        work.git("commit", "-q", "-m", f"day {day}", GIT_COMMITTER_DATE=when, GIT_AUTHOR_DATE=when)
+    work.git("mv", "src/a.c", "src/moved.c")
+    work.git("commit", "-q", "-m", "moved", GIT_COMMITTER_DATE="2020-01-04T12:00:00+00:00")
+    work.drain()
+    return work
+
+
+def subjects(told: Told) -> list[str]:
+    assert told.code == 0, told.err
+    return [record["commit"]["message"].strip() for record in told.json if "commit" in record]
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        (("--since", "2020-01-02T12:00:00Z"), ["moved", "day 3", "day 2"]),
+        (("--since=2020-01-02T12:00:01Z",), ["moved", "day 3"]),
+        (("--after", "2020-01-03T00:00:00Z"), ["moved", "day 3"]),
+        (("--until", "2020-01-02T12:00:00Z"), ["day 2", "day 1"]),
+        (("--until", "2020-01-02T11:59:59Z"), ["day 1"]),
+        (("--before=2020-01-03T00:00:00Z", "--since=2020-01-02T00:00:00Z"), ["day 2"]),
+        (("--since=@1577966400", "--until=@1577966400"), ["day 2"]),
+        (("--since", "2.weeks"), []),
+    ],
+)
+def test_log_since_and_until(aged: Recording, mgit: Any, flags: tuple[str, ...], found: list[str]) -> None:
+    assert subjects(mgit("-C", aged.path, "log", "--json", *flags)) == found
+    only = [flag for flag in flags if "T" in flag or "@" in flag or flag.startswith("--")]
+    by_git = aged.git("log", "--format=%s", *only) if len(only) == len(flags) else ""
+    assert not by_git or by_git.splitlines() == found
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        (("a.c",), ["day 1"]),
+        (("--", "a.c"), ["day 1"]),
+        (("src",), ["moved", "day 2", "day 1"]),
+        (("src/",), ["moved", "day 2", "day 1"]),
+        (("./src/b.c", "a.c"), ["day 2", "day 1"]),
+        (("src.c",), ["day 3"]),
+        (("src/a.c",), ["moved", "day 1"]),
+        (("src/moved.c",), ["moved"]),
+        ((".",), ["moved", "day 3", "day 2", "day 1"]),
+        (("nothing",), []),
+        (("-n", "1", "src"), ["moved"]),
+        (("src", "-n", "1"), ["moved"]),
+        (("src", "--until=2020-01-02T00:00:00Z"), ["day 1"]),
+        (("--author", "lovelace", "--event", "commit", "--", "a.c"), ["day 1"]),
+    ],
+)
+def test_log_paths(aged: Recording, mgit: Any, paths: tuple[str, ...], found: list[str]) -> None:
+    assert subjects(mgit("-C", aged.path, "log", "--json", *paths)) == found
+
+
+def test_log_paths_are_named_from_where_one_is(aged: Recording, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = os.path.join(aged.path, "src")
+    assert subjects(mgit("-C", inside, "log", "--json", "b.c")) == ["day 2"]
+    assert subjects(mgit("-C", inside, "log", "--json", "../a.c")) == ["day 1"]
+    monkeypatch.chdir(inside)
+    assert subjects(mgit("log", "--json", ".")) == ["moved", "day 2", "day 1"]
+    assert subjects(mgit("log", "--json", os.path.join(aged.path, "a.c"))) == ["day 1"]
+    for outside in ("../..", "/", "../../repo-other"):
+        told = mgit("log", outside)
+        assert (told.code, told.out, "is outside of the repository" in told.err) == (2, "", True)
+
+
+def test_log_paths_may_be_any_bytes(work: Recording, mgit: Any) -> None:
+    names = [os.fsdecode(raw) for raw in (b"\xff", b"\xfe", "\u00e9".encode(), b"d\xff/x")]
+    for name in names:
+        work.write(name, "x\n")
+        work.git("add", "-A")
+        work.git("commit", "-q", "-m", "one")
+    for number, name in enumerate(names):
+        (record,) = mgit("-C", work.path, "log", "--json", "--", name).json
+        assert record["seq"] == 4 + number
+    assert len(mgit("-C", work.path, "log", "--json", "--", os.fsdecode(b"d\xff")).json) == 1
 
 
 def test_log_takes_any_number(work: Recording, mgit: Any) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 from journal.making import append, frames, put, segment_bytes
 
 from mgit_hooks.errors import DamageError, JournalError
-from mgit_hooks.journal import database, index, writer
+from mgit_hooks.journal import contents, database, index, writer
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.index import Filter
@@ -312,3 +312,97 @@ def test_a_payload_that_is_no_record_does_not_stop_the_others(mgit: str, odd: by
     with open_index(mgit, f"{mgit}/journal") as rows:
         assert rows.count() == 205
         assert rows.seq_of(oid(950)) == 205
+
+
+# One record's lookup, an index whose bytes are not what was written: never a wrong record
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_flipped_bit_gives_no_record_that_was_not_asked_for(mgit: str, seed: int) -> None:
+    """The index may then miss a record, or say that it is damaged; it gives none that is false, and heals."""
+    dice = random.Random(seed)
+    path = Path(mgit, "index.sqlite")
+    truth = answers(mgit)
+    everything = {stored[0]: stored for stored in truth[-1]}
+    sound = path.read_bytes()
+    told = 0
+    for _ in range(60):
+        data = bytearray(sound)
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        path.write_bytes(data)
+        try:
+            with open_index(mgit, f"{mgit}/journal") as rows:
+                for stored in rows.read_many(rows.newest(superseded=True)):
+                    assert everything[stored.seq] == (stored.seq, stored.id, stored.payload)
+                for number in range(1, 200, 23):
+                    for stored in rows.read_many(rows.by_prefix(oid(number))):
+                        assert index.commit_of(stored.payload) == oid(number)
+        except JournalError:
+            told += 1
+        database.remove(mgit)
+    assert answers(mgit) == truth
+    assert told
+
+
+def test_a_chunk_of_numbers_that_was_changed_is_told(mgit: str, expected: tuple[Any, ...]) -> None:
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        (key, first, blob) = rows._db.execute("SELECT * FROM posting ORDER BY length(seqs) DESC LIMIT 1").fetchone()
+        changed = blob[:-1] + bytes((blob[-1] ^ 1,))
+        rows._db.execute("UPDATE posting SET seqs = ? WHERE key = ? AND first = ?", (changed, key, first))
+        (kind, name) = rows._db.execute("SELECT kind, name FROM term WHERE id = ?", (key,)).fetchone()
+    assert kind == contents.BRANCH
+    with pytest.raises(JournalError, match="damaged"), open_index(mgit, f"{mgit}/journal") as rows:
+        list(rows.newest(Filter(branch=name)))
+    assert answers(mgit) == expected
+
+
+KILLED = """
+import os, sys
+from mgit_hooks.journal import indexing
+from mgit_hooks.journal.database import open_index
+left = int(sys.argv[2])
+def counted(method):
+    def run(*args):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return method(*args)
+    return run
+for name in ("take", "_write", "flush"):
+    setattr(indexing.Taker, name, counted(getattr(indexing.Taker, name)))
+indexing._BATCH = 10
+with open_index(sys.argv[1], sys.argv[1] + "/journal") as rows:
+    rows.count()
+"""
+
+
+@pytest.mark.parametrize("anew", [True, False])
+@pytest.mark.parametrize("steps", [0, 1, 7, 20])
+def test_killed_while_it_advances_it_is_as_it_was(mgit: str, expected: tuple[Any, ...], anew: bool, steps: int) -> None:
+    if anew:
+        database.remove(mgit)
+    append(f"{mgit}/journal", [commit(number) for number in range(300, 900)])
+    done = subprocess.run([sys.executable, "-c", KILLED, mgit, str(steps)], capture_output=True)
+    assert (done.returncode, done.stderr) == (-9, b"")
+    with closing(sqlite3.connect(Path(mgit, "index.sqlite"))) as left:
+        tables = left.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        assert (tables == 0) is anew
+        assert anew or left.execute("SELECT count(*) FROM record").fetchone()[0] == 203
+    grown = answers(mgit)
+    assert grown[0] == 803
+    database.remove(mgit)
+    assert answers(mgit) == grown
+
+
+def test_an_index_that_was_removed_and_made_anew_is_not_written_by_who_has_the_old_one(
+    mgit: str, expected: tuple[Any, ...]
+) -> None:
+    """Its journal of undone pages would have the name of the new one's."""
+    with suppress(JournalError), open_index(mgit, f"{mgit}/journal") as rows:
+        database.remove(mgit)
+        append(f"{mgit}/journal", [commit(950)])
+        now = answers(mgit)
+        rows.advance()
+        pytest.fail("it advanced a file that is gone")
+    assert answers(mgit) == now

@@ -216,7 +216,10 @@ class Index:
                     lost = span
                     continue
                 held = {stored.seq: stored for stored in block.stored()}
-            yield held[row.seq]
+            stored = held[row.seq]
+            if row.hash is not None and stored.payload is not None and commit_of(stored.payload) != row.hash:
+                raise sqlite3.DatabaseError("a record of another commit")
+            yield stored
 
     def _block(self, span: Span, seq: int) -> Block:
         """The block that holds a record: where the index has it, or, moved since, anywhere in that segment."""
