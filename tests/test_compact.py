@@ -328,3 +328,26 @@ def test_a_copied_journal_is_compacted_as_well(work: Recording, tmp_path: Path) 
     assert waiting(copy) == []
     assert verify(journal_of(copy)).is_clean
     assert waiting(work) != []
+
+
+# With the rest
+
+
+def test_what_is_compacted_can_be_erased_from_copied_and_brought_back(work: Recording, mgit: Any, bare: Repo) -> None:
+    assert mgit("-C", work.path, "compact", "--all").code == 0
+    once = state(work)
+    gone = work.head("HEAD~2")
+    assert mgit("-C", work.path, "erase", gone, "--reason", "a secret").code == 0
+    sealed = [name for name in once if name.endswith(".seg")][:-1]
+    assert [name for name in sealed if state(work)[name] != once[name]] != []
+    assert waiting(work) == []
+    (told,) = mgit("-C", work.path, "verify", "--json").json
+    assert (told["erased"], told["damaged"], told["chain_intact"]) == (1, [], True)
+    bundle = os.path.join(os.path.dirname(work.path), "all.mgit")
+    assert mgit("-C", work.path, "export", "--bundle", "-o", bundle).code == 0
+    assert mgit("-C", bare.path, "import", bundle).code == 0
+    there = bare.path + "/mgit/journal"
+    assert [stored.id for stored in reader.records(there)][: told["records"]] == [
+        stored.id for stored in reader.records(journal_of(work))
+    ]
+    assert verify(there).is_clean

@@ -118,7 +118,7 @@ def kill_everywhere(case: Case, tally: Tally) -> None:
 
 
 def test_killed_before_each_change_it_is_the_old_one_or_the_new_one(tmp_path: Path, tally: Tally) -> None:
-    kill_everywhere(Case(tmp_path, lambda path: small(path, 60)), tally)
+    kill_everywhere(Case(tmp_path, lambda path: small(path, 36)), tally)
     tally.check()
 
 
@@ -150,7 +150,7 @@ def _unlink_first(journal_dir: str, old: swap.Source) -> None:
 def test_the_kills_find_a_swap_that_is_not_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: Callable[..., None]
 ) -> None:
-    case, tally = Case(tmp_path, lambda path: small(path, 60)), Tally()
+    case, tally = Case(tmp_path, lambda path: small(path, 36)), Tally()
     monkeypatch.setattr(swap, "put_in_place", bug)
     kill_everywhere(case, tally)
     assert tally.lost
@@ -213,13 +213,13 @@ def faults(case: Case, tally: Tally, error: int) -> None:
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS])
 def test_a_system_that_fails_leaves_the_old_one_or_the_new_one(tmp_path: Path, tally: Tally, error: int) -> None:
-    faults(Case(tmp_path, lambda path: small(path, 60)), tally, error)
+    faults(Case(tmp_path, lambda path: small(path, 36)), tally, error)
     assert tally.cases > 20
     tally.check()
 
 
 def test_the_faults_find_a_failed_fsync_that_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case, tally = Case(tmp_path, lambda path: small(path, 60)), Tally()
+    case, tally = Case(tmp_path, lambda path: small(path, 36)), Tally()
 
     def careless(path: str) -> None:
         try:
@@ -236,7 +236,7 @@ def test_the_faults_find_a_failed_fsync_that_is_passed_over(tmp_path: Path, monk
 @pytest.mark.parametrize("size", [0, 1, 64, 100, 400])
 def test_a_disk_that_takes_no_more(tmp_path: Path, tally: Tally, size: int) -> None:
     """The kernel's own refusal, in the middle of a write; SIGXFSZ is as far as Python is concerned ignored."""
-    case = Case(tmp_path, lambda path: small(path, 60))
+    case = Case(tmp_path, lambda path: small(path, 36))
     journal = case.fresh()
     child = os.fork()
     if child == 0:
