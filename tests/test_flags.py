@@ -478,6 +478,20 @@ def test_repair_says_what_it_would_do_then_does_it_and_then_has_nothing_to_do(wo
     assert files(Path(work.location.mgit_dir)) == once
 
 
+def test_a_dry_repair_without_an_index_knows_what_git_can_give_back_and_makes_no_index(
+    work: Recording, mgit: Any
+) -> None:
+    before = damage(work)
+    index = Path(work.location.mgit_dir, "index.sqlite")
+    index.unlink(missing_ok=True)
+    dry = mgit("-C", work.path, "repair", "--dry-run", "--json")
+    assert dry.json[0]["rebuilt"] > 0
+    assert not index.exists()
+    assert files(Path(work.location.mgit_dir)) == before
+    done = mgit("-C", work.path, "repair", "--json")
+    assert done.json[0]["rebuilt"] == dry.json[0]["rebuilt"]
+
+
 def test_a_later_format_is_refused_by_every_command_that_reads(work: Recording, mgit: Any) -> None:
     """What looks like a segment of a version to come: each says so and leaves it as it is."""
     from mgit_hooks.journal import format, identity
