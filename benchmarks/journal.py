@@ -44,10 +44,11 @@ def main() -> None:
         for batch in map(int, args.batches.split(",")):
             _appends(folder, records, rounds, batch)
         _size(folder, path, journal_dir, env)
+        _verify(journal_dir, rounds, "as appended")
         _compact(path, journal_dir, env)
         _size(folder, path, journal_dir, env, reach="<= 0.15")
         _reads(mgit_dir, journal_dir, 20 if args.quick else 2000)
-        _verify(journal_dir, rounds)
+        _verify(journal_dir, rounds, "compacted")
 
 
 def _appends(folder: str, records: Sequence[Record], rounds: int, batch: int) -> None:
@@ -143,7 +144,7 @@ def _reads(mgit_dir: str, journal_dir: str, count: int) -> None:
     timing.say("one record found, read and decoded", timing.milliseconds(seconds), " ms", reach="< 1 ms")
 
 
-def _verify(journal_dir: str, rounds: int) -> None:
+def _verify(journal_dir: str, rounds: int, state: str) -> None:
     def timed(task: Callable[[], bool]) -> float:
         began = time.perf_counter()
         assert task()
@@ -159,8 +160,10 @@ def _verify(journal_dir: str, rounds: int) -> None:
         rounds,
     )
     size = _segments(journal_dir) / 1e6
-    timing.say("verify, of the journal's own bytes", [size / each for each in took["verify"]], " MB/s", digits=1)
-    timing.say_ratio("verify / a bare pass over the same bytes", took["verify"], took["bare"], "<= 3")
+    timing.say(
+        f"verify, {state}, of the journal's own bytes", [size / each for each in took["verify"]], " MB/s", digits=1
+    )
+    timing.say_ratio(f"verify, {state} / a bare pass over the same bytes", took["verify"], took["bare"], "<= 3")
 
 
 _HEADER = struct.Struct("<8xBBHIIQ32sI")
