@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any, Final, NamedTuple
 
 from mgit_hooks.errors import JournalError
@@ -173,7 +174,8 @@ def _starts(journal_dir: str) -> list[tuple[int, str]]:
     journals = reader.journal_ids(journal_dir)
     found = []
     for name in segment_names(journal_dir):
-        first = next(iter(scan(journal_dir, name, journals)), None)
+        with closing(scan(journal_dir, name, journals)) as items:
+            first = next(items, None)
         if isinstance(first, Located) and first.frame.kind == SEGMENT:
             found.append((int(first.frame.first_seq), segment_info(first.frame).journal.hex()))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import BinaryIO, Final, NamedTuple
 
@@ -102,11 +102,14 @@ def known_journals(journal_dir: str, names: Sequence[str], own: Identity | None)
     return list(dict.fromkeys((*(own.lineage if own else ()), *headers)))
 
 
-def scan(journal_dir: str, name: str, journals: Sequence[JournalId], start: int = 0) -> Iterator[Located | Damage]:
+def scan(
+    journal_dir: str, name: str, journals: Sequence[JournalId], start: int = 0
+) -> Generator[Located | Damage, None, None]:
     """Every valid frame of a segment from ``start`` on, and every stretch between them that is none.
 
     After damage it looks for the next magic under which a whole frame holds, so damage costs no more
-    than the frames it touched. Raises JournalError for a later format version.
+    than the frames it touched. Raises JournalError for a later format version. Who does not read it to its end
+    closes it: else what goes wrong in closing the file is told by Python, on the user's terminal.
     """
     with open_to_read(os.path.join(journal_dir, name)) as file:
         segment = _Segment(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from mgit_hooks.journal import identity
@@ -57,7 +58,8 @@ def read_tail(journal_dir: str, name: str, journals: Sequence[JournalId], hint: 
 
 def _holds(journal_dir: str, hint: identity.Head, journals: Sequence[JournalId]) -> bool:
     """Whether the frame that the hint names lies there, and ends the journal with the id that it names."""
-    item = next(iter(scan(journal_dir, hint.segment, journals, hint.offset)), None)
+    with closing(scan(journal_dir, hint.segment, journals, hint.offset)) as found:
+        item = next(found, None)
     if not isinstance(item, Located) or item.end != hint.end or item.frame.kind == FOOTER:
         return False
     if item.frame.kind == BLOCK:

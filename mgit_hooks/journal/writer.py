@@ -153,9 +153,9 @@ class Appender:
             self.sync()
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        descriptor, self._fd = self._fd, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _sync_segment(self) -> None:
         self._require_open()
@@ -283,11 +283,13 @@ class Appender:
         """End the segment. Its numbers have no gap, so that they alone tell the footer's count."""
         count = self._next_seq - self._first_seq
         self._write(footer_frame(count, self._first_seq, Seq(self._next_seq - 1), self._head))
-        if report:
-            self.sync()
-        else:  # the head still names records that are gone, until a new segment goes on after them
-            self._sync_segment()
-        self.close()
+        try:
+            if report:
+                self.sync()
+            else:  # the head still names records that are gone, until a new segment goes on after them
+                self._sync_segment()
+        finally:
+            self.close()  # nothing may follow a footer, whatever became of the head
 
     def _open_segment(self, number: int) -> None:
         self._name = segment_name(number)

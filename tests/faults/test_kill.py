@@ -1,0 +1,44 @@
+"""SIGKILL at every system call that touches our files: nothing reported is lost, nothing is false or doubled."""
+
+from __future__ import annotations
+
+import pytest
+from reliability import Tally
+
+from faults.harness import Bench, Call, spread
+from faults.scenes import SCENES, Scene, set_up
+
+PARTS = 4
+
+
+def kill_at(bench: Bench, scene: Scene, calls: list[Call], tally: Tally) -> None:
+    """A child killed on entering each of the calls. A planned one that did not come to pass is not counted."""
+    for call in calls:
+        ended = bench.kill(call, *scene.operation)
+        where = f"killed at {call.name} {call.nth} of {call.path}"
+        if ended.status != -9:
+            tally.skipped.append(where)
+            continue
+        tally.cases += 1
+        tally.lost += [f"{where}: {what}" for what in scene.judge(bench, ended)]
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_killed_at_some_calls_of_each_kind(traced: Bench, name: str) -> None:
+    tally = Tally()
+    scene = set_up(traced, name)
+    kill_at(traced, scene, spread(traced.calls(*scene.operation), 16), tally)
+    tally.check()
+    assert tally.cases >= 10
+    assert tally.skipped == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("name", SCENES)
+def test_killed_at_every_call(traced: Bench, name: str, part: int, tally: Tally) -> None:
+    scene = set_up(traced, name)
+    calls = traced.calls(*scene.operation)[part::PARTS]
+    kill_at(traced, scene, calls, tally)
+    tally.check()
+    assert len(tally.skipped) < len(calls) // 50
