@@ -56,8 +56,12 @@ def open_repository(git_dir: str) -> pygit2.Repository:
     Raises RepositoryError for what libgit2 cannot read (SHA-256, reftable and other extensions of the
     format) and for what it must not: someone else's repository.
     """
+    return _open(git_dir, RepositoryOpenFlag.NO_SEARCH)
+
+
+def _open(git_dir: str, flags: RepositoryOpenFlag) -> pygit2.Repository:
     try:
-        return pygit2.Repository(git_dir, RepositoryOpenFlag.NO_SEARCH)
+        return pygit2.Repository(git_dir, flags)
     except (pygit2.GitError, KeyError, ValueError) as error:
         raise RepositoryError(*_explain(str(error), git_dir)) from None
 
@@ -89,7 +93,7 @@ def open_objects(git_dir: str) -> Objects:
     Opened as if bare: else libgit2 looks for attributes files in the worktree whenever it compares blobs.
     """
     open_repository(git_dir)
-    return Objects(pygit2.Repository(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE))
+    return Objects(_open(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE))
 
 
 class Objects:

@@ -21,49 +21,12 @@ from typing import Any, Final, NamedTuple
 TESTS: Final = Path(__file__).resolve().parents[1]
 HUNG: Final = 1000
 
-_CALLS: Final = [
-    "openat",
-    "open",
-    "read",
-    "pread64",
-    "write",
-    "pwrite64",
-    "writev",
-    "fsync",
-    "fdatasync",
-    "ftruncate",
-    "truncate",
-    "rename",
-    "renameat",
-    "renameat2",
-    "unlink",
-    "unlinkat",
-    "rmdir",
-    "mkdir",
-    "mkdirat",
-    "chmod",
-    "fchmod",
-    "fchmodat",
-    "flock",
-    "fcntl",
-    "close",
-    "stat",
-    "lstat",
-    "newfstatat",
-    "fstat",
-    "statx",
-    "getdents64",
-    "lseek",
-    "mmap",
-    "link",
-    "linkat",
-    "access",
-    "faccessat",
-    "faccessat2",
-    "utimensat",
-    "readlink",
-]
-_TRACED: Final = ",".join(f"?{name}" for name in _CALLS)
+_CALLS: Final = (
+    "openat open read pread64 write pwrite64 writev fsync fdatasync ftruncate truncate rename renameat renameat2",
+    "unlink unlinkat rmdir mkdir mkdirat chmod fchmod fchmodat flock fcntl close stat lstat newfstatat fstat statx",
+    "getdents64 lseek mmap link linkat access faccessat faccessat2 utimensat readlink",
+)
+_TRACED: Final = ",".join(f"?{name}" for line in _CALLS for name in line.split())
 _LINE: Final = re.compile(r"(\w+)\(")
 
 

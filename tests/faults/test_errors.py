@@ -13,43 +13,19 @@ from faults.scenes import SCENES, Scene, set_up
 
 PARTS = 6
 
-_LOOKS: Final = frozenset(
-    [
-        "read",
-        "pread64",
-        "stat",
-        "lstat",
-        "newfstatat",
-        "fstat",
-        "statx",
-        "getdents64",
-        "lseek",
-        "access",
-        "faccessat",
-        "faccessat2",
-        "readlink",
-    ]
+
+def names(line: str) -> frozenset[str]:
+    return frozenset(line.split())
+
+
+_LOOKS: Final = names(
+    "read pread64 stat lstat newfstatat fstat statx getdents64 lseek access faccessat faccessat2 readlink"
 )
-_WRITES: Final = frozenset(["write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "truncate"])
-_NAMES: Final = frozenset(
-    [
-        "rename",
-        "renameat",
-        "renameat2",
-        "unlink",
-        "unlinkat",
-        "rmdir",
-        "mkdir",
-        "mkdirat",
-        "chmod",
-        "fchmod",
-        "fchmodat",
-        "link",
-        "linkat",
-        "utimensat",
-    ]
+_WRITES: Final = names("write pwrite64 writev fsync fdatasync ftruncate truncate")
+_NAMES: Final = names(
+    "rename renameat renameat2 unlink unlinkat rmdir mkdir mkdirat chmod fchmod fchmodat link linkat utimensat"
 )
-_OPENS: Final = frozenset(("open", "openat"))
+_OPENS: Final = names("open openat")
 # What the manual pages give each call, and a little more.
 POSSIBLE: Final = {
     "EIO": _LOOKS | _WRITES | _NAMES | _OPENS | {"close", "flock", "fcntl"},
@@ -76,17 +52,14 @@ class Fault(NamedTuple):
 
 def faults(calls: list[Call]) -> Iterator[Fault]:
     for call in calls:
-        for error, names in POSSIBLE.items():
-            if call.name not in names:
+        for error, possible in POSSIBLE.items():
+            if call.name not in possible:
                 continue
-            if call.name != "close":
-                yield Fault(call, error, "once")
-            elif not call.path.endswith("lock"):
-                # strace does not make the call that fails, where Linux closes all the same: no lock, and only once.
-                yield Fault(call, error, "once")
-                continue
-            else:
-                continue
+            if call.name == "close" and call.path.endswith("lock"):
+                continue  # strace does not make the call that fails, where Linux closes the file all the same
+            yield Fault(call, error, "once")
+            if call.name == "close" or (call.name, error) == ("fcntl", "EACCES"):
+                continue  # to a lock this error means that somebody holds it: waited for, and no fault
             if error == "EINTR":
                 # Not for good: a call that is interrupted for ever is tried for ever, as Python does it (PEP 475).
                 yield Fault(call, error, "often")
