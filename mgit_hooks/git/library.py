@@ -277,24 +277,41 @@ def common_dir(repository: pygit2.Repository) -> str:
 
 
 def references(repository: pygit2.Repository) -> dict[str, Oid]:
-    """Every direct ref and its object, tags not peeled. A symbolic ref only repeats another: left out."""
+    """Every direct ref and its object, tags not peeled. A symbolic ref only repeats another: left out.
+
+    Raises RepositoryError where they cannot be read: a ref that is passed over would count as deleted.
+    """
     found: dict[str, Oid] = {}
-    for reference in repository.references.iterator():
-        if reference.type == ReferenceType.DIRECT:
-            found[os.fsdecode(reference.raw_name)] = Oid(str(reference.target))
+    try:
+        for reference in repository.references.iterator():
+            if reference.type == ReferenceType.DIRECT:
+                found[os.fsdecode(reference.raw_name)] = Oid(str(reference.target))
+    except pygit2.GitError as error:
+        raise RepositoryError(*_explain(_said(error), repository.path)) from None
     return found
 
 
+def _said(error: Exception) -> str:
+    """libgit2's words: the text of its not-found errors, which are KeyErrors too, has quotes around it."""
+    return str(error.args[0]) if error.args else str(error)
+
+
 def head(repository: pygit2.Repository) -> Head:
-    reference = repository.lookup_reference("HEAD")
+    """Raises RepositoryError where HEAD, or the branch that it names, cannot be read."""
+    try:
+        reference = repository.lookup_reference("HEAD")
+    except pygit2.GitError as error:
+        raise RepositoryError(*_explain(_said(error), repository.path)) from None
     if reference.type == ReferenceType.DIRECT:
         return Head(None, Oid(str(reference.target)))
     name = os.fsdecode(cast(bytes, reference.raw_target))
     branch = name.removeprefix("refs/heads/")
     try:
         return Head(branch, Oid(str(reference.resolve().target)))
-    except (pygit2.GitError, KeyError):
+    except (KeyError, ValueError):  # not there, or not a name that could be
         return Head(branch, None)
+    except pygit2.GitError as error:
+        raise RepositoryError(*_explain(_said(error), repository.path)) from None
 
 
 def is_ancestor(repository: pygit2.Repository, old: Oid, new: Oid) -> bool | None:

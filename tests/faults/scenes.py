@@ -287,12 +287,13 @@ def judge_install(bench: Bench, ended: Ended) -> list[str]:
     before, now = _hooks(bench.base / "template"), _hooks(bench.root)
     for hook in stubs.HOOKS:
         wrong += _whole(hook, now)
+    complete = all(stubs.recognise(now.get(hook, b"")) for hook in stubs.HOOKS)
     if "pre-commit" not in now or "post-commit" not in now:
         wrong.append("LOST a hook that was there")
-    if ended.status == 0 and not all(stubs.recognise(now.get(hook, b"")) for hook in stubs.HOOKS):
+    if ended.status == 0 and not complete:
         wrong.append("it said that all is well, and a hook is missing")
-    if ended.status == 128 and now != before and ended.hits == 1:
-        wrong.append(f"not undone: {sorted(now)}")
+    if ended.status == 128 and now != before and not complete and ended.hits == 1:
+        wrong.append(f"neither done nor undone: {sorted(now)}")
     for operation in ("install", "uninstall"):
         after = bench.run(operation)
         if after.status:
