@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from mgit_hooks import lock
 from mgit_hooks.errors import DamageError, JournalError
 from mgit_hooks.journal import bundle, bundleerasure, database, erasemark, erasure, exchange, reader, swap
 from mgit_hooks.journal.contents import movement_key, reflog_time, told_by
@@ -21,7 +22,7 @@ from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.journal.wanted import Secret, Wanted, commit_of, value_of
 from mgit_hooks.layout import Location
-from mgit_hooks.lock import exclusive, required
+from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json, Oid, RefMovement
 from mgit_hooks.recorder import traces
 from mgit_hooks.recorder.drainpass import Pass
@@ -162,7 +163,7 @@ def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: 
     yield from _segments(location, seqs)
     # Whoever reads makes it anew, from what is left.
     database.remove(mgit_dir)
-    with required(os.path.join(journal_dir, "lock"), "the journal"):
+    with lock.journal(journal_dir):
         traces.erase_leftovers(mgit_dir)
     if seqs:
         erasemark.end(journal_dir)

@@ -65,6 +65,16 @@ def folder(path: str, what: str, *, wait: float = 60.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def journal(journal_dir: str, *, wait: float = 60.0) -> Iterator[None]:
+    """Hold the journal: its lock file and, since that can be deleted or replaced under who holds it, its folder."""
+    with (
+        required(os.path.join(journal_dir, "lock"), "the journal", wait=wait),
+        folder(journal_dir, "the journal", wait=wait),
+    ):
+        yield
+
+
 def _acquire(descriptor: int, deadline: float | None) -> bool:
     try:
         import fcntl

@@ -11,14 +11,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mgit_hooks import erasing
+from mgit_hooks import erasing, lock
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError, ObjectError
 from mgit_hooks.journal import database, identity
 from mgit_hooks.journal import repair as files
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import Location
-from mgit_hooks.lock import exclusive, required
+from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json, Oid, Record
 from mgit_hooks.recorder import backfill
 from mgit_hooks.recorder.intake import Intake, journal_of, plain_record
@@ -90,7 +90,7 @@ def _off_record(location: Location) -> list[Oid]:
 def _repair(location: Location, before: Report) -> Outcome:
     # The index may still know what the holes held: ask before it is made anew.
     lost_commits = database.lost_commits(location.mgit_dir, _ranges(before.holes))
-    with required(os.path.join(location.journal_dir, "lock"), "the journal"):
+    with lock.journal(location.journal_dir):
         named = files.restore_identity(location.journal_dir)
         mending = files.mend(location.journal_dir, dry_run=False)
     actions = [*([named] if named else []), *mending.actions]

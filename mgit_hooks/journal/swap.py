@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from typing import NamedTuple
 
+from mgit_hooks import lock
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import create, write_all
 from mgit_hooks.journal.format import (
@@ -37,7 +38,7 @@ from mgit_hooks.journal.format import (
 )
 from mgit_hooks.journal.reader import open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, sync_directory
-from mgit_hooks.lock import exclusive, required
+from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Seq
 
 
@@ -87,7 +88,7 @@ def swap(
     try:
         check(new)
         size = os.path.getsize(os.path.join(journal_dir, new))
-        with required(os.path.join(journal_dir, "lock"), "the journal", wait=wait):
+        with lock.journal(journal_dir, wait=wait):
             put_in_place(journal_dir, old)
     except BaseException:
         remove_new(journal_dir, old.name)

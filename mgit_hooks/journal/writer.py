@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from mgit_hooks import compress
+from mgit_hooks import compress, lock
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import sync_directory, write_all
 from mgit_hooks.journal import identity
@@ -43,7 +43,6 @@ from mgit_hooks.journal.segment import (
 )
 from mgit_hooks.journal.tail import read_tail
 from mgit_hooks.layout import make_private_dir
-from mgit_hooks.lock import required
 from mgit_hooks.record import Seq
 
 # Bytes.
@@ -351,7 +350,7 @@ def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Ite
     journal's id, its last seq and its chain head.
     """
     make_private_dir(journal_dir)
-    with required(os.path.join(journal_dir, "lock"), "the journal"):
+    with lock.journal(journal_dir):
         try:
             made = Appender(journal_dir, adopted)
         except OSError as error:
