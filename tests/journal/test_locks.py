@@ -122,7 +122,7 @@ def second_writer(journal: str, harm: Callable[[str], None]) -> tuple[int, list[
     assert holder.stdout.readline() == "held\n"
     harm(os.path.join(journal, "lock"))
     second = started(_WRITER, journal=journal, name=b"the second", times=1)
-    time.sleep(0.4)
+    time.sleep(1.0)  # long enough to get in, if it could
     holder.stdin.write("\n")
     holder.stdin.close()
     assert holder.stdout.readline() == "done\n"
