@@ -92,6 +92,8 @@ def erase(
         new = [target for target in targets if target.seq not in left]
         record = _declare(location, new, by, reason) if new else None
         seqs = left | {target.seq for target in targets}
+        if not seqs and secret is None:
+            return Outcome(None, ())
         went_on = [f"went on erasing {counted(len(left), 'record')}, where it was stopped"] if left else []
         actions = (*went_on, *_carry_out(location, seqs, secret, also))
     if any(target.event == "snapshot" for target in targets):
@@ -106,7 +108,10 @@ def finish(location: Location) -> list[str]:
     """
     with _maintenance(location):
         left = _require_sound(location)
-        return list(_carry_out(location, left, None, ())) if left else []
+        if left:
+            return list(_carry_out(location, left, None, ()))
+        erasemark.end(location.journal_dir)  # what it names is not there any more
+        return []
 
 
 @contextmanager
@@ -125,15 +130,15 @@ def _require_sound(location: Location) -> set[int]:
         raise DamageError(*report.damaged[0][:4])
     if report.holes or not report.chain_intact:
         raise JournalError("the journal is damaged, and what is damaged cannot be searched", "run 'mgit-hooks repair'")
-    return set(report.unerased)
+    marked = erasemark.pending(location.journal_dir)
+    gone = {each.seq for each in erasure.chosen(location.journal_dir, set(marked)) if marked[each.seq] == each.id.hex()}
+    return (set(report.unerased) - set(marked)) | gone
 
 
 def _declare(location: Location, targets: Sequence[Target], by: str, reason: str) -> int:
     """Append the record that says it; what is to be erased is then in a sealed segment. The record's seq."""
     seqs = {target.seq for target in targets}
-    moved: dict[int, list[str]] = {
-        each.seq: _movements(each) for each in reader.records(location.journal_dir) if each.seq in seqs
-    }
+    moved: dict[int, list[str]] = {each.seq: _movements(each) for each in erasure.chosen(location.journal_dir, seqs)}
     erased = [
         {"seq": target.seq, "id": target.id, "commit": target.commit, "movements": moved[target.seq]}
         for target in targets
@@ -156,7 +161,8 @@ def _movements(stored: Stored) -> list[str]:
 def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: Sequence[str]) -> Iterator[str]:
     journal_dir, mgit_dir = location.journal_dir, location.mgit_dir
     if seqs:
-        erasemark.begin(journal_dir, sorted(seqs))
+        named = {int(stored.seq): stored.id.hex() for stored in erasure.chosen(journal_dir, seqs)}
+        erasemark.begin(journal_dir, named)
     found = _gather(journal_dir, seqs, secret)
     yield from _beside(location, found, bool(seqs))
     yield from _copies(location, found.wanted, also)
@@ -165,8 +171,7 @@ def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: 
     database.remove(mgit_dir)
     with lock.journal(journal_dir):
         traces.erase_leftovers(mgit_dir)
-    if seqs:
-        erasemark.end(journal_dir)
+    erasemark.end(journal_dir)
 
 
 class _Found(NamedTuple):

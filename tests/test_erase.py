@@ -268,7 +268,7 @@ def test_erasing_twice_says_so_and_changes_nothing(work: Recording, erase: Any) 
     again = erase("2")
     assert (again.code, again.json[0]["already"], again.json[0]["record"]) == (0, [2], None)
     assert "record 2 was erased before" in again.err
-    assert verify(work.location.journal_dir) == before
+    assert (verify(work.location.journal_dir), again.json[0]["actions"]) == (before, [])
     nothing = erase(secret=SECRET)
     assert (nothing.code, nothing.json[0]["erased"]) == (1, [])
 
@@ -450,6 +450,18 @@ def kills_at(step: int, work: Callable[[], Any]) -> bool:
         assert work().code == 0
 
     return killed_at(step, told)
+
+
+def test_a_mark_is_for_the_record_of_that_id_only(work: Recording, mgit: Any) -> None:
+    """A restore put another record under the number: nobody wanted that one erased."""
+    work.drain()
+    erasemark.begin(work.location.journal_dir, {2: "00" * 32})
+    told = mgit("-C", work.path, "verify")
+    assert (told.code, "unerased: record 2" in told.out) == (1, True)
+    assert "1 erasure not ended" in mgit("-C", work.path, "doctor").out
+    assert mgit("-C", work.path, "repair").code == 0
+    assert verify(work.location.journal_dir).is_clean
+    assert erased(work.location.journal_dir) == []
 
 
 def test_killed_before_any_change_it_goes_on(

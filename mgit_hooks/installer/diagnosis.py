@@ -240,6 +240,8 @@ def _journal(location: Location) -> Iterator[Finding]:
     if not report.is_clean:
         parts = [counted(len(report.damaged), "damaged place"), counted(len(report.holes), "hole")]
         parts += [] if report.chain_intact else ["a broken chain"]
+        parts += [f"{counted(len(report.unerased), 'erasure')} not ended"] if report.unerased else []
+        parts += [f"{counted(len(report.undeclared), 'erasure')} of nobody"] if report.undeclared else []
         told = "the journal has " + ", ".join(parts)
         yield Finding("fault", told, "see 'mgit-hooks verify', then run 'mgit-hooks repair'")
     own = identity.read(location.journal_dir)

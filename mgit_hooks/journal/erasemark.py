@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 from mgit_hooks.files import create, open_to_read
 from mgit_hooks.journal.segment import sync_directory
 
 
-def pending(journal_dir: str) -> tuple[int, ...]:
-    """The records whose erasure has begun and was not ended, in some place: not only in the journal."""
+def pending(journal_dir: str) -> dict[int, str]:
+    """The records whose erasure has begun and was not ended, in some place: not only in the journal. Seq and chain id.
+
+    By its id a record is told from another that has its number since (after a restore, say): that one is to stay.
+    """
     try:
         with open_to_read(_mark(journal_dir)) as file:
-            return tuple(int(seq) for seq in json.load(file)["seqs"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return ()
+            return {int(seq): str(id) for seq, id in json.load(file)["records"].items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
-def begin(journal_dir: str, seqs: Sequence[int]) -> None:
-    """Synced on return. Raises OSError."""
+def begin(journal_dir: str, records: Mapping[int, str]) -> None:
+    """Name them; synced on return. Raises OSError."""
     path = _mark(journal_dir)
     with open(create(f"{path}.new"), "wb") as file:
-        file.write(json.dumps({"seqs": sorted(seqs)}).encode() + b"\n")
+        file.write(json.dumps({"records": records}).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     os.replace(f"{path}.new", path)
