@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import bundle, database, exchange, identity
+from mgit_hooks.journal import bundle, database, exchange, generations, identity
 from mgit_hooks.journal.segment import segment_journals, segment_names
+from mgit_hooks.journal.sources import Copy
 from mgit_hooks.journal.verify import exists
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.lock import exclusive
+from mgit_hooks.record import Seq
 from mgit_hooks.recorder import spool
 from mgit_hooks.recorder.intake import journal_of
 
 
 @contextmanager
-def alone(location: Location, wait: float = 60.0) -> Iterator[None]:
-    """Nobody records, and nobody rewrites what is recorded, meanwhile: both locks, in their order."""
+def not_recording(location: Location, wait: float = 60.0) -> Iterator[None]:
+    """Nobody records meanwhile. Raises JournalError where somebody does for longer than ``wait`` seconds."""
     make_private_dir(location.mgit_dir)
     with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as held:
         if not held:
             raise JournalError("another process is recording", "try again in a moment")
-        with bundle.still(location.mgit_dir):
-            yield
+        yield
+
+
+@contextmanager
+def alone(location: Location, wait: float = 60.0) -> Iterator[None]:
+    """Nobody records, and nobody rewrites what is recorded, meanwhile: both locks, in their order."""
+    with not_recording(location, wait), bundle.still(location.mgit_dir):
+        yield
+
+
+def available(location: Location, given: Sequence[str], notes: list[str]) -> Iterator[Copy]:
+    """Every copy of the journal that there is, one after the other: what was moved aside, then bundles, the one that
+    goes furthest first. Each is there to be read until the next is asked for.
+
+    Raises BundleError where one of those that were ``given`` does not hold; a generation that does not is passed
+    over, which ``notes`` then say. Call it under ``alone``.
+    """
+    for directory in exchange.kept_aside(location.mgit_dir):
+        own = identity.read(directory)
+        related = own is not None and is_of(location.journal_dir, own.lineage)
+        yield Copy(f"quarantine/{os.path.basename(directory)}", None, directory, related)
+    found = [(bundle.read_manifest(path).last_seq, path) for path in given]
+    for each in generations.listed(generations.folder(location.mgit_dir)):
+        if each.fault is None:
+            found.append((Seq(each.last_seq), each.path))
+        else:
+            notes.append(f"passed over {each.name}: {each.fault}")
+    for _, path in sorted(found, key=lambda each: -each[0]):
+        try:
+            with bundle.unpacked(path, bundle.scratch(location.journal_dir, path)) as (value, digest, directory):
+                related = is_of(location.journal_dir, value.lineage)
+                yield Copy(os.path.basename(path), digest, directory, related)
+        except bundle.BundleError as error:
+            if path in given:
+                raise
+            notes.append(f"passed over {os.path.basename(path)}: {error.message}")
 
 
 def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.Checked:

@@ -1,22 +1,29 @@
-"""Repairing a journal as a whole: the files mended, lost commits recorded again from git, the holes declared.
+"""Repairing a journal as a whole: the files mended, lost records brought back, what is lost for good declared.
 
-The order makes it safe to kill and run again: damaged bytes are in quarantine before they leave a segment;
-what can be rebuilt is appended before the ``repair`` record that declares the holes, so that a repair that
-stopped halfway finds them undeclared and goes on.
+What copies of the journal hold comes back first, then what git's objects tell of commits. The order makes it safe
+to kill and run again: damaged bytes are in quarantine before they leave a segment, and all that can be brought back
+is appended before the ``repair`` record that declares the holes. A repair that stopped halfway finds them
+undeclared, sees what it has brought back already, and goes on.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple
 
-from mgit_hooks import erasing, lock
-from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks import erasing, lock, restored
+from mgit_hooks.copies import available, not_recording
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import database, identity
+from mgit_hooks.journal import bundle, database, exchange, identity, index, reader, sources
 from mgit_hooks.journal import repair as files
+from mgit_hooks.journal.contents import commit_of
+from mgit_hooks.journal.cursor import Cursor
+from mgit_hooks.journal.sources import Wanted
 from mgit_hooks.journal.verify import Hole, Report, verify
+from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json, Oid, Record
@@ -24,15 +31,19 @@ from mgit_hooks.recorder import backfill
 from mgit_hooks.recorder.intake import Intake, journal_of, plain_record
 from mgit_hooks.report import counted
 
+# Records per append; each is synced, and a kill costs no more than doing one of these again.
+_CHUNK = 1024
+
 
 class Outcome(NamedTuple):
-    """What ``repair`` did. ``lost``: records that neither the journal nor git can give back."""
+    """What ``repair`` did. ``lost``: records that neither the journal nor a copy nor git can give back."""
 
     salvaged: int
     rebuilt: int
     quarantined: tuple[str, ...]
     lost: int
     actions: tuple[str, ...]
+    restored: int
     clean: bool  # verify finds nothing (more) to mend
 
     def to_json(self) -> Json:
@@ -41,114 +52,229 @@ class Outcome(NamedTuple):
         return {**value, "quarantined": list(self.quarantined), "actions": list(self.actions)}
 
 
-def repair(location: Location, *, dry_run: bool = False, wait: float = 60.0) -> Outcome:
+def repair(location: Location, *, given: Sequence[str] = (), dry_run: bool = False, wait: float = 60.0) -> Outcome:
     """Mend the journal. Changes nothing that is whole; run again, it finds nothing to do.
 
-    Raises JournalError where another process holds the journal for longer than ``wait`` seconds, and for a
-    later format version.
+    ``given`` are bundles to look for lost records in, beside the generations. Raises JournalError where another
+    process holds the journal for longer than ``wait`` seconds, BundleError where one of ``given`` does not hold, and
+    LaterFormatError.
     """
-    with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as held:
-        if not held:
-            raise JournalError("another process is recording", "try again in a moment")
-        before = verify(location.journal_dir)
-        if dry_run:
-            return _would(location, before)
-        return _repair(location, before)
+    with not_recording(location, wait):
+        with bundle.still(location.mgit_dir):
+            done = mend(location, given, dry_run=dry_run)
+        if not dry_run and not done.clean:
+            return _finish_erasing(location, done)
+        return done
 
 
-def _would(location: Location, before: Report) -> Outcome:
-    mending = files.mend(location.journal_dir, dry_run=True)
-    lost = database.lost_commits(location.mgit_dir, _ranges(before.holes))
-    if lost is None:
-        lost = _off_record(location) if before.holes else []
-    missing = _size(before.holes)
-    actions = [*mending.actions, *_hole_words(before.holes, "would declare")]
-    if lost:
-        actions.append(f"would rebuild {counted(len(lost), 'commit record')} from git")
-    forsaken = identity.read_head(location.journal_dir) if not (before.chain_intact or before.damaged) else None
-    if forsaken:
-        actions.append(f"would declare that record {forsaken.seq} is not the one that was reported")
-    return Outcome(mending.salvaged, len(lost), (), max(missing - len(lost), 0), tuple(actions), before.is_clean)
+def mend(location: Location, given: Sequence[str], *, dry_run: bool) -> Outcome:
+    """As ``repair``, where the caller holds both locks, and without ending an erasure."""
+    if not dry_run:
+        exchange.settle(location.journal_dir)
+    for path in given:
+        bundle.read_manifest(path)
+    before = verify(location.journal_dir)
+    holes = files.remaining_holes(location.journal_dir, before)
+    if dry_run:
+        return _would(location, before, holes, given)
+    return _repair(location, before, holes, given)
 
 
-def _off_record(location: Location) -> list[Oid]:
-    """The commits that git has and no whole record of the journal is about.
-
-    By an index of its own, apart from the repository, in which nothing is to change: a million ids in a set would
-    take more memory than all the rest.
-    """
-    import tempfile
-
-    capturer = Capturer(location.common_dir)
-    with (
-        tempfile.TemporaryDirectory(prefix="mgit-hooks-") as folder,
-        database.open_index(folder, location.journal_dir) as known,
-    ):
-        return capturer.new_commits(backfill.tips(location, capturer), known.knows)
-
-
-def _repair(location: Location, before: Report) -> Outcome:
-    # The index may still know what the holes held: ask before it is made anew.
-    lost_commits = database.lost_commits(location.mgit_dir, _ranges(before.holes))
-    with lock.journal(location.journal_dir):
-        named = files.restore_identity(location.journal_dir)
-        mending = files.mend(location.journal_dir, dry_run=False)
-    actions = [*([named] if named else []), *mending.actions]
-    report = verify(location.journal_dir)
-    holes, rebuilt = report.holes, 0
-    # With all that is damaged taken out, only the head can still be at odds with the chain.
-    forsaken = None if report.chain_intact else identity.read_head(location.journal_dir)
-    if holes or mending.actions or forsaken:
-        database.remove(location.mgit_dir)
-        with journal_of(location) as journal:
-            # The writer may have opened a segment after a lost end: the hole then has its final form.
-            holes = verify(location.journal_dir).holes
-            if holes:
-                payloads = [record.encode() for record in _rebuilt(location, lost_commits)]
-                journal.append(payloads)
-                rebuilt = len(payloads)
-            if holes or before.damaged or forsaken:
-                detail: Json = {
-                    "holes": [hole.to_json() for hole in holes],
-                    "quarantined": list(mending.quarantined),
-                    "rebuilt": rebuilt,
-                    "lost": max(_size(holes) - rebuilt, 0),
-                }
-                if forsaken:
-                    detail["head"] = {"seq": forsaken.seq, "id": forsaken.id.hex()}
-                journal.append([plain_record(location, "repair", detail).encode()])
-            journal.sync()
-        actions += _hole_words(holes, "declared")
-        if forsaken:
-            actions.append(f"declared that record {forsaken.seq} is not the one that was reported")
-        if rebuilt:
-            actions.append(f"rebuilt {counted(rebuilt, 'commit record')} from git")
+def _finish_erasing(location: Location, done: Outcome) -> Outcome:
+    """What is left undone by an erasure that was killed; it takes ``maintenance.lock`` itself."""
     after = verify(location.journal_dir)
-    if after.unerased and not after.damaged:
-        actions += erasing.finish(location)
-        after = verify(location.journal_dir)
-    clean = after.is_clean
-    lost = max(_size(holes) - rebuilt, 0)
-    return Outcome(mending.salvaged, rebuilt, mending.quarantined, lost, tuple(actions), clean)
+    if not after.unerased or after.damaged:
+        return done
+    actions = (*done.actions, *erasing.finish(location))
+    return done._replace(actions=actions, clean=verify(location.journal_dir).is_clean)
 
 
-def _rebuilt(location: Location, lost: Sequence[Oid] | None) -> Iterator[Record]:
-    """Records of the commits that the holes held, as far as git still has them.
+class _Finder:
+    """Brings back what the holes held: first from copies, then from git."""
 
-    Where the index could not say which those were, of every commit that git has and the journal has not.
-    """
-    intake = Intake(location)
-    with database.open_index(location.mgit_dir, location.journal_dir) as fresh:
+    def __init__(self, location: Location, holes: Sequence[Hole], given: Sequence[str]) -> None:
+        self._location = location
+        self._holes = holes
+        self._given = given
+        self.wanted = Wanted(holes)
+        self._known = sources.survey(location.journal_dir, holes, self.wanted)
+        self.rebuilt_before = self._known.rebuilt if holes else 0
+        self.notes: list[str] = []
+        self.used: dict[str, int] = {}
+        self.cursor: Cursor | None = None  # how far the spool was read for what was brought back
+
+    def restored(self) -> Iterator[bytes]:
+        """Payloads from copies, proven by the chain; what was erased stays away."""
+        for copy in available(self._location, self._given, self.notes) if len(self.wanted) else ():
+            ranges, last_seq = sources.prove(copy, self._holes, self._known)
+            for stored, proven in sources.taken(copy, ranges):
+                if stored.seq not in self.wanted or stored.seq in self._known.erased or stored.payload is None:
+                    continue
+                evidence = restored.Evidence(copy.name, copy.sha256, stored.seq, stored.id.hex(), proven.proof)
+                payload = restored.payload(stored.payload, evidence)
+                if payload is not None:
+                    self.wanted.discard(stored.seq)
+                    self.used[copy.name] = self.used.get(copy.name, 0) + 1
+                    yield payload
+            self._pass_spool(copy, last_seq)
+            if not len(self.wanted):
+                return
+
+    def _pass_spool(self, copy: sources.Copy, last_seq: int) -> None:
+        """Lines of the spool whose records are all on file, by this copy, are not to be read again for lack of a
+        cursor; what was recorded later and is lost may still stand there."""
+        first = next((first for first, _ in self.wanted.ranges()), last_seq + 1)
+        if copy.related and first > last_seq:
+            found = reader.last_cursor(copy.directory)
+            if found is not None and (self.cursor is None or found > self.cursor):
+                self.cursor = found
+
+    def rebuilt(self, lost: Sequence[Oid] | None, knows: Callable[[Oid], bool]) -> Iterator[Record]:
+        """Records of the commits that the holes held and nothing else gave back, as far as git has them.
+
+        Where the index could not say which those were (``lost`` is None), of every commit that git has and the
+        journal has not.
+        """
+        if not len(self.wanted):
+            return
+        intake = Intake(self._location)
         if lost is None:
-            lost = intake.capturer.new_commits(backfill.tips(location, intake.capturer), fresh.knows)
-        for oid in lost:
-            if fresh.knows(oid):
+            lost = intake.capturer.new_commits(backfill.tips(self._location, intake.capturer), knows, through=True)
+        for oid in dict.fromkeys(lost):
+            if knows(oid) or oid in self._known.commits:
                 continue
             try:
                 commit = intake.capturer.commit(oid)
             except ObjectError:
                 continue  # git has it no more: it counts as lost
-            yield intake.judge(backfill.imported(location, commit, "rebuilt", "rebuilt"))
+            yield intake.judge(backfill.imported(self._location, commit, "rebuilt", "rebuilt"))
+
+    def left(self, rebuilt: int) -> int:
+        return max(len(self.wanted) - rebuilt - self.rebuilt_before, 0)
+
+    def words(self, rebuilt: int, restore: str, rebuild: str) -> list[str]:
+        lines = [f"{restore} {counted(count, 'record')} from {name}" for name, count in self.used.items()]
+        if rebuilt:
+            lines.append(f"{rebuild} {counted(rebuilt, 'commit record')} from git")
+        return [*self.notes, *lines]
+
+
+def _would(location: Location, before: Report, holes: Sequence[Hole], given: Sequence[str]) -> Outcome:
+    mending = files.mend(location.journal_dir, dry_run=True)
+    finder = _Finder(location, holes, given)
+    found: set[Oid | None] = set()
+    count = 0
+    for payload in finder.restored():
+        count += 1
+        found.add(commit_of(payload))
+    rebuilt = 0
+    if len(finder.wanted):
+        lost = database.lost_commits(location.mgit_dir, _ranges(holes))
+        with _index_aside(location) as aside:
+            rebuilt = sum(1 for _ in finder.rebuilt(lost, lambda oid: oid in found or aside.knows(oid)))
+    actions = [
+        *mending.actions,
+        *_hole_words(holes, "would declare"),
+        *finder.words(rebuilt, "would restore", "would rebuild"),
+    ]
+    forsaken = identity.read_head(location.journal_dir) if not (before.chain_intact or before.damaged) else None
+    if forsaken:
+        actions.append(f"would declare that record {forsaken.seq} is not the one that was reported")
+    if before.undeclared:
+        actions.append(f"would declare {counted(len(before.undeclared), 'record')} as erased")
+    return Outcome(mending.salvaged, rebuilt, (), finder.left(rebuilt), tuple(actions), count, before.is_clean)
+
+
+@contextmanager
+def _index_aside(location: Location) -> Iterator[index.Index]:
+    """An index of what the journal holds now, that is gone again after it."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder, database.open_index(folder, location.journal_dir) as made:
+        yield made
+
+
+def _repair(location: Location, before: Report, holes: Sequence[Hole], given: Sequence[str]) -> Outcome:
+    # The index may still know what the holes held: ask before it is made anew.
+    lost = database.lost_commits(location.mgit_dir, _ranges(holes))
+    with lock.journal(location.journal_dir):
+        named = files.restore_identity(location.journal_dir)
+        mending = files.mend(location.journal_dir, dry_run=False)
+    actions = [*([named] if named else []), *mending.actions]
+    finder: _Finder | None = None
+    rebuilt = count = 0
+    report = verify(location.journal_dir)
+    # With all that is damaged taken out, only the head can still be at odds with the chain.
+    forsaken = None if report.chain_intact else identity.read_head(location.journal_dir)
+    if report.holes or before.undeclared or mending.actions or forsaken:
+        database.remove(location.mgit_dir)
+        with journal_of(location) as journal:
+            # The writer may have opened a segment after a lost end: the hole then has its final form.
+            holes = verify(location.journal_dir).holes
+            finder = _Finder(location, holes, given)
+            count = _append(journal, finder.restored())
+            if finder.cursor is not None and (journal.cursor is None or finder.cursor > journal.cursor):
+                journal.append((), finder.cursor)
+                journal.sync()
+            if len(finder.wanted):
+                with database.open_index(location.mgit_dir, location.journal_dir) as fresh:
+                    rebuilt = _append(journal, (made.encode() for made in finder.rebuilt(lost, fresh.knows)))
+            mended = _Mended(holes, mending, forsaken, before.damaged or forsaken, before.undeclared, count, rebuilt)
+            erased = _declare(location, journal, mended, finder)
+        actions += [*_hole_words(holes, "declared"), *finder.words(rebuilt, "restored", "rebuilt")]
+        if forsaken:
+            actions.append(f"declared that record {forsaken.seq} is not the one that was reported")
+        if erased:
+            actions.append(f"declared {counted(erased, 'record')} as erased")
+    clean = verify(location.journal_dir).is_clean
+    left = finder.left(rebuilt) if finder is not None else 0
+    return Outcome(mending.salvaged, rebuilt, mending.quarantined, left, tuple(actions), count, clean)
+
+
+def _append(journal: Appender, payloads: Iterator[bytes]) -> int:
+    """Append all of them, synced by the chunk; how many."""
+    count = 0
+    while chunk := list(islice(payloads, _CHUNK)):
+        journal.append(chunk)
+        journal.sync()
+        count += len(chunk)
+    return count
+
+
+class _Mended(NamedTuple):
+    """What a repair has found and done by the time it says so."""
+
+    holes: Sequence[Hole]
+    mending: files.Mending
+    forsaken: identity.Head | None  # a head that was reported, and is not the chain's
+    damaged: object
+    undeclared: Sequence[int]
+    restored: int
+    rebuilt: int
+
+
+def _declare(location: Location, journal: Appender, mended: _Mended, finder: _Finder) -> int:
+    """The record that says what was lost and what became of it; last, so that a kill leaves the holes undeclared.
+
+    How many erased entries it owns up to: those whose erase record is lost too.
+    """
+    # What was just restored may have brought the erase record back with it.
+    erased = verify(location.journal_dir).undeclared if mended.undeclared else ()
+    if mended.holes or mended.damaged or erased:
+        detail: Json = {
+            "holes": [hole.to_json() for hole in mended.holes],
+            "quarantined": list(mended.mending.quarantined),
+            "restored": mended.restored,
+            "rebuilt": mended.rebuilt,
+            "lost": finder.left(mended.rebuilt),
+            "copies": list(finder.used),
+            "erased": [{"seq": seq} for seq in erased],
+        }
+        if mended.forsaken:
+            detail["head"] = {"seq": mended.forsaken.seq, "id": mended.forsaken.id.hex()}
+        journal.append([plain_record(location, "repair", detail).encode()])
+    journal.sync()
+    return len(erased)
 
 
 def recover_records(location: Location, overrides: dict[str, str] | None = None, wait: float = 60.0) -> tuple[int, int]:
@@ -181,10 +307,6 @@ def recover_records(location: Location, overrides: dict[str, str] | None = None,
 
 def _ranges(holes: Sequence[Hole]) -> list[tuple[int, int]]:
     return [(hole.first_seq, hole.last_seq) for hole in holes]
-
-
-def _size(holes: Sequence[Hole]) -> int:
-    return sum(hole.last_seq - hole.first_seq + 1 for hole in holes)
 
 
 def _hole_words(holes: Sequence[Hole], verb: str) -> list[str]:

@@ -66,7 +66,8 @@ def _stands_for(original: Json) -> str:
 
 def _repaired(detail: Json) -> str:
     holes = sum(hole["last_seq"] - hole["first_seq"] + 1 for hole in detail["holes"])
-    return f"{counted(holes, 'record')} missing, {detail['rebuilt']} rebuilt from git, {detail['lost']} lost"
+    restored = f"{detail['restored']} restored from copies, " if detail.get("restored") else ""
+    return f"{counted(holes, 'record')} missing, {restored}{detail['rebuilt']} rebuilt from git, {detail['lost']} lost"
 
 
 def _checkpointed(detail: Json) -> str:

@@ -437,7 +437,7 @@ def test_export_writes_below_the_directory_that_was_given(
 
 # repair, as people meet it
 
-REPAIR_KEYS = ["salvaged", "rebuilt", "quarantined", "lost", "actions"]
+REPAIR_KEYS = ["salvaged", "rebuilt", "quarantined", "lost", "actions", "restored"]
 VERIFY_KEYS = ["journal", "records", "segments", "damaged", "missing_seq", "mended", "chain_intact", "head"]
 
 

@@ -17,6 +17,7 @@ PURE = frozenset(
     (
         "errors",
         "record",
+        "restored",
         "recorder.event",
         "recorder.evidence",
         "recorder.classify",

@@ -24,18 +24,31 @@ class _Node(NamedTuple):
     parents: tuple[Oid, ...]
 
 
-def walk(objects: Objects, boundary: frozenset[Oid], tips: Iterable[Oid], known: Callable[[Oid], bool]) -> Walk:
+def walk(
+    objects: Objects,
+    boundary: frozenset[Oid],
+    tips: Iterable[Oid],
+    known: Callable[[Oid], bool],
+    *,
+    through: bool = False,
+) -> Walk:
     """What ``tips`` reach without passing a known commit, whose ancestors are taken as known too.
+
+    ``through``: nothing is taken from a known commit about those behind it, and all of the history is read.
 
     The order depends on the commits alone: parents first, then by committer date, then by id. Tags are
     peeled; what is no commit then (a tag of a tree or blob) is not ours.
     """
     nodes: dict[Oid, _Node] = {}
     missing: list[Oid] = []
+    passed: set[bytes] = set()
     stack = [oid for tip in sorted(set(tips)) if (oid := _peeled(objects, tip, missing)) is not None]
     while stack:
         oid = stack.pop()
-        if oid in nodes or known(oid):
+        if oid in nodes or bytes.fromhex(oid) in passed:
+            continue
+        is_known = known(oid)
+        if is_known and not through:
             continue
         try:
             raw = objects.read_commit(oid)
@@ -46,7 +59,10 @@ def walk(objects: Objects, boundary: frozenset[Oid], tips: Iterable[Oid], known:
             continue
         # Past a shallow clone's boundary there is nothing, and nothing is missing.
         parents = () if oid in boundary else rawcommit.parents(raw)
-        nodes[oid] = _Node(rawcommit.committer_time(raw), parents)
+        if is_known:
+            passed.add(bytes.fromhex(oid))
+        else:
+            nodes[oid] = _Node(rawcommit.committer_time(raw), parents)
         stack += parents
     return Walk(_ordered(nodes), tuple(missing))
 

@@ -86,12 +86,14 @@ class Capturer:
         """As ``commit``, in the given order; parents first is fastest: blobs are kept for children."""
         return map(self.commit, oids)
 
-    def new_commits(self, tips: Iterable[Oid], known: Callable[[Oid], bool]) -> list[Oid]:
+    def new_commits(self, tips: Iterable[Oid], known: Callable[[Oid], bool], *, through: bool = False) -> list[Oid]:
         """The commits that ``tips`` reach, less the known ones and all behind them; parents before children.
+
+        ``through``: less the known ones only. That reads all of the history.
 
         ``missing`` then names what could not be read on the way, tips included.
         """
-        walked = ancestry.walk(self._objects, self._boundary, tips, known)
+        walked = ancestry.walk(self._objects, self._boundary, tips, known, through=through)
         self.missing = walked.missing
         return walked.oids
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mgit_hooks.commands import policyoptions
 from mgit_hooks.layout import locate
@@ -16,6 +17,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
     parser.add_argument(
         "--records", action="store_true", help="judge again, and recover, the records on file as invalid"
+    )
+    parser.add_argument(
+        "--from",
+        dest="copies",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a bundle to look for lost records in, beside the generations; may be given again",
     )
     policyoptions.configure(parser)
 
@@ -31,14 +40,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
         else:
             out.line(f"{counted(mended, 'record')} mended, {still} still invalid")
         return 1 if still else 0
-    done = repair(location, dry_run=args.dry_run)
+    # "-C DIR" is as if the command had been started there
+    given = [os.path.normpath(os.path.join(args.directory, path)) for path in args.copies]
+    done = repair(location, given=given, dry_run=args.dry_run)
     if args.json:
         out.json(done.to_json())
     else:
         out.lines(done.actions or ("nothing to mend",))
         if done.actions:
             out.line(
-                f"{counted(done.salvaged, 'record')} salvaged, {done.rebuilt} rebuilt from git, {done.lost} lost, "
+                f"{counted(done.salvaged, 'record')} salvaged, {done.restored} restored from copies, "
+                f"{done.rebuilt} rebuilt from git, {done.lost} lost, "
                 f"{counted(len(done.quarantined), 'piece')} in quarantine"
             )
     return 0 if done.clean else 1

@@ -266,17 +266,27 @@ def check(path: str, scratch: str) -> Checked:
 
     Raises BundleError where anything in it is not as it says, LaterFormatError for a later version.
     """
-    value, whole = _hold(path)
-    _clear(scratch)
-    try:
-        extract(path, value, scratch)
-        report = verify(scratch)
-    finally:
-        _clear(scratch)
+    with unpacked(path, scratch) as (value, whole, directory):
+        report = verify(directory)
     fault = _fault(value, report)
     if fault is not None:
         raise BundleError(f"{path}: {fault}", "it cannot be used; choose another copy")
     return Checked(path, value, report, whole)
+
+
+@contextmanager
+def unpacked(path: str, directory: str) -> Iterator[tuple[Manifest, str, str]]:
+    """A bundle's journal in ``directory`` for as long as it is looked at: manifest, the file's SHA-256, the folder.
+
+    Its bytes are the bundle's; what they are worth the caller judges. Raises as ``check``.
+    """
+    value, whole = _hold(path)
+    _clear(directory)
+    try:
+        extract(path, value, directory)
+        yield value, whole, directory
+    finally:
+        _clear(directory)
 
 
 def unpack(path: str, directory: str) -> Manifest:

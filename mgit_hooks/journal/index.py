@@ -117,7 +117,8 @@ class Index:
 
     def confirmed(self, push: Seq) -> bool | None:
         """What an outcome record said of the push ``push``; None where there is none."""
-        row = self._one("SELECT confirmed FROM outcome WHERE push = ?", push)
+        query = "SELECT confirmed FROM outcome WHERE push IN (?1, (SELECT origin FROM standin WHERE seq = ?1))"
+        row = self._one(f"{query} ORDER BY push DESC", push)
         return None if row is None or row[0] is None else bool(row[0])
 
     def erasure(self, seq: int) -> Seq | None:

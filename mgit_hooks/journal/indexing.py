@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 from typing import Any, Final
 
+from mgit_hooks import restored
 from mgit_hooks.journal import postings
 from mgit_hooks.journal.contents import (
     AUTHOR,
@@ -46,8 +47,9 @@ class Taker:
         self._next_term = 1 + int(database.execute("SELECT coalesce(max(id), 0) FROM term").fetchone()[0])
         self._rows: list[tuple[Any, ...]] = []
         self._movements: list[tuple[bytes]] = []
-        self._refs: list[tuple[str, str | None]] = []
+        self._refs: list[tuple[str, str | None, int]] = []
         self._superseded: list[tuple[int, int]] = []
+        self._standins: list[tuple[int, int]] = []
 
     def take(self, first_seq: int, payloads: Sequence[bytes | None]) -> None:
         for seq, payload in enumerate(payloads, first_seq):
@@ -72,15 +74,21 @@ class Taker:
         raw = bytes.fromhex(hash) if hash else None
         event = self._term(EVENT, str(value["event"]))
         keys = {event}
+        origin = restored.origin(value)
+        supersedes = value.get("supersedes") if origin is None else origin.supersedes
+        # What stands in for an earlier record has that one's place among the others: the refs have gone on since.
+        at = origin.seq if origin is not None else int(supersedes or seq)
         if told.get("refs"):
-            self._moved(told, repeats=bool(value.get("supersedes")))
-        if value.get("supersedes"):
-            self._superseded.append((seq, int(value["supersedes"])))
+            self._moved(told, at)
+        if supersedes:
+            self._superseded.append((int(supersedes), seq))
+        if origin is not None:
+            self._standins.append((seq, origin.seq))
         if told["event"] == "push-outcome" and told["detail"]["push"] is not None:
             outcome = (told["detail"]["push"], told["push"]["confirmed"])
             self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
         elif told["event"] == "snapshot":
-            self._snapshot(seq, told, stands_for_commit=raw is not None)
+            self._snapshot(at, told, stands_for_commit=raw is not None)
         try:
             self._add_terms(keys, value, told)
         except _MISSHAPEN:  # strategy fallback keeps what was of no known form
@@ -133,26 +141,29 @@ class Taker:
         self._terms[kind, name] = int(row[0])
         return int(row[0])
 
-    def _moved(self, told: Json, *, repeats: bool) -> None:
-        """What stands in for an earlier record repeats that one's movements: the refs have gone on since."""
+    def _moved(self, told: Json, seq: int) -> None:
         at = reflog_time(told)
         for movement in map(RefMovement.from_json, told["refs"]):
             self._movements.append((movement_key(told["worktree"], movement, at),))
-            if not repeats and movement.name.startswith("refs/"):
-                self._refs.append((movement.name, movement.new_oid))
+            if movement.name.startswith("refs/"):
+                self._refs.append((movement.name, movement.new_oid, seq))
 
     def _snapshot(self, seq: int, told: Json, *, stands_for_commit: bool) -> None:
         if not stands_for_commit:
             self._db.execute("INSERT OR REPLACE INTO beginning VALUES (?,?)", (seq, told.get("occurred_at")))
         refs, heads = told["detail"]["refs"], told["detail"]["heads"]
-        self._refs += refs.items()
+        self._refs += [(name, oid, seq) for name, oid in refs.items()]
         self._db.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", {(oid,) for oid in (*refs.values(), *heads)})
 
     def _write(self) -> None:
         self._db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,NULL,NULL)", self._rows)
         self._db.executemany("INSERT OR IGNORE INTO movement VALUES (?)", self._movements)
-        self._db.executemany("INSERT OR REPLACE INTO ref VALUES (?,?)", self._refs)
-        self._db.executemany("UPDATE record SET superseded_by = ? WHERE seq = ?", self._superseded)
+        self._db.executemany(
+            "INSERT INTO ref VALUES (?,?,?) ON CONFLICT (name) DO UPDATE"
+            " SET oid = excluded.oid, seq = excluded.seq WHERE excluded.seq >= ref.seq",
+            self._refs,
+        )
+        self._succeed()
         if self._rows:
             zones = (postings.ZONE, self._rows[0][0], self._rows[-1][0])
             self._db.execute(
@@ -161,8 +172,23 @@ class Taker:
                 " ON CONFLICT (number) DO UPDATE SET low = min(low, excluded.low), high = max(high, excluded.high)",
                 zones,
             )
-        for waiting in (self._rows, self._movements, self._refs, self._superseded):
+        for waiting in (self._rows, self._movements, self._refs, self._superseded, self._standins):
             waiting.clear()
+
+    def _succeed(self) -> None:
+        """Who stands in for whom: a number may be named that is lost, and whose record has another one by now."""
+        self._db.executemany("INSERT OR IGNORE INTO standin VALUES (?,?)", self._standins)
+        self._db.executemany("INSERT OR IGNORE INTO succession VALUES (?,?)", self._superseded)
+        self._db.executemany(
+            "UPDATE record SET superseded_by = ?2"
+            " WHERE (seq = ?1 OR seq IN (SELECT seq FROM standin WHERE origin = ?1)) AND seq != ?2",
+            self._superseded,
+        )
+        self._db.executemany(
+            "UPDATE record SET superseded_by = (SELECT max(by) FROM succession WHERE old = ?2 AND by != ?1)"
+            " WHERE seq = ?1",
+            self._standins,
+        )
 
     # Erasure
 

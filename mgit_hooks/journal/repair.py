@@ -30,9 +30,9 @@ from mgit_hooks.journal.format import (
     version_for,
 )
 from mgit_hooks.journal.quarantine import quarantine
-from mgit_hooks.journal.reader import journal_ids, open_block
+from mgit_hooks.journal.reader import frames, journal_ids, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number, sync_directory
-from mgit_hooks.journal.verify import verify
+from mgit_hooks.journal.verify import Hole, Report, verify, walk
 from mgit_hooks.record import Seq
 
 
@@ -69,6 +69,19 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
     return Mending(salvaged, tuple(quarantined), tuple(actions))
 
 
+def remaining_holes(journal_dir: str, report: Report) -> tuple[Hole, ...]:
+    """The holes that no record declares, once ``mend`` has taken out all that ``report`` blames."""
+    if not report.damaged:
+        return report.holes
+    cut = {(damage.segment, damage.offset) for damage in report.damaged if damage.length}
+    state = walk(item for item in frames(journal_dir) if (item.segment, item.offset) not in cut)
+    holes = list(state.holes)
+    hint = identity.read_head(journal_dir)
+    if hint is not None and hint.seq >= state.seq:
+        holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))
+    return tuple(hole for hole in holes if hole not in state.declared | state.archived)
+
+
 def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Sequence[Damage]) -> list[Located]:
     # A header or footer that is missing has no bytes: what stands in its place stays.
     blamed = {damage.offset for damage in cut if damage.length}
@@ -85,16 +98,16 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
         sync_directory(journal_dir)
         return
     journal = _journal_of(journal_dir, name, kept, journals)
-    frames: list[Frame] = [item.frame for item in kept]
-    if frames[0].kind != SEGMENT:
-        info = SegmentInfo(version_for(frames), journal, segment_number(name), int(os.stat(path).st_mtime))
-        frames.insert(0, segment_frame(info, *_place(frames[0])))
-    if name != segment_names(journal_dir)[-1] and frames[-1].kind != FOOTER:
-        frames.append(_footer(frames[0], kept[-1]))
+    left: list[Frame] = [item.frame for item in kept]
+    if left[0].kind != SEGMENT:
+        info = SegmentInfo(version_for(left), journal, segment_number(name), int(os.stat(path).st_mtime))
+        left.insert(0, segment_frame(info, *_place(left[0])))
+    if name != segment_names(journal_dir)[-1] and left[-1].kind != FOOTER:
+        left.append(_footer(left[0], kept[-1]))
     temporary = f"{path}.new"
     descriptor = create(temporary)
     with open(descriptor, "wb") as file:
-        for frame in frames:
+        for frame in left:
             file.write(pack_frame(frame, journal))
         file.flush()
         os.fsync(descriptor)

@@ -7,7 +7,7 @@ from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 # Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
-VERSION: Final = 4 if sys.byteorder == "little" else -4
+VERSION: Final = 6 if sys.byteorder == "little" else -6
 
 _TABLES: Final = """
 CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
@@ -23,10 +23,13 @@ CREATE TABLE term (id INTEGER PRIMARY KEY, kind INTEGER, name, last INTEGER);
 CREATE TABLE posting (key INTEGER, first INTEGER, seqs BLOB, PRIMARY KEY (key, first));
 CREATE TABLE zone (number INTEGER PRIMARY KEY, low INTEGER, high INTEGER);
 CREATE TABLE movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
+CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT, seq INTEGER) WITHOUT ROWID;
 CREATE TABLE baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE beginning (seq INTEGER PRIMARY KEY, occurred_at TEXT);
 CREATE TABLE outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
+CREATE TABLE standin (seq INTEGER PRIMARY KEY, origin INTEGER);
+CREATE TABLE succession (old INTEGER, by INTEGER, PRIMARY KEY (old, by)) WITHOUT ROWID;
+CREATE INDEX standin_origin ON standin (origin);
 CREATE UNIQUE INDEX term_name ON term (kind, name);
 """
 INDEXES: Final = (
