@@ -288,6 +288,26 @@ def test_a_damaged_journal_is_repaired_first(work: Recording, erase: Any, mgit: 
     assert verify(work.location.journal_dir).is_clean
 
 
+# The options that every command has
+
+
+@pytest.mark.parametrize("command", [("erase", "2", "--dry-run"), ("erase", "2", "--reason", "x")])
+def test_the_common_options(work: Recording, mgit: Any, command: tuple[str, ...], tmp_path: Path) -> None:
+    work.commit("two")
+    quiet = mgit("-q", "-C", work.path, *command)
+    assert (quiet.code, quiet.err) == (0, "")
+    assert "erase record 2" in quiet.out or "erased record 2" in quiet.out
+    for options in ((), ("--json",)):
+        plain = mgit("-C", work.path, *command, *options).raw
+        ended = mgit(*command, "-C", work.path, *options, "-z").raw
+        assert b"\n" not in ended
+        assert ended.count(b"\0") == plain.count(b"\n")
+    assert list(mgit("-C", work.path, *command, "--json").json[0]) == ["erased", "already", "record", "actions"]
+    assert "erase took " in mgit("-C", work.path, *command, "-v").err
+    outside = mgit("-C", str(tmp_path), *command)
+    assert (outside.code, outside.err.count("\n")) == (128, 2)
+
+
 # Forms in which a secret stands in records
 
 

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.reason is None and not args.dry_run:
         raise UsageError("an erasure has to say why", "give --reason TEXT")
     by = args.by or _committer(location)
+    if args.containing and sys.stdin.isatty():
+        out.note("mgit-hooks: type the text, a newline, and Ctrl-D")
     secret = _read_secret((args.reason or "", by)) if args.containing else None
     also = [os.path.normpath(os.path.join(args.directory, name)) for name in args.also]
     with erasing.recording_stopped(location):
