@@ -125,7 +125,7 @@ def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] 
         return None
     found: list[Oid] = []
     try:
-        database = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
+        database = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)
         try:
             for first, last in ranges:
                 rows = database.execute(
@@ -158,7 +158,7 @@ def _unlink(mgit_dir: str) -> None:
 
 def _connect(path: str) -> sqlite3.Connection:
     # Not made where it is gone by now: it would be open to others.
-    place = path if path == _MEMORY else f"file:{quote(path)}?mode=rw"
+    place = path if path == _MEMORY else f"file:{quote(os.fsencode(path))}?mode=rw"
     database = sqlite3.connect(place, timeout=30, isolation_level=None, uri=True)
     try:
         # A power cut may cost the index, but must not leave a false one: the drain asks it what is recorded.
