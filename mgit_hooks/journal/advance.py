@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from sqlite3 import Connection, DatabaseError
 from typing import Final
 
@@ -55,13 +58,26 @@ def _advance(database: Connection, journal_dir: str, found: dict[int, Stamp]) ->
         raise DatabaseError("the journal is no more the one that was indexed")
     database.execute("DELETE FROM segment WHERE number > ?", (at.segment,))
     run = _Run(database, journal_dir, at)
-    for number in sorted(found):
-        if number >= at.segment:
-            run.take_segment(number, found[number])
-    run.end()
+    with _without_collector():
+        for number in sorted(found):
+            if number >= at.segment:
+                run.take_segment(number, found[number])
+        run.end()
     # Sorted at once after the rows they cost half of what they cost row by row: the first time there are none yet.
     for statement in INDEXES:
         database.execute(statement)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Records make no cycles: to look for some among a million of them takes a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Run:

@@ -75,7 +75,8 @@ def _open(path: str, journal_dir: str, file: int | None) -> Index:
 @contextmanager
 def _alone(path: str, file: int | None) -> Iterator[None]:
     """The right to write the index that was opened as the inode ``file``, as long as that is still the one there."""
-    with required(_lock(os.path.dirname(path)), "the index"):
+    # A million records are taken in within half a minute, on a busy machine within a few.
+    with required(_lock(os.path.dirname(path)), "the index", wait=300.0):
         if _file_id(path) != file:
             raise sqlite3.DatabaseError("the index was removed meanwhile")
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 from sqlite3 import Connection, DatabaseError
 from typing import Final, Protocol
@@ -51,15 +51,14 @@ class Writer:
         self._waiting: dict[int, array[int]] = {}
         self._count = 0
 
-    def add(self, seq: int, keys: Iterable[int]) -> None:
+    def add(self, seq: int, keys: Collection[int]) -> None:
         waiting = self._waiting
         for key in keys:
-            seqs = waiting.get(key)
-            if seqs is None:
+            try:
+                waiting[key].append(seq)
+            except KeyError:
                 waiting[key] = array(_NUMBER, (seq,))
-            else:
-                seqs.append(seq)
-            self._count += 1
+        self._count += len(keys)
         if self._count >= _WAITING:
             self.flush()
 
