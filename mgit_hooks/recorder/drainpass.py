@@ -57,6 +57,8 @@ class Pass:
                 memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
                 since = self._since(index.began())
                 tips = frozenset(index.baseline()) if since else frozenset()
+                if not tips:
+                    since = 0  # where nothing was when recording began, nothing is from before
                 found = gather(location, self._before, journal.cursor, waiting, since, tips, memory.has_record)
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 held.write(location.mgit_dir, found.evidence.to_hold)

@@ -47,7 +47,7 @@ def unread(common_dir: str, state: State, since: int, tips: Set[Oid] = frozenset
 
     A reflog that was never read counts from ``since`` (seconds since 1970) on: what is older was there
     before recording began. So was, in that very second, what led to one of ``tips``: where refs and HEADs
-    stood then.
+    stood then. Where the times and the tips contradict each other, a clock was set, and the tips decide.
     """
     for _ in range(5):
         reading = _unread(common_dir, state, since, tips)
@@ -83,7 +83,13 @@ def _unread(common_dir: str, state: State, since: int, tips: Set[Oid]) -> Readin
 def _from(since: int, entries: list[Entry], tips: Set[Oid]) -> list[Entry]:
     recent = [entry for entry in entries if entry.seconds >= since]
     ends = [number for number, entry in enumerate(recent, 1) if entry.seconds == since and entry.new_oid in tips]
-    return recent[ends[-1] :] if ends else recent
+    recent = recent[ends[-1] :] if ends else recent
+    older = entries[: len(entries) - len(recent)]
+    if not tips or not older or (older[-1].new_oid in tips and recent == entries[len(older) :]):
+        return recent
+    # A clock was set: what does not come before one of the tips is not from before. Better told twice than lost.
+    first = next((number for number, entry in enumerate(entries, 1) if entry.new_oid in tips), 0)
+    return entries[first:]
 
 
 def _since_renamed(entries: list[Entry]) -> list[Entry]:

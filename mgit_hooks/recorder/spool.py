@@ -202,7 +202,8 @@ def _is_settled(part: _Part) -> bool:
     """Whether a rotated file has been left alone for so long that nobody can have it open to write a line."""
     status = os.stat(part.path)
     # The time of the status change: that of the rename too, where the last write was long before it.
-    return time.time() - max(status.st_mtime, status.st_ctime) >= _SETTLE
+    # In whatever direction: a clock that was set back must not keep the file for as long as it was ahead.
+    return abs(time.time() - max(status.st_mtime, status.st_ctime)) >= _SETTLE
 
 
 def _take_late(spool_dir: str, part: _Part, cursor: Cursor) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from mgit_hooks.files import sync_directory
 from mgit_hooks.journal import quarantine, writer
+from mgit_hooks.recorder import spool
 
 
 def append_without_sync() -> None:
@@ -68,10 +70,32 @@ def quarantine_without_sync() -> None:
     quarantine.put = write
 
 
+def cursor_without_its_records() -> None:
+    """An append of several blocks is synced once, at its end: the cursor may come to the disk alone."""
+    real = writer.Appender.append
+
+    def append(self: writer.Appender, *arguments: Any) -> Any:
+        sync, self._sync_segment = self._sync_segment, lambda: None
+        try:
+            return real(self, *arguments)
+        finally:
+            self._sync_segment = sync
+
+    writer.Appender.append = append
+
+
+def spool_without_sync() -> None:
+    """The cursor goes past lines of the spool that are not on the disk."""
+    assert spool.sync
+    spool.sync = lambda folder: None
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "append-without-sync": append_without_sync,
     "segment-without-folder-sync": segment_without_folder_sync,
     "head-before-sync": head_before_sync,
     "new-file-without-sync": new_file_without_sync,
     "quarantine-without-sync": quarantine_without_sync,
+    "cursor-without-its-records": cursor_without_its_records,
+    "spool-without-sync": spool_without_sync,
 }

@@ -68,7 +68,7 @@ def test_an_append(memory: Path, tally: Tally, name: str, strict: bool) -> None:
 
 @pytest.mark.full
 @MODES
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", APPENDS)
 def test_an_append_in_full(memory: Path, tally: Tally, name: str, seed: int, strict: bool) -> None:
     judge_appends(memory, name, tally, strict=strict, seed=seed, at_most=150)
@@ -128,6 +128,7 @@ def test_a_planted_bug_of_a_swap_is_caught(memory: Path, tally: Tally) -> None:
         ("append-without-sync", "append"),
         ("segment-without-folder-sync", "rotate"),
         ("head-before-sync", "append"),
+        ("cursor-without-its-records", "group"),
     ],
 )
 def test_a_planted_bug_is_caught(memory: Path, tally: Tally, plant: str, name: str) -> None:
