@@ -163,6 +163,7 @@ def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: 
     if seqs:
         named = {int(stored.seq): stored.id.hex() for stored in erasure.chosen(journal_dir, seqs)}
         erasemark.begin(journal_dir, named)
+        _remember(journal_dir, seqs)
     found = _gather(journal_dir, seqs, secret)
     yield from _beside(location, found, bool(seqs))
     yield from _copies(location, found.wanted, also)
@@ -172,6 +173,12 @@ def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: 
     with lock.journal(journal_dir):
         traces.erase_leftovers(mgit_dir)
     erasemark.end(journal_dir)
+
+
+def _remember(journal_dir: str, seqs: set[int]) -> None:
+    told = [declared for seq, declared in erasure.declared(journal_dir).items() if seq in seqs]
+    commits = [each.commit for each in told if each.commit is not None]
+    erasemark.remember(journal_dir, commits, [key for each in told for key in each.movements])
 
 
 class _Found(NamedTuple):

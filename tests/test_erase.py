@@ -23,7 +23,8 @@ from mgit_hooks.commands import erase as command
 from mgit_hooks.erasing import Target
 from mgit_hooks.errors import UsageError
 from mgit_hooks.journal import bundle, database, erasemark, erasure, reader
-from mgit_hooks.journal.segment import segment_names
+from mgit_hooks.journal.format import BLOCK
+from mgit_hooks.journal.segment import Located, segment_names
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import traces
@@ -394,6 +395,40 @@ def test_a_word_of_the_form_itself_is_in_no_record(work: Recording, erase: Any, 
     work.write("one", "2\n")
     work.git("commit", "-q", "-am", "two")
     assert erase(secret=word, reason="x").json[0]["erased"] == []
+
+
+@pytest.mark.parametrize("with_generation", [True, False])
+@pytest.mark.parametrize("what", ["the erased record", "the erase record"])
+def test_what_damage_takes_after_it_is_not_brought_back(
+    work: Recording, erase: Any, mgit: Any, what: str, with_generation: bool
+) -> None:
+    """Neither a generation nor git gives back what was erased, be its place or the erase record lost."""
+    for message in (f"with {SECRET}", "three", "four"):
+        work.commit(message)
+        work.drain()
+    assert erase(secret=SECRET).code == 0
+    if with_generation:
+        assert mgit("-C", work.path, "checkpoint").code == 0
+    work.commit("last")
+    work.drain()
+    seq = 3 if what == "the erased record" else 6
+    frames = reader.frames(work.location.journal_dir)
+    (frame,) = (
+        item
+        for item in frames
+        if isinstance(item, Located)
+        and item.frame.kind == BLOCK
+        and item.frame.first_seq <= seq < item.frame.first_seq + item.frame.records
+    )
+    path = Path(work.location.journal_dir, frame.segment)
+    raw = bytearray(path.read_bytes())
+    raw[frame.end - 1] ^= 1
+    path.write_bytes(raw)
+    os.unlink(Path(work.location.mgit_dir, "index.sqlite"))
+    for line in ("repair", "backfill", "drain", "repair"):
+        assert mgit("-C", work.path, *line.split()).code == 0, line
+    assert verify(work.location.journal_dir).is_clean
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
 
 
 def test_a_generation_is_still_one(work: Recording, erase: Any, mgit: Any, tmp_path: Path) -> None:

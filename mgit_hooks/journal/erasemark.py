@@ -1,18 +1,27 @@
 """The mark of an erasure that has not come to its end, in the journal or in any other place that it goes to.
 
 ``.git/mgit/journal.erasing`` is there from after the ``erase`` record is synced until nothing is left to do; verify
-counts what it names as ``unerased``.
+counts what it names as ``unerased``. ``.git/mgit/journal.erased`` stays: the commits and, as digests, the ref movements
+that were erased. It is not what the journal declares, only what nobody is to record again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from mgit_hooks.files import create, open_to_read
 from mgit_hooks.journal.segment import sync_directory
+
+
+class Remembered(NamedTuple):
+    """Commits, and ``contents.movement_key`` of ref movements in hexadecimal."""
+
+    commits: frozenset[str]
+    movements: frozenset[str]
 
 
 def pending(journal_dir: str) -> dict[int, str]:
@@ -29,13 +38,25 @@ def pending(journal_dir: str) -> dict[int, str]:
 
 def begin(journal_dir: str, records: Mapping[int, str]) -> None:
     """Name them; synced on return. Raises OSError."""
-    path = _mark(journal_dir)
-    with open(create(f"{path}.new"), "wb") as file:
-        file.write(json.dumps({"records": records}).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.new", path)
-    sync_directory(os.path.dirname(path))
+    _write(_mark(journal_dir), {"records": records})
+
+
+def remember(journal_dir: str, commits: Iterable[str], movements: Iterable[str]) -> None:
+    """Add to what is never to be recorded again; synced on return. Raises OSError."""
+    before = remembered(journal_dir)
+    added = Remembered(before.commits | set(commits), before.movements | set(movements))
+    if added != before:
+        _write(_memory(journal_dir), {name: sorted(values) for name, values in added._asdict().items()})
+
+
+def remembered(journal_dir: str) -> Remembered:
+    """What was erased by now, though damage or a restore has taken the ``erase`` record, or all of the record."""
+    try:
+        with open_to_read(_memory(journal_dir)) as file:
+            value = json.load(file)
+        return Remembered(frozenset(map(str, value["commits"])), frozenset(map(str, value["movements"])))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Remembered(frozenset(), frozenset())
 
 
 def end(journal_dir: str) -> None:
@@ -46,3 +67,16 @@ def end(journal_dir: str) -> None:
 
 def _mark(journal_dir: str) -> str:
     return f"{journal_dir}.erasing"
+
+
+def _memory(journal_dir: str) -> str:
+    return f"{journal_dir}.erased"
+
+
+def _write(path: str, value: object) -> None:
+    with open(create(f"{path}.new"), "wb") as file:
+        file.write(json.dumps(value).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.new", path)
+    sync_directory(os.path.dirname(path))

@@ -176,6 +176,7 @@ class Declared(NamedTuple):
     reason: str
     at: str
     commit: Oid | None
+    movements: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -192,5 +193,6 @@ def declared(journal_dir: str) -> dict[int, Declared]:
             detail = value.get("detail") or {}
             for one in detail.get("erased") or ():
                 told = Declared(each.seq, detail["by"], detail["reason"], value["recorded_at"], one["commit"])
+                told = told._replace(movements=tuple(one.get("movements") or ()))
                 found.setdefault(int(one["seq"]), told)
     return found

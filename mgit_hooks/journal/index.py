@@ -17,6 +17,7 @@ from mgit_hooks.journal.advance import advance, is_current
 from mgit_hooks.journal.contents import AUTHOR, BRANCH, BYPASSED, EVENT, INVALID, PATH, TRAIT
 from mgit_hooks.journal.contents import commit_of as commit_of
 from mgit_hooks.journal.contents import movement_key as movement_key
+from mgit_hooks.journal.erasemark import Remembered, remembered
 from mgit_hooks.journal.format import JournalId
 from mgit_hooks.journal.places import Span
 from mgit_hooks.journal.postings import AnyOf, Between, Every, Walk
@@ -68,6 +69,7 @@ class Index:
         self._alone = alone
         self._journals: list[JournalId] | None = None
         self._events: dict[int, str] = {}
+        self._erased: Remembered | None = None
 
     def close(self) -> None:
         self._db.close()
@@ -88,7 +90,8 @@ class Index:
 
     def knows(self, commit: Oid) -> bool:
         """Whether a record is about this commit, be it erased since."""
-        return self._one("SELECT 1 FROM record WHERE hash = ? LIMIT 1", _raw(commit)) is not None
+        known = self._one("SELECT 1 FROM record WHERE hash = ? LIMIT 1", _raw(commit)) is not None
+        return known or commit in self._remembered().commits
 
     def commits(self) -> int:
         """How many commits are on record."""
@@ -96,7 +99,14 @@ class Index:
         return 0 if row is None else int(row[0])
 
     def has_movement(self, key: bytes) -> bool:
-        return self._one("SELECT 1 FROM movement WHERE key = ?", key) is not None
+        known = self._one("SELECT 1 FROM movement WHERE key = ?", key) is not None
+        return known or key.hex() in self._remembered().movements
+
+    def _remembered(self) -> Remembered:
+        """What was erased, and is known for it though the journal has lost the record that says so."""
+        if self._erased is None:
+            self._erased = remembered(self._journal_dir)
+        return self._erased
 
     def last_oid(self, ref: str) -> tuple[Oid | None] | None:
         """Where the newest record about ``ref`` left it; None where there is none."""
