@@ -19,7 +19,7 @@ _RATIOS = {
     "commit.py": 6,
     "gate.py": 6,
     "growth.py": 9,
-    "journal.py": 6,
+    "journal.py": 8,
     "lookup.py": 18,
     "rebase.py": 4,
 }
