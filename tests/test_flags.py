@@ -315,6 +315,15 @@ def test_log_paths_are_named_from_where_one_is(aged: Recording, mgit: Any, monke
         assert (told.code, told.out, "is outside of the repository" in told.err) == (2, "", True)
 
 
+def test_log_of_a_path_that_no_record_has_says_what_a_path_is(aged: Recording, mgit: Any) -> None:
+    told = mgit("-C", aged.path, "log", "ma\x1bin")
+    assert (told.code, told.out) == (0, "")
+    said, hint = told.err.splitlines()
+    assert said == "mgit-hooks: no record tells of ma\\x1bin"
+    assert "--branch" in hint
+    assert mgit("-C", aged.path, "log", "a.c").err == ""
+
+
 def test_log_paths_may_be_any_bytes(work: Recording, mgit: Any) -> None:
     names = [os.fsdecode(raw) for raw in (b"\xff", b"\xfe", "\u00e9".encode(), b"d\xff/x")]
     for name in names:

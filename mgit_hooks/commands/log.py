@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mgit_hooks import report
+from mgit_hooks.display import escape
 from mgit_hooks.errors import DamageError, UsageError
 from mgit_hooks.git import plumbing
 from mgit_hooks.git.reflog import ref_text
@@ -48,13 +49,19 @@ def run(args: argparse.Namespace, out: Output) -> int:
     most = None if args.max_count is None else min(args.max_count, sys.maxsize)
     damaged: list[DamageError] = []
     with reading(args.directory, out) as session, paged(out, disabled=args.no_pager):
-        for record in islice(_chosen(session.index, session.location, args, damaged), most):
+        records = _chosen(session.index, session.location, args, damaged)
+        found = False
+        for record in islice(records, most):
+            found = True
             if args.json:
                 out.json(record.to_json())
             else:
                 out.line(report.one_line(record, out.style))
                 if out.verbose:
                     out.lines(f"        {line.strip()}" for line in report.judged(record))
+    if not found and args.paths and most != 0:
+        out.note(f"mgit-hooks: no record tells of {', '.join(map(escape, args.paths))}")
+        out.note("hint: a PATH is a file or a folder; a branch is named with --branch")
     for place in damaged:
         out.note(f"mgit-hooks: records passed over: {place.message}")
     if damaged:
