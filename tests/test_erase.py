@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -498,6 +499,44 @@ def kills(work: Recording, mgit: Any, erase: Any, tmp_path: Path, every: int, ta
         tally.cases += 1
         if not was_killed:
             return
+
+
+class Failing:
+    """A system call that fails the n-th time, for want of room."""
+
+    def __init__(self, real: Callable[..., Any], number: int) -> None:
+        self._real = real
+        self.left = number
+
+    def __call__(self, *args: Any, **given: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._real(*args, **given)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "unlink"])
+def test_a_disk_that_fails_once_leaves_what_the_next_run_ends(
+    work: Recording, mgit: Any, erase: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """At every few calls: an error in two lines, a journal without damage, and the same command does the rest."""
+    everywhere(work, mgit, tmp_path)
+    folders = forging.kept(work.location.mgit_dir)
+    real, failed = getattr(os, call), True
+    number = 0
+    while failed:
+        number += 5
+        forging.put_back(work.location.mgit_dir, folders)
+        failing = Failing(real, number)
+        monkeypatch.setattr(os, call, failing)
+        told = erase(secret=SECRET)
+        monkeypatch.setattr(os, call, real)
+        failed = failing.left <= 0
+        assert told.code == 0 or (told.code in (1, 128) and told.err.count("\n") == 2), told.err
+        assert not verify(work.location.journal_dir).damaged
+        assert erase(secret=SECRET).code in (0, 1)
+        assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+        assert verify(work.location.journal_dir).is_clean
 
 
 def kills_at(step: int, work: Callable[[], Any]) -> bool:

@@ -172,7 +172,7 @@ def _refuse(found: _Found, contained: bool) -> None:
 
 def _read_secret(told: Sequence[str]) -> Secret:
     """The text on standard input, without the newline at its end. It must not be what is to be recorded."""
-    raw = sys.stdin.buffer.read().removesuffix(b"\n")
+    raw = sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r")
     if len(raw) < _LEAST:
         raise UsageError(
             f"the text on standard input has {len(raw)} bytes, and {_LEAST} are the least that is looked for",
