@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "the journal as JSON lines, oldest first, or as one file",
     "import": "take a whole journal from one file into a repository that has none",
     "checkpoint": "write a verified copy of the journal that 'restore' brings back",
+    "restore": "bring a copy of the journal back, and what came after it from git",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
     "drain": "turn what the hooks spooled into records now",

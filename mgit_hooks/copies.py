@@ -77,7 +77,7 @@ def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.C
         exchange.settle(location.journal_dir)
         _refuse_over_another(location, path)
         checked = bundle.check(path, bundle.scratch(location.journal_dir, path))
-        staged = exchange.stage(checked, location.journal_dir, head=None, at_home=False)
+        staged = exchange.stage(checked, location.journal_dir)
         with journal_of(location, staged) as journal:
             # The cursor that came along is about the spool of another folder: here every line counts.
             journal.append((), spool.beginning(location.spool_dir))

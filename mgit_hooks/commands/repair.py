@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
+from mgit_hooks import restoring
 from mgit_hooks.commands import policyoptions
+from mgit_hooks.journal.verify import exists
 from mgit_hooks.layout import locate
 from mgit_hooks.mend import recover_records, repair
 from mgit_hooks.output import Output
@@ -32,7 +34,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where something is left to mend, under ``--dry-run`` where something would be mended."""
     location = locate(args.directory)
-    require_journal(location)
+    # "-C DIR" is as if the command had been started there
+    given = [os.path.normpath(os.path.join(args.directory, path)) for path in args.copies]
+    newest = None if exists(location.journal_dir) else restoring.newest(location, given)
+    if newest is None:
+        require_journal(location)
     if args.records:
         mended, still = recover_records(location, policyoptions.overrides(args))
         if args.json:
@@ -40,9 +46,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
         else:
             out.line(f"{counted(mended, 'record')} mended, {still} still invalid")
         return 1 if still else 0
-    # "-C DIR" is as if the command had been started there
-    given = [os.path.normpath(os.path.join(args.directory, path)) for path in args.copies]
-    done = repair(location, given=given, dry_run=args.dry_run)
+    if newest is not None:
+        # The whole journal is gone. A copy put in its place keeps every number and every id.
+        done = restoring.mend_all(location, newest, dry_run=args.dry_run)
+    else:
+        done = repair(location, given=given, dry_run=args.dry_run)
     if args.json:
         out.json(done.to_json())
     else:

@@ -24,19 +24,27 @@ _EXCHANGE: Final = 2
 _AT_CWD: Final = -100
 
 
-def stage(checked: bundle.Checked, journal_dir: str, *, head: identity.Head | None, at_home: bool) -> str:
+def stage(
+    checked: bundle.Checked,
+    journal_dir: str,
+    *,
+    head: identity.Head | None = None,
+    own: identity.Identity | None = None,
+) -> str:
     """The journal of a bundle in a folder beside ``journal_dir``, ready to take its place; that folder.
 
     ``head``: what the journal in place reported last, where that is further on than the bundle; its numbers
-    are not given out again. ``at_home``: it is the journal of this very folder, at an earlier time.
+    are not given out again. ``own``: the identity that it keeps, where it is the same journal at an earlier time;
+    else it is a copy, and whoever appends to it adopts it.
     """
     temporary = f"{_staged(journal_dir)}.tmp"
     _clear(temporary)
     bundle.extract(checked.path, checked.manifest, temporary)
     if head is not None:
         identity.write_head(temporary, head)
-    if at_home:
-        identity.write(temporary, checked.manifest.journal, checked.manifest.lineage)
+        _sync(os.path.join(temporary, "head"))
+    if own is not None:
+        identity.write(temporary, own.journal, (*checked.manifest.lineage, *own.lineage))
     descriptor = create(os.path.join(temporary, _MARK))
     with open(descriptor, "wb") as file:
         file.write(checked.sha256.encode() + b"\n")
@@ -53,6 +61,8 @@ def put(journal_dir: str) -> str | None:
     """Put what is staged in place; where the folder that was there is kept, whole."""
     staged = _staged(journal_dir)
     kept = None
+    # By its mark ``settle`` tells what was staged from what was in place.
+    done(journal_dir)
     if not _holds_anything(journal_dir):
         _clear(journal_dir)
         os.rename(staged, journal_dir)
@@ -133,6 +143,14 @@ def _keep(folder: str, journal_dir: str) -> str:
     os.rename(folder, target)
     sync_directory(quarantine)
     return target
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_moving(journal_dir: str) -> None:

@@ -35,8 +35,8 @@ class Copy(NamedTuple):
 class Proven(NamedTuple):
     """Seqs of a copy that are the journal's. ``proof`` is the seq whose id both have.
 
-    That is one at or after ``last_seq``; or, where the copy ends within the hole, the one before it: then the copy
-    goes on from the journal's own chain, under the journal's own id, and no more can be known.
+    That is one at or after ``last_seq``; or, where what the copy has ends within the hole, the one before it: then
+    it goes on from the journal's own chain, under the journal's own id, and no more can be known.
     """
 
     first_seq: int
@@ -158,10 +158,10 @@ def prove(copy: Copy, holes: Sequence[Hole], known: Survey) -> tuple[list[Proven
             if entry.payload is not None and entry.payload.startswith(_DECLARING):
                 said.take(entry.payload)
         if not run.continues(block):
-            found += run.proven(holes, at_end=False)
+            found += run.proven(holes, joined=copy.related)
             run = _Run(known.ids)
         run.take(block)
-    found += run.proven(holes, at_end=copy.related)
+    found += run.proven(holes, joined=copy.related)
     known.erased.update(said.erased)
     known.commits.update(said.commits)
     return found, run.last_seq
@@ -198,8 +198,8 @@ class _Run:
         if seq in self._ids:
             (self._same if self._ids[seq] == id.hex() else self._other).append(seq)
 
-    def proven(self, holes: Sequence[Hole], *, at_end: bool) -> Iterator[Proven]:
-        """The parts of ``holes`` that this run holds. ``at_end``: what goes on from the journal's chain counts."""
+    def proven(self, holes: Sequence[Hole], *, joined: bool) -> Iterator[Proven]:
+        """The parts of ``holes`` that this run holds. ``joined``: what goes on from the journal's chain counts."""
         for hole in holes:
             first, last = max(hole.first_seq, self._first), min(hole.last_seq, self._next - 1)
             if first > last:
@@ -208,7 +208,7 @@ class _Run:
             if after is not None:
                 yield Proven(first, min(last, after), after)
             upto = after if after is not None else hole.first_seq - 1
-            if at_end and last < hole.last_seq and upto < last and self._goes_on(upto):
+            if joined and last < hole.last_seq and upto < last and self._goes_on(upto):
                 yield Proven(max(first, upto + 1), last, upto)
 
     def _goes_on(self, seq: int) -> bool:

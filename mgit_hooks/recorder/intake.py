@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from mgit_hooks import dates, log
 from mgit_hooks.capture.capturer import Capturer
-from mgit_hooks.errors import ConfigError
+from mgit_hooks.errors import ConfigError, JournalError
 from mgit_hooks.journal.writer import Appender, appender
 from mgit_hooks.judging import config, gateflag, policy, schemas
 from mgit_hooks.judging.config import Config
@@ -72,9 +73,19 @@ def journal_of(location: Location, journal_dir: str | None = None) -> Iterator[A
         detail = {"journal": journal, "last_seq": last_seq, "head": head}
         return plain_record(location, "adopted", detail).encode()
 
-    make_private_dir(journal_dir)
+    if not os.path.isdir(journal_dir):
+        _require_settled(journal_dir)
+        make_private_dir(journal_dir)
     with appender(journal_dir, adopted) as journal:
         yield journal
+
+
+def _require_settled(journal_dir: str) -> None:
+    """Raise JournalError where there is no journal because a restore was killed as it put one in place."""
+    from mgit_hooks.journal import exchange
+
+    if os.path.exists(exchange.moving(journal_dir)):
+        raise JournalError("a restore of the journal was cut off", "run it again, or 'mgit-hooks repair': it is ended")
 
 
 def plain_record(location: Location, event: str, detail: dict[str, object]) -> Record:
