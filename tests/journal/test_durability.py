@@ -212,6 +212,46 @@ def test_a_system_that_takes_few_bytes_at_a_time(journal: str, monkeypatch: pyte
     assert identity.read_head(journal) is not None
 
 
+def test_signals_come_in_between_and_nothing_is_cut_off(journal: str) -> None:
+    came = 0
+
+    def count(*_: object) -> None:
+        nonlocal came
+        came += 1
+
+    before = signal.signal(signal.SIGALRM, count)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    reported: list[bytes] = []
+    try:
+        while came < 20:
+            scenario(journal, reported)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert [stored.payload for stored in records(journal)] == reported
+    assert verify(journal).is_clean
+
+
+def test_whoever_is_interrupted_in_a_write_leaves_nothing_of_it(journal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(journal, [b"first"])
+    whole = segment_bytes(journal)
+    real = os.write
+
+    def interrupted(descriptor: int, data: bytes) -> int:
+        real(descriptor, data[: len(data) // 2])
+        raise KeyboardInterrupt
+
+    with writer.appender(journal, adopted) as made:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                made.append([b"cut off"])
+        assert segment_bytes(journal) == whole
+        made.append([b"second"])
+        made.sync()
+    assert [stored.payload for stored in records(journal)] == [b"first", b"second"]
+
+
 def test_a_system_that_takes_none_is_an_error_and_no_endless_loop(
     journal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
