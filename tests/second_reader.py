@@ -11,7 +11,8 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import snappy
 
@@ -93,15 +94,16 @@ def span(frame: tuple, is_first: bool) -> tuple[int, int] | None:  # type: ignor
     return None
 
 
-def in_turn(spans: list[tuple[int, int] | None], expected: int, limit: int | None) -> tuple[set[int], int]:
+def in_turn(
+    spans: list[tuple[int, int] | None], expected: int, begins: Callable[[int], int | None]
+) -> tuple[set[int], int]:
     """The places of the frames of a segment that are out of turn, and the seq that is expected after them."""
     out: set[int] = set()
     for place, one in enumerate(spans):
         if one is None or one[0] <= expected:
             expected = max(expected, one[1] if one else 0)
             continue
-        if limit is not None and limit < expected:
-            limit = None
+        limit = begins(expected)
         best: dict[int, tuple[int, int, list[int]]] = {}
         for at in range(place, len(spans)):
             here = spans[at]
@@ -203,7 +205,7 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
         held = list(frames(data, journals))
         starts_whole = frame_at(data, 0, journals) is not None
         spans = [span(frame, starts_whole and place == 0) for place, frame in enumerate(held)]
-        out, wanted = in_turn(spans, wanted, first_after(names, segments, number, journals))
+        out, wanted = in_turn(spans, wanted, partial(first_after, names, segments, number, journals))
         for place, (kind, codec, count, raw_length, first_seq, previous, body) in enumerate(held):
             if kind != 2 or first_seq < expected or place in out:
                 continue
@@ -219,11 +221,18 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
     return records
 
 
-def first_after(names: list[str], segments: list[bytes], number: int, journals: list[bytes]) -> int | None:
-    """The first seq of the next segment whose header holds and says the number of its name."""
+def first_after(
+    names: list[str], segments: list[bytes], number: int, journals: list[bytes], expected: int
+) -> int | None:
+    """Where the next segment begins: by its header, if it stands in its place, else by the lowest of its blocks."""
     for name, data in list(zip(names, segments, strict=True))[number + 1 :]:
-        frame = frame_at(data, 0, journals)
-        own = frame is not None and frame[0] == 1 and len(frame[6]) == 30
-        if own and struct.unpack_from("<I", frame[6], 18)[0] == int(name[:8]):
-            return int(frame[4])
+        header = frame_at(data, 0, journals)
+        if header is not None and header[0] == 1:
+            own = len(header[6]) == 30 and struct.unpack_from("<I", header[6], 18)[0] == int(name[:8])
+            starts = [header[4]] if own else []
+        else:
+            starts = [frame[4] for frame in frames(data, journals) if frame[0] == 2]
+        told = [start for start in starts if start >= expected]
+        if told:
+            return int(min(told))
     return None

@@ -10,6 +10,7 @@ import gitlog
 import pytest
 from day import Day
 from recording import faults, named, records, standing, wait_until
+from reliability import Tally
 from test_histories import commit_as_git_tells
 
 from mgit_hooks.installer.install import install
@@ -104,8 +105,9 @@ def test_a_day(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(3, 25))
-def test_more_days(seed: int, tmp_path: Path) -> None:
+def test_more_days(seed: int, tmp_path: Path, tally: Tally) -> None:
     work(seed, tmp_path)
+    tally.cases += 1
 
 
 def test_the_same_seed_does_the_same(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from conftest import Repo
 from recording import Recording, faults, named, records, standing
+from reliability import Tally
 
 from mgit_hooks import log
 from mgit_hooks.installer.install import boot_path, install
@@ -80,10 +81,10 @@ def test_killed_at_any_moment(work: Recording, bare: Repo) -> None:
 
 
 @pytest.mark.full
-def test_killed_at_many_moments(work: Recording, bare: Repo, record_property: Callable[[str, object], None]) -> None:
+def test_killed_at_many_moments(work: Recording, bare: Repo, tally: Tally) -> None:
     work.git("remote", "add", "origin", bare.path)
     kill_often(work, 500)
-    record_property("cases", 500)
+    tally.seed, tally.cases = 500, 500
 
 
 class _Stepped:

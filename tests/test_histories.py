@@ -11,6 +11,7 @@ from pathlib import Path
 import gitlog
 import histories
 import pytest
+from reliability import Tally
 
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.journal import reader
@@ -125,8 +126,9 @@ def test_renames(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(100, 160))
-def test_many_renames(tmp_path: Path, seed: int) -> None:
+def test_many_renames(tmp_path: Path, seed: int, tally: Tally) -> None:
     assert_same(written(histories.renames(seed, commits=150), tmp_path / "renames.git"))
+    tally.cases += 1
 
 
 def test_too_many_to_compare(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
     HEADER_LENGTH,
+    SEGMENT,
     ChainId,
     Cursor,
     Entry,
@@ -95,22 +96,39 @@ def _placed(
     journals: Sequence[JournalId],
     expected: int = 0,
 ) -> Iterator[Located | Damage]:
-    return in_turn(items, expected, lambda name: _begin_after(journal_dir, names, name, journals))
+    return in_turn(items, expected, lambda name, expected: _begin_after(journal_dir, names, name, journals, expected))
 
 
-def _begin_after(journal_dir: str, names: Sequence[str], name: str, journals: Sequence[JournalId]) -> int | None:
-    """The first seq of the next segment after ``name`` whose header says that it stands in its own place."""
+def _begin_after(
+    journal_dir: str, names: Sequence[str], name: str, journals: Sequence[JournalId], expected: int
+) -> int | None:
+    """Where the segments after ``name`` begin: the next one of them that tells a seq from ``expected`` on.
+
+    By its header, where that says that it stands in its own place; where it is damaged by the lowest of its blocks.
+    """
     for later in names:
-        if later > name:
-            with open_to_read(os.path.join(journal_dir, later)) as file:
-                start = file.read(4 * HEADER_LENGTH)
-            try:
-                frame = unpack_frame(start, 0, journals)
-                if segment_info(frame).number == segment_number(later):
-                    return frame.first_seq
-            except (FormatError, NewerFormat):
+        if later <= name:
+            continue
+        starts: list[int] = []
+        for item in scan(journal_dir, later, journals):
+            if isinstance(item, Damage):
                 continue
+            if item.frame.kind == SEGMENT and not item.offset:
+                starts = [item.frame.first_seq] if _is_at_home(item) else []
+                break
+            if item.frame.kind == BLOCK:
+                starts.append(item.frame.first_seq)
+        told = [start for start in starts if start >= expected]
+        if told:
+            return min(told)
     return None
+
+
+def _is_at_home(header: Located) -> bool:
+    try:
+        return segment_info(header.frame).number == segment_number(header.segment)
+    except (FormatError, NewerFormat):
+        return False
 
 
 def open_block(item: Located) -> Block:

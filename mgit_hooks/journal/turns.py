@@ -24,19 +24,19 @@ class _Span(NamedTuple):
 
 
 def in_turn(
-    items: Iterator[Located | Damage], expected: int, limit: Callable[[str], int | None]
+    items: Iterator[Located | Damage], expected: int, limit: Callable[[str, int], int | None]
 ) -> Iterator[Located | Damage]:
     """The same items, but a frame that is ahead of its place is the damage ``out-of-turn``.
 
-    ``expected``: the first item's seq, 0 where it is not known. ``limit``: the first seq of the segments after the
-    named one, where they tell; asked only after a jump. Of a segment with a jump, the rest is held in memory.
+    ``expected``: the first item's seq, 0 where it is not known. ``limit``: where the segments after the named one
+    begin, at a seq or above, where they tell; asked only after a jump, and the rest of the segment is in memory then.
     """
     for name, segment in groupby(items, key=lambda item: item.segment):
         for item in segment:
             span = _span(item)
             if span is not None and 0 < expected < span.first:
                 rest = [item, *segment]  # noqa: B031 - the loop ends with it
-                judged, expected = _judged(rest, expected, limit(name))
+                judged, expected = _judged(rest, expected, limit(name, expected))
                 yield from judged
             else:
                 expected = max(expected, span.next if span is not None else 0)
@@ -59,7 +59,7 @@ def _span(item: Located | Damage) -> _Span | None:
 
 
 def _judged(items: Sequence[Located | Damage], expected: int, limit: int | None) -> tuple[list[Located | Damage], int]:
-    kept = _most(items, expected, limit if limit is not None and limit >= expected else None)
+    kept = _most(items, expected, limit)
     judged: list[Located | Damage] = []
     for place, item in enumerate(items):
         span = _span(item)

@@ -116,6 +116,7 @@ class _Walk:
         self._break: tuple[Located | None, Located] | None = None  # a link that does not hold, not yet blamed
         self.segment = ""
         self.sealed = False
+        self._entered = Seq(1)  # where the segment begins at the earliest
         self._end = 0  # of the last thing seen in the segment, and whether that was damage
         self._ends_damaged = False
 
@@ -125,7 +126,7 @@ class _Walk:
         self._end, self._ends_damaged = item.end, isinstance(item, Damage)
         if isinstance(item, Damage):
             self.damaged.append(item)
-        elif self.sealed:
+        elif self.sealed and not self._goes_on(item):
             self._blame(item, "after-footer")
         elif item.offset and item.frame.kind == SEGMENT:
             self._blame(item, "duplicate")
@@ -138,11 +139,21 @@ class _Walk:
                 # Its checksum holds, and yet no writer of this version made it.
                 self._blame(item, error.kind)
 
+    def _goes_on(self, item: Located) -> bool:
+        """Whether the chain proves that what stands behind a footer belongs there: the footer does not, then."""
+        frame = item.frame
+        if frame.kind not in (BLOCK, CURSOR) or (frame.first_seq, frame.previous) != (self.seq, self.head):
+            return False
+        if self._last is not None:
+            self._blame(self._last, "bad-footer")
+        self.sealed = False
+        return True
+
     def _enter(self, name: str) -> None:
         if self.segment and not self.sealed and not self._ends_damaged:
             # Only the newest segment may end without one: here it was cut off.
             self.damaged.append(Damage(self.segment, self._end, 0, "no-footer"))
-        self.segment, self.sealed = name, False
+        self.segment, self.sealed, self._entered = name, False, self.seq
 
     def _frame(self, item: Located) -> None:
         if item.frame.kind == SEGMENT:
@@ -190,18 +201,19 @@ class _Walk:
             return  # not the record it looks like: it declares nothing
 
     def _footer(self, item: Located) -> None:
-        self.sealed = True
         info = footer_info(item.frame)
-        if info.records != info.last_seq - item.frame.first_seq + 1:
+        # One that is not this segment's (a copied frame) does not seal it: what follows is as good as before.
+        if info.records != info.last_seq - item.frame.first_seq + 1 or info.last_seq < self.seq - 1:
             raise FormatError("bad-footer")
+        if item.frame.first_seq < self._entered:
+            raise FormatError("bad-footer")
+        self.sealed = True
         if info.last_seq >= self.seq:
             # Blocks before the footer are gone; it still says how far the segment went.
             self._gap(Seq(info.last_seq + 1), item.frame.previous)
-        elif info.last_seq != self.seq - 1:
-            raise FormatError("bad-footer")
         else:
             self._hold(item)
-            self._last = item
+        self._last = item
 
     def _link(self, item: Located) -> bool:
         """Hold a frame against the chain so far; False where it repeats what was already read."""

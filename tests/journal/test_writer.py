@@ -18,6 +18,7 @@ from typing import BinaryIO
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reliability import Tally
 
 from journal.making import adopted, append, frames, payloads, quarantined, records, segment_bytes, small
 from mgit_hooks.errors import JournalError
@@ -413,9 +414,9 @@ def test_a_writer_killed_at_any_time_loses_nothing_that_it_reported(journal: str
 
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(10))
-def test_a_writer_killed_many_times(journal: str, seed: int, record_property: Callable[[str, object], None]) -> None:
+def test_a_writer_killed_many_times(journal: str, seed: int, tally: Tally) -> None:
     kill_rounds(journal, 100, seed)
-    record_property("cases", 100)
+    tally.cases += 100
 
 
 # Growth

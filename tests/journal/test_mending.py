@@ -1,0 +1,188 @@
+"""Repair over wounds of every kind: what was whole stays, it may be killed anywhere, and run again it does nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from kills import killed_at
+from reliability import Tally
+
+from journal.making import frames, put, records, segment_bytes, small
+from journal.mending import in_quarantine, mended
+from mgit_hooks.journal import identity, repair
+from mgit_hooks.journal import verify as verify_module
+from mgit_hooks.journal.segment import Located, segment_names
+from mgit_hooks.journal.verify import verify
+
+WOUNDS = ("noise", "noise", "cut", "closed up", "gone", "moved", "doubled", "put over", "head gone", "identity gone")
+
+
+class Patient:
+    """A journal of several segments that is made whole again before each wound."""
+
+    def __init__(self, place: Path, seed: int) -> None:
+        self.dice = random.Random(seed)
+        with pytest.MonkeyPatch.context() as patch:  # salts and ids too, so that a seed gives the same wounds again
+            patch.setattr(os, "urandom", random.Random(seed).randbytes)
+            self.journal = small(place, 40, target=900)
+        self._kept = {path.name: path.read_bytes() for path in Path(self.journal).iterdir()}
+        self._frames = frames(self.journal)
+
+    def heal(self) -> None:
+        shutil.rmtree(Path(self.journal).parent / "quarantine", ignore_errors=True)
+        for extra in set(os.listdir(self.journal)) - self._kept.keys():
+            os.unlink(os.path.join(self.journal, extra))
+        for name, data in self._kept.items():
+            put(self.journal, name, data)
+        own = identity.read(self.journal)
+        assert own is not None
+        identity.write(self.journal, own.journal)  # at home, whatever inode it has
+
+    def wound(self) -> list[str]:
+        """One wound to three; a segment put over another is alone.
+
+        Where the next segment's header is gone as well, nothing says that it is not in its place.
+        """
+        kinds = [self.dice.choice(WOUNDS) for _ in range(self.dice.randint(1, 3))]
+        return [self._wound(kind) for kind in (["put over"] if "put over" in kinds else kinds)]
+
+    def _wound(self, kind: str) -> str:
+        dice, journal = self.dice, self.journal
+        names = segment_names(journal)
+        name = dice.choice(names)
+        data = segment_bytes(journal)[name]
+        at, size = dice.randrange(len(data) + 1), dice.choice([1, 8, 64, 300, 900])
+        frame = dice.choice(self._frames)
+        piece = self._kept[frame.segment][frame.offset :][: dice.choice([frame.frame.length, 400])]
+        if kind == "noise":
+            put(journal, name, data[:at] + dice.randbytes(min(size, len(data) - at)) + data[at + size :])
+        elif kind == "cut":
+            put(journal, name, data[:at])
+        elif kind == "closed up":
+            put(journal, name, data[:at] + data[at + size :])
+        elif kind == "moved":  # a stretch that was written to a wrong place
+            put(journal, name, data[:at] + piece + data[at + len(piece) :])
+        elif kind == "doubled":
+            put(journal, name, data[:at] + piece + data[at:])
+        elif kind == "put over":
+            put(journal, name, self._kept[frame.segment])
+        elif kind == "gone" and len(names) > 1:
+            os.unlink(os.path.join(journal, name))
+        elif kind.endswith("gone"):
+            Path(journal, kind.partition(" ")[0]).unlink(missing_ok=True)
+        return kind
+
+
+def snapshot(journal: str) -> dict[str, tuple[int, int, bytes]]:
+    files = (path for path in Path(journal).parent.rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def rounds(place: Path, count: int, seed: int, tally: Tally, *, kills: int = 4) -> None:
+    """``kills``: of that many rounds, in one repair is killed again and again at a change to the disk."""
+    patient = Patient(place, seed)
+    journal = patient.journal
+    for number in range(count):
+        patient.heal()
+        wounds = patient.wound()
+        what = f"seed {seed}, round {number}: {wounds}"
+        tally.cases += 1
+        left = records(journal)
+        before = snapshot(journal)
+        foreseen = repair.mend(journal, dry_run=True).actions
+        assert snapshot(journal) == before, what
+        step = patient.dice.randint(1, 12)
+        while number % kills == 0 and killed_at(step, mended, journal):
+            if set(left) - set(records(journal)):
+                tally.lost.append(f"{what}: killed before change {step}")
+            step += patient.dice.randint(1, 12)
+        told = mended(journal)
+        if number % kills and "identity gone" not in wounds:
+            assert [action.replace("would move", "moved") for action in foreseen] == list(told), what
+        judge(journal, left, before, tally, what)
+
+
+def judge(journal: str, left: list, before: dict, tally: Tally, what: str) -> None:  # type: ignore[type-arg]
+    after = records(journal)
+    if not verify(journal).is_clean:
+        tally.silent.append(f"{what}: not clean after repair: {verify(journal)}")
+        return
+    if after[: len(left)] != left:
+        tally.lost.append(what)
+    # Every byte of the segments is still somewhere: in a segment, or in quarantine.
+    pieces = b"\0\0".join([*segment_bytes(journal).values(), in_quarantine(journal)])
+    for path, (_, _, data) in before.items():
+        if path.endswith(".seg"):
+            gone = [at for at in range(0, len(data), 48) if data[at : at + 16] not in pieces]
+            tally.lost += [f"{what}: bytes of {path} at {at}" for at in gone if not across(data, at, journal)]
+    again = snapshot(journal)
+    assert mended(journal) == (), what
+    assert snapshot(journal) == again, what
+
+
+def across(data: bytes, at: int, journal: str) -> bool:
+    """Whether the 16 bytes lie over an end of what was moved, each half where it belongs."""
+    pieces = b"\0\0".join([*segment_bytes(journal).values(), in_quarantine(journal)])
+    piece = data[at : at + 16]
+    return any(piece[:cut] in pieces and piece[cut:] in pieces for cut in range(1, len(piece)))
+
+
+def test_a_mended_journal_is_clean_and_has_lost_nothing_that_was_whole(fast: Path, tally: Tally) -> None:
+    rounds(fast / "mended", 120, 9, tally, kills=10)
+    tally.check()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(10))
+def test_many_mended_journals(fast: Path, seed: int, tally: Tally) -> None:
+    rounds(fast / f"mended{seed}", 1000, seed, tally)
+    tally.check()
+
+
+def planted(place: Path) -> Tally:
+    tally = Tally()
+    rounds(place, 60, 3, tally, kills=1000)
+    return tally
+
+
+def test_a_repair_that_deletes_what_is_damaged_is_missed(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "quarantine", lambda *_: "nowhere.bin")
+    assert planted(fast / "deletes").lost
+
+
+def test_a_repair_that_cuts_all_after_the_first_damage_is_missed(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = repair._kept
+
+    def kept(journal_dir, name, journals, cut):  # type: ignore[no-untyped-def]
+        return [item for item in real(journal_dir, name, journals, cut) if item.offset < cut[0].offset]
+
+    monkeypatch.setattr(repair, "_kept", kept)
+    assert planted(fast / "cuts").lost
+
+
+def test_a_repair_that_declares_no_hole_is_missed(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_module.Hole, "to_json", lambda self: {})
+    assert planted(fast / "declares").silent
+
+
+def test_a_dry_run_that_writes_is_missed(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = repair.mend
+    monkeypatch.setattr(repair, "mend", lambda journal, dry_run: real(journal, dry_run=False))
+    with pytest.raises(AssertionError):
+        planted(fast / "dry")
+
+
+def test_every_kind_of_wound_hurts(fast: Path) -> None:
+    patient = Patient(fast / "patient", 1)
+    for kind in set(WOUNDS) - {"identity gone", "head gone"}:
+        hurt = []
+        for _ in range(20):
+            patient.heal()
+            patient._wound(kind)
+            hurt.append(not verify(patient.journal).is_clean)
+        assert sum(hurt) > 4, kind
+    assert all(isinstance(item, Located) for item in patient._frames)
