@@ -175,8 +175,7 @@ def _repacked(journal_dir: str, name: str, journal: JournalId) -> Iterator[Frame
         elif frame.kind == BLOCK:
             yield from packer.take(open_block(item), frame_cursor(frame))
         elif frame.kind == CURSOR:
-            yield from packer.go_to(frame.first_seq, frame.previous)
-            packer.cursor = frame_cursor(frame)
+            yield from packer.take_cursor(frame)
         elif frame.kind == FOOTER:
             yield from packer.end()
             yield frame
@@ -185,8 +184,9 @@ def _repacked(journal_dir: str, name: str, journal: JournalId) -> Iterator[Frame
 class _Packer:
     """Records on their way from blocks as they were appended into blocks that are full.
 
-    A cursor goes into the block that ends with the last record it may count with, or a later one: where a block
-    is lost, that of the one before it holds, and the spool is read again from there.
+    A cursor goes into the block that ends with the last record it may count with, or a later one: where the end of
+    the segment is lost, no cursor that is left counts records that went with it. A cursor frame behind a hole
+    stays as it is: where another hole follows, it alone tells that there are two.
     """
 
     def __init__(self) -> None:
@@ -204,11 +204,16 @@ class _Packer:
             yield self._block()  # a hole: no block can span it
         self._next_seq, self._head = next_seq, head
 
+    def take_cursor(self, frame: Frame) -> Iterator[Frame]:
+        is_behind_hole = frame.first_seq != self._next_seq  # or the first of the segment
+        yield from self.go_to(frame.first_seq, frame.previous)
+        self.cursor = frame_cursor(frame)
+        if is_behind_hole:
+            yield frame
+            self._told = self.cursor
+
     def take(self, block: Block, cursor: Cursor | None) -> Iterator[Frame]:
         yield from self.go_to(block.first_seq, block.previous)
-        if self._first_seq == 0:
-            # Before the first record: the cursor that the segment begins with.
-            yield from self._cursor()
         for entry, id in zip(block.entries, block.ids, strict=True):
             if self._entries and self._is_full(entry):
                 yield self._block()

@@ -176,7 +176,7 @@ def require_same(
     except FormatError as error:
         raise _differs(old, error.kind) from error
     if ends[0] != ends[1]:
-        raise _differs(old, "its header, its footer or its cursor")
+        raise _differs(old, "its header, its footer, its holes or its cursor")
 
 
 def _compare(
@@ -194,6 +194,7 @@ def _compare(
 def _told(journal_dir: str, name: str, journals: Sequence[JournalId], ends: list[object]) -> Iterator[_Told]:
     """Every record of a file, and in ``ends`` what else it says."""
     cursor: Cursor | None = None
+    next_seq = Seq(0)
     for item in scan(journal_dir, name, journals):
         if isinstance(item, Damage):
             raise _differs(name, f"{item.length} bytes at byte {item.offset} ({item.kind})")
@@ -204,6 +205,9 @@ def _told(journal_dir: str, name: str, journals: Sequence[JournalId], ends: list
             ends.append((footer_info(frame), frame.first_seq, frame.previous))
         elif frame.kind in (BLOCK, CURSOR):
             cursor = frame_cursor(frame) or cursor
+            if frame.first_seq != next_seq:
+                ends.append(("a hole, or the beginning", frame.first_seq, frame.previous))
+            next_seq = Seq(frame.first_seq + frame.records)
         if frame.kind == BLOCK:
             yield from _records(item)
     ends.append(cursor)

@@ -346,6 +346,55 @@ def test_a_segment_of_a_later_version_stops_it_before_anything(tmp_path: Path) -
     assert segment_bytes(journal) == before
 
 
+# Any journal at all
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_journal_of_any_shape_says_the_same(tmp_path: Path, seed: int) -> None:
+    """Groups of any size, cursors anywhere, blocks that are gone, records that are erased."""
+    dice = random.Random(seed)
+    journal = str(tmp_path / "mgit" / "journal")
+    cursor = Cursor(1, 0)
+    for _ in range(dice.randint(5, 40)):
+        with writer.appender(journal, adopted) as appending:
+            for _ in range(dice.randint(1, 5)):
+                cursor = Cursor(cursor.generation, cursor.offset + dice.randint(1, 99))
+                group = [dice.randbytes(dice.randint(0, 40)) * dice.randint(1, 9) for _ in range(dice.randint(0, 90))]
+                appending.append(group if dice.random() < 0.7 else [], cursor if dice.random() < 0.5 else None)
+            appending.sync()
+            if dice.random() < 0.2:
+                appending.roll()
+    roll(journal)
+    for name in segment_names(journal)[:-1]:
+        erase_and_cut(journal, name, dice)
+    before = (records(journal), verify(journal), reader.last_cursor(journal), read_again(journal))
+    assert before[1].damaged == ()
+    cursors = {name: cursor_of(journal, name) for name in segment_names(journal)}
+    done = compact(journal)
+    assert (done.refused, len(done.done)) == ((), len(segment_names(journal)) - 1)
+    assert (records(journal), verify(journal), reader.last_cursor(journal), read_again(journal)) == before
+    assert {name: cursor_of(journal, name) for name in segment_names(journal)} == cursors
+
+
+def erase_and_cut(journal: str, name: str, dice: random.Random) -> None:
+    """Some records of a segment erased, and some of its blocks taken out, as repair leaves it."""
+    own = segment_info(frames(journal, name)[0].frame).journal
+    parts = []
+    for item in frames(journal, name):
+        frame = item.frame
+        if frame.kind == BLOCK:
+            if dice.random() < 0.1:
+                continue
+            entries = [
+                entry._replace(payload=None, salt=None) if dice.random() < 0.05 else entry
+                for entry in reader.open_block(item).entries
+            ]
+            place = (frame.first_seq, frame.previous, frame_cursor(frame))
+            frame = format.block_frame(entries, *place, compress.SNAPPY)
+        parts.append(format.pack_frame(frame, own))
+    put(journal, name, b"".join(parts))
+
+
 # The index, which may have left off anywhere
 
 
