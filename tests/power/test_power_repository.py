@@ -88,7 +88,7 @@ def judge_recording(
         tally.cases += 1
         tally.lost += [f"cut {state.cut}: {each}" for each in lost]
         tally.silent += [f"cut {state.cut}: {each}" for each in wrong]
-        if plant and tally.lost:
+        if plant and (tally.lost or tally.silent):
             return
 
 
@@ -128,6 +128,11 @@ def test_recording(memory: Path, tally: Tally, strict: bool) -> None:
 def test_recording_in_full(memory: Path, tally: Tally, seed: int, strict: bool) -> None:
     judge_recording(memory, tally, strict=strict, seed=seed, at_most=3, every=2)
     tally.check()
+
+
+def test_a_planted_bug_of_recording_is_caught(memory: Path, tally: Tally) -> None:
+    judge_recording(memory, tally, strict=True, seed=0, at_most=6, every=3, plant="spool-without-sync")
+    assert tally.lost or tally.silent
 
 
 # Repair
@@ -177,7 +182,7 @@ def judge_repair(
         tally.cases += 1
         tally.lost += [f"cut {state.cut}: {each}" for each in lost]
         tally.silent += [f"cut {state.cut}: {each}" for each in wrong]
-        if plant and tally.lost:
+        if plant and (tally.lost or tally.silent):
             return
 
 
