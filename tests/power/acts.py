@@ -73,10 +73,20 @@ def report_all(journal_dir: str) -> None:
 
 
 def record_day(path: str) -> None:
-    """What a day brings, and a drain after each of it; the stubs' lines in the spool are synced by nobody else."""
+    """What a day brings."""
+    _record(path, _commits, _pushes, _amends, _pushes_much, _commits)
+
+
+def record_pushes(path: str) -> None:
+    """What only hooks tell."""
+    _record(path, _commits, _pushes, _pushes)
+
+
+def _record(path: str, *steps: Callable[[Repo, int], None]) -> None:
+    """A drain after each step; the stubs' lines in the spool are synced by nobody else."""
     repo = Repo(Path(path))
     location = locate(path)
-    for number, does in enumerate((_commits, _pushes, _amends, _pushes_much, _commits)):
+    for number, does in enumerate(steps):
         does(repo, number)
         assert not drain(location, wait=10.0).busy
         report_all(location.journal_dir)
@@ -114,6 +124,7 @@ ACTS: dict[str, Callable[[str], None]] = {
     "adopt": append,
     "compact": compact,
     "record": record_day,
+    "push": record_pushes,
     "repair": mend_all,
 }
 
