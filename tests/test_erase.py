@@ -432,6 +432,26 @@ def test_what_damage_takes_after_it_is_not_brought_back(
     assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_restore_brings_nothing_of_it_back(work: Recording, erase: Any, mgit: Any, before: bool) -> None:
+    """From a generation of before the erasure, which has the record's place, or of before the record itself."""
+    if not before:
+        work.commit(f"with {SECRET}")
+    assert mgit("-C", work.path, "checkpoint").code == 0
+    (generation,) = Path(work.location.mgit_dir, "checkpoints").iterdir()
+    if before:
+        work.commit(f"with {SECRET}")
+    work.commit("three")
+    assert erase(secret=SECRET).code == 0
+    told = mgit("-C", work.path, "restore", "--force", "--from", str(generation))
+    assert told.code == 0, told.err
+    for line in ("verify", "backfill", "drain", "repair", "verify"):
+        told = mgit("-C", work.path, *line.split())
+        assert told.code == 0, (line, told.out, told.err)
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+    assert work.head()[:10] in mgit("-C", work.path, "log").out
+
+
 def test_a_generation_is_still_one(work: Recording, erase: Any, mgit: Any, tmp_path: Path) -> None:
     """Made by ``checkpoint``, here and elsewhere; it says itself which of its records were erased."""
     work.commit(f"with {SECRET}")
