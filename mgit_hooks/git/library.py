@@ -93,7 +93,11 @@ def open_objects(git_dir: str) -> Objects:
     Opened as if bare: else libgit2 looks for attributes files in the worktree whenever it compares blobs.
     """
     open_repository(git_dir)
-    return Objects(_open(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE))
+    repository = _open(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
+    try:
+        return Objects(repository)
+    except pygit2.GitError as error:
+        raise RepositoryError(*_explain(_said(error), git_dir)) from None
 
 
 class Objects:
