@@ -122,6 +122,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except OSError as error:
         return _report(reason(error), "mend that and run the command again", 128)
+    except MemoryError:
+        return _report("not enough memory", "give it more (see 'ulimit -v') and run the command again", 128)
     except Exception as error:
         if verbose:
             _print_traceback(error)

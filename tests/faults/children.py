@@ -1,29 +1,35 @@
 """What the faults hit: operations, each run in a process of its own that a warm server forks.
 
-``python -m faults.children`` reads a line of JSON from its standard input for each child: ``operation``, ``root``,
-``out`` and ``err``. The child waits, so that a tracer can be put on it, until the server gets an empty line. So no
-call of Python's own start is among those that are counted, and a case costs milliseconds.
+``python -m faults.children`` reads a line of JSON from its standard input for each child: ``operation``, ``root`` and
+what ``adverse.py`` makes of the rest. The child waits, so that a tracer can be put on it, until the server gets an
+empty line. So no call of Python's own start is among those that are counted, and a case costs milliseconds.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import importlib
 import json
 import os
 import pkgutil
+import random
 import select
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
+import jsonschema  # noqa: F401
+import loguru  # noqa: F401
+import orjson  # noqa: F401
 import pygit2  # noqa: F401
+import snappy  # noqa: F401
 from journal.making import adopted
 
 import mgit_hooks
-from faults.shorten import shorten
-from mgit_hooks import cli
+from faults import adverse
+from mgit_hooks import cli, compress
 from mgit_hooks.errors import MgitError
 from mgit_hooks.journal import writer
 from mgit_hooks.journal.format import Cursor
@@ -52,7 +58,7 @@ def append(root: str) -> int:
         try:
             with writer.appender(journal_dir, adopted) as made:
                 code |= _each(made, part)
-        except (MgitError, OSError) as error:
+        except (MgitError, OSError, MemoryError) as error:
             code = _said(error)
     return code
 
@@ -63,7 +69,7 @@ def _each(made: writer.Appender, part: list[tuple[int, list[bytes]]]) -> int:
         try:
             done = made.append(batch, Cursor(1, 1000 + number))
             made.sync()
-        except (MgitError, OSError) as error:  # the writer says itself whether it may go on
+        except (MgitError, OSError, MemoryError) as error:  # the writer says itself whether it may go on
             code = _said(error)
             continue
         _tell(done, batch)
@@ -76,8 +82,31 @@ def _said(error: Exception) -> int:
 
 
 def _tell(done: list[writer.Appended], batch: list[bytes]) -> None:
-    lines = [f"{each.seq} {each.id.hex()} {payload.hex()}\n" for each, payload in zip(done, batch, strict=True)]
+    lines = [f"{each.seq} {each.id.hex()} {payload[:100].hex()}\n" for each, payload in zip(done, batch, strict=True)]
     os.write(1, "".join(lines).encode())
+
+
+def fill(root: str) -> int:
+    """Append until the disk is full, and then a little more."""
+    failures = 0
+    with writer.appender(os.path.join(root, "mgit", "journal"), adopted) as made:
+        for number in range(400):
+            batch = [filler(number)]
+            try:
+                done = made.append(batch, Cursor(1, number))
+                made.sync()
+            except (MgitError, OSError) as error:
+                failures += 1
+                if _said(error) and failures == 4:
+                    return 1
+                continue
+            _tell(done, batch)
+    return 0
+
+
+def filler(number: int) -> bytes:
+    """Bytes that no compression makes fewer."""
+    return b"%d " % number + random.Random(number).randbytes(number * 611 % 3000)
 
 
 def rotate(root: str) -> int:
@@ -102,23 +131,21 @@ def command(*arguments: str) -> Callable[[str], int]:
     return run
 
 
-OPERATIONS: dict[str, Callable[[str], int]] = {"append": append, "rotate": rotate, "again": again}
+OPERATIONS: dict[str, Callable[[str], int]] = {"append": append, "rotate": rotate, "again": again, "fill": fill}
 
 
 def _operation(words: list[str]) -> Callable[[str], int]:
     return OPERATIONS[words[0]] if words[0] in OPERATIONS else command(*words)
 
 
-def _child(request: dict[str, object], ready: int) -> int:
+def _child(request: dict[str, Any], ready: int, out: tuple[int, int]) -> int:
     ctypes.CDLL(None).prctl(*_ANY_TRACER, 0, 0, 0)
-    for number, name in ((1, "out"), (2, "err")):
-        descriptor = os.open(str(request[name]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    shorten(request.get("short"), str(request["root"]))  # type: ignore[arg-type]
-    os.read(ready, 1)
+    os.dup2(out[0], 1)
+    os.dup2(out[1], 2)
     try:
-        code = _operation(request["operation"])(str(request["root"]))  # type: ignore[arg-type]
+        with adverse.applied(request):
+            os.read(ready, 1)
+            code = _operation(request["operation"])(request["root"])
     except SystemExit as end:
         code = int(end.code or 0)
     except BaseException:
@@ -141,21 +168,51 @@ def _wait(child: int) -> int:
     return 1000 if hung else code
 
 
-def main() -> None:
+class _Pipe:
+    """What a child says: in a pipe, which is no file that a limit or a full disk could touch."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = os.pipe()
+        fcntl.fcntl(self.theirs, fcntl.F_SETPIPE_SZ, 1 << 20)
+        os.set_blocking(self._ours, False)
+
+    def text(self) -> str:
+        """All of it. Who else may still have it open is not waited for."""
+        os.close(self.theirs)
+        found = b""
+        try:
+            while piece := os.read(self._ours, 1 << 20):
+                found += piece
+        except BlockingIOError:
+            pass
+        os.close(self._ours)
+        return found.decode(errors="replace")
+
+
+def _load() -> None:
+    """All that a command would import: a child that became somebody else may not be able to read it any more."""
     for module in pkgutil.walk_packages(mgit_hooks.__path__, "mgit_hooks."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    compress.compress(compress.ZSTD, b"")
+
+
+def main() -> None:
+    _load()
     for line in sys.stdin:
-        theirs, ours = os.pipe()
+        request = json.loads(line)
+        ready, ours = os.pipe()
+        out, err = _Pipe(), _Pipe()
         child = os.fork()
         if not child:
-            os._exit(_child(json.loads(line), theirs))
-        os.close(theirs)
+            os._exit(_child(request, ready, (out.theirs, err.theirs)))
+        os.close(ready)
         print(child, flush=True)
         sys.stdin.readline()
         os.write(ours, b"\n")
         os.close(ours)
-        print(_wait(child), flush=True)
+        status = _wait(child)
+        print(json.dumps([status, out.text(), err.text()]), flush=True)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class Bench:
         self.root = base / "case"
         self._template = base / "template"
         self._paths: list[str] = []
+        self.more: dict[str, object] = {}  # what else befalls each child that is struck
         self.settle: Callable[[Path], None] = lambda root: None
         environment = {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"}
         self._server = subprocess.Popen(
@@ -83,35 +84,34 @@ class Bench:
         """What stands in ``root`` now is what each case begins with."""
         self.root.rename(self._template)
 
-    def restore(self) -> None:
-        if self.root.exists():
+    def restore(self, *, kept: bool = False) -> None:
+        """The scene anew. ``kept``: into the empty folder that is there already."""
+        if self.root.exists() and not kept:
             shutil.rmtree(self.root)
-        shutil.copytree(self._template, self.root, symlinks=True)
+        shutil.copytree(self._template, self.root, symlinks=True, dirs_exist_ok=kept)
         self.settle(self.root)
 
     # Running
 
     def run(self, *operation: str, tracer: Sequence[str] | None = None, **more: object) -> Ended:
         """Run the operation in ``root`` as it is; with ``tracer``, under strace with these options."""
-        files = {name: str(self.base / name) for name in ("out", "err")}
-        child = self._ask(json.dumps({"operation": operation, "root": str(self.root), **files, **more}))
+        child = json.loads(self._ask(json.dumps({"operation": operation, "root": str(self.root), **more})))
         log = self.base / "strace"
         strace = None if tracer is None else _attach(child, ["-o", str(log), *tracer])
         try:
-            status = self._ask("")
+            status, out, err = json.loads(self._ask(""))
         finally:
             if strace is not None:
                 strace.communicate(timeout=30)
         text = "" if tracer is None else log.read_text(errors="replace")
         hits = text.count("(INJECTED)") + text.count("+++ killed by SIGKILL")
-        out, err = (Path(file).read_text(errors="replace") for file in files.values())
         return Ended(status, out, err, hits, text)
 
-    def _ask(self, line: str) -> int:
+    def _ask(self, line: str) -> str:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._server.stdin.write(line + "\n")
-        return int(self._server.stdout.readline())
+        return self._server.stdout.readline()
 
     # Faults
 
@@ -119,11 +119,11 @@ class Bench:
         """Every call that the operation makes on files of the scene, in order: what faults can strike."""
         self.restore()
         self._paths = []
-        done = self.run(*operation, tracer=["-y", "-s", "4096", "-e", "trace=%file,%desc"])
+        done = self.run(*operation, tracer=["-y", "-s", "4096", "-e", "trace=%file,%desc"], **self.more)
         assert done.status == 0, done
         self._paths = sorted(_names(done.log, str(self.root)))
         self.restore()
-        done = self.run(*operation, tracer=["-y", "-s", "4096", *self._on_our_files()])
+        done = self.run(*operation, tracer=["-y", "-s", "4096", *self._on_our_files()], **self.more)
         found, seen = [], Counter[str]()
         for line in done.log.splitlines():
             match = _LINE.match(line)
@@ -137,7 +137,8 @@ class Bench:
     def kill(self, call: Call, *operation: str) -> Ended:
         """SIGKILL as the process enters the call."""
         self.restore()
-        return self.run(*operation, tracer=[*self._on_our_files(), *_inject(call.name, "signal=KILL", f"{call.nth}")])
+        options = _inject(call.name, "signal=KILL", f"{call.nth}")
+        return self.run(*operation, tracer=[*self._on_our_files(), *options], **self.more)
 
     def fail(self, call: Call, error: str, names: Sequence[str], when: str, *operation: str) -> Ended:
         """``error`` at the call. ``when``: ``once``, ``often`` (ten times running), or ``for good``: from then on at
@@ -152,7 +153,7 @@ class Bench:
             for name in dict.fromkeys((call.name, *names)):
                 start = call.nth if name == call.name else call.before.get(name, 0) + 1
                 options += _inject(name, f"error={error}", f"{start}+")
-        return self.run(*operation, tracer=[*self._on_our_files(), *options])
+        return self.run(*operation, tracer=[*self._on_our_files(), *options], **self.more)
 
     def _on_our_files(self) -> list[str]:
         return ["-e", f"trace={_TRACED}", *(word for path in self._paths for word in ("-P", path))]

@@ -6,7 +6,7 @@ import pytest
 from reliability import Tally
 
 from faults.harness import Bench, Call, spread
-from faults.scenes import SCENES, Scene, set_up
+from faults.scenes import CHANGED_BY, Scene, set_up
 
 PARTS = 4
 
@@ -23,7 +23,7 @@ def kill_at(bench: Bench, scene: Scene, calls: list[Call], tally: Tally) -> None
         tally.lost += [f"{where}: {what}" for what in scene.judge(bench, ended)]
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", CHANGED_BY)
 def test_killed_at_some_calls_of_each_kind(traced: Bench, name: str) -> None:
     tally = Tally()
     scene = set_up(traced, name)
@@ -35,10 +35,24 @@ def test_killed_at_some_calls_of_each_kind(traced: Bench, name: str) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", CHANGED_BY)
 def test_killed_at_every_call(traced: Bench, name: str, part: int, tally: Tally) -> None:
     scene = set_up(traced, name)
     calls = traced.calls(*scene.operation)[part::PARTS]
     kill_at(traced, scene, calls, tally)
     tally.check()
     assert len(tally.skipped) < len(calls) // 50
+
+
+@pytest.mark.parametrize(
+    ("name", "bug"),
+    [("append", "tells before writing"), ("install", "writes hooks in place"), ("compact", "renames before writing")],
+)
+def test_a_planted_bug_is_caught(traced: Bench, name: str, bug: str) -> None:
+    tally = Tally()
+    scene = set_up(traced, name)
+    traced.more["plant"] = bug
+    calls = traced.calls(*scene.operation)
+    writes = [call for call in calls if call.name == "write" and call.path.endswith((".seg", ".seg.new", "-commit"))]
+    kill_at(traced, scene, writes[:12], tally)
+    assert [what for what in tally.lost if "LOST" in what or "half a hook" in what]
