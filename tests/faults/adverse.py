@@ -86,10 +86,7 @@ def _address_space() -> int:
 
 def become(user: int) -> None:
     """Another user, to whom the place that we are installed in may be closed: its schemas are read before."""
-    loaded = schemas.load()
-    for name in loaded:
-        loaded[name]
-    schemas.load = lambda folder=None: loaded
+    dict(schemas.load().documents)
     os.environ.update(HOME="/nonexistent", XDG_CONFIG_HOME="/nonexistent", GIT_CONFIG_GLOBAL=os.devnull)
     os.setgroups([])
     os.setgid(user)
@@ -155,25 +152,10 @@ def _write_hooks_in_place() -> None:
     hookfiles.write = write
 
 
-def _rename_before_writing() -> None:
-    """A segment that is rewritten gets its name first, and its bytes then."""
-    whole = files.write_all
-
-    def write_all(descriptor: int, data: bytes) -> None:
-        name = os.readlink(f"/proc/self/fd/{descriptor}")
-        if name.endswith(".seg.new") and os.fstat(descriptor).st_nlink == 1:
-            os.rename(name, name.removesuffix(".new"))
-            os.link(name.removesuffix(".new"), name)
-        whole(descriptor, data)
-
-    _everywhere("write_all", write_all)
-
-
 PLANTED: Final[dict[str, Callable[[], None]]] = {
     "swallows write errors": _swallow_write_errors,
     "takes short writes for whole": _take_short_writes_for_whole,
     "leaves what was written": _leave_what_was_written,
     "tells before writing": _tell_before_writing,
     "writes hooks in place": _write_hooks_in_place,
-    "renames before writing": _rename_before_writing,
 }
