@@ -124,7 +124,7 @@ def test_killed_before_each_change_it_is_the_old_one_or_the_new_one(tmp_path: Pa
 
 @pytest.mark.full
 def test_killed_before_each_change_of_a_large_compaction(tmp_path: Path, tally: Tally) -> None:
-    kill_everywhere(Case(tmp_path, lambda path: large(path, 3000, target=3000)), tally)
+    kill_everywhere(Case(tmp_path, lambda path: large(path, 1200, target=8000)), tally)
     tally.check()
 
 
