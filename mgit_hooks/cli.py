@@ -34,6 +34,7 @@ COMMANDS = {
     "import": "take a whole journal from one file into a repository that has none",
     "checkpoint": "write a verified copy of the journal that 'restore' brings back",
     "restore": "bring a copy of the journal back, and what came after it from git",
+    "archive": "move the oldest records into a file elsewhere",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
     "drain": "turn what the hooks spooled into records now",

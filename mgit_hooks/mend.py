@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
-from mgit_hooks import erasing, lock, restored
+from mgit_hooks import archiving, erasing, lock, restored
 from mgit_hooks.copies import available, not_recording
 from mgit_hooks.errors import JournalError, ObjectError
 from mgit_hooks.journal import bundle, database, exchange, identity, index, reader, sources
@@ -73,6 +73,9 @@ def mend(location: Location, given: Sequence[str], *, dry_run: bool) -> Outcome:
         exchange.settle(location.journal_dir)
     for path in given:
         bundle.read_manifest(path)
+    if not dry_run:
+        archiving.finish(location)
+        archiving.remember_again(location, given)
     before = verify(location.journal_dir)
     holes = files.remaining_holes(location.journal_dir, before)
     if dry_run:

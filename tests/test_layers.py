@@ -113,7 +113,8 @@ HEAVY = {
     "shutil": (),
     "snappy": (),
     "sqlite3": tuple(
-        f"journal.{name}" for name in ("advance", "database", "index", "indexing", "places", "postings", "tables")
+        f"journal.{name}"
+        for name in ("advance", "beginning", "database", "index", "indexing", "places", "postings", "tables")
     ),
     "subprocess": (),
     "tempfile": (),

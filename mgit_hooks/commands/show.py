@@ -9,7 +9,7 @@ from mgit_hooks import report
 from mgit_hooks.commands.log import folded
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.journal.index import Index, Row
+from mgit_hooks.journal.index import Filter, Index, Row
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
 from mgit_hooks.record import Seq
@@ -67,6 +67,7 @@ def _find(session: Session, what: str, directory: str) -> Row:
         rows = session.index.by_prefix(what.lower())
         if rows:
             return _only(what, rows)
+        _refuse_archived(session.index, what.lower())
     if re.fullmatch(r"[0-9]{7,18}", what):
         row = session.index.by_seq(int(what))
         if row is not None:
@@ -79,9 +80,24 @@ def _find(session: Session, what: str, directory: str) -> Row:
     return _of_commit(session.index, found.stdout.decode().strip(), what)
 
 
+def _refuse_archived(index: Index, prefix: str) -> None:
+    """Raise NoRecord where the record is in an archive, with the name of its file."""
+    seq = index.archived(prefix)
+    if seq is None:
+        return
+    for row in index.newest(Filter(events=("checkpoint",))):
+        record = index.read(row).record()
+        detail = (record.detail or {}) if record is not None else {}
+        if "archived" in detail and detail["first_seq"] <= seq <= detail["last_seq"]:
+            where = f"record {seq} is in the archive {detail['file']}"
+            raise NoRecord(where, "'mgit-hooks import' takes an archive into an empty repository")
+    raise NoRecord(f"record {seq} is in an archive", "see 'mgit-hooks log --event checkpoint'")
+
+
 def _of_commit(index: Index, commit: str, what: str) -> Row:
     rows = index.by_prefix(commit)
     if not rows:
+        _refuse_archived(index, commit)
         raise NoRecord(f"{what} ({commit[:10]}) is not recorded", "run 'mgit-hooks backfill' to record older history")
     return _only(what, rows)
 

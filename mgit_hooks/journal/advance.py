@@ -9,7 +9,7 @@ from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import places, reader
+from mgit_hooks.journal import beginning, places, reader
 from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError, block_payloads
 from mgit_hooks.journal.indexing import Taker
 from mgit_hooks.journal.places import Place, Span, Stamp
@@ -57,12 +57,17 @@ def _advance(database: Connection, journal_dir: str, found: dict[int, Stamp]) ->
     if at is None:
         raise DatabaseError("the journal is no more the one that was indexed")
     database.execute("DELETE FROM segment WHERE number > ?", (at.segment,))
+    known = at != Place() or beginning.load(database, journal_dir)
     run = _Run(database, journal_dir, at)
     with _without_collector():
         for number in sorted(found):
             if number >= at.segment:
                 run.take_segment(number, found[number])
         run.end()
+    if not known and run.archived:
+        raise JournalError(
+            "what is known of archived records is lost", "run 'mgit-hooks repair --from ARCHIVE': it is made again"
+        )
     # Sorted at once after the rows they cost half of what they cost row by row: the first time there are none yet.
     for statement in INDEXES:
         database.execute(statement)
@@ -91,6 +96,7 @@ class _Run:
         self._last: Located | None = None
         self._spans: list[Span] = []
         self._taker = Taker(database)
+        self._starts_at_one = False
 
     def take_segment(self, number: int, stamp: Stamp) -> None:
         resumed = number == self._at.segment
@@ -130,6 +136,7 @@ class _Run:
         frame = item.frame
         span = Span(frame.first_seq, frame.records, number, item.offset)
         fresh = span.first_seq >= self._next_seq
+        self._starts_at_one |= span.first_seq == 1
         # A block that holds what is indexed already and more was put together by a compaction since.
         if not fresh and not (item is self._last and span.next_seq > self._next_seq):
             return
@@ -140,6 +147,11 @@ class _Run:
         self._taker.take(max(span.first_seq, self._next_seq), payloads[max(self._next_seq - span.first_seq, 0) :])
         self._spans.append(span)
         self._last, self._next_seq = item, span.next_seq
+
+    @property
+    def archived(self) -> bool:
+        """Whether a record says that records before the first one here are in an archive, and they are not here."""
+        return self._taker.archived and not self._starts_at_one
 
     def end(self) -> None:
         self._taker.flush()

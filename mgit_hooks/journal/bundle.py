@@ -175,7 +175,7 @@ def _tail(
 def _write(journal_dir: str, path: str, found: Extent, selection: Selection | None) -> None:
     own = identity.read(journal_dir)
     first = _first_frame(journal_dir, found)
-    beginning = None if selection is not None else _beginning(journal_dir)
+    beginning = _beginning(journal_dir)
     value = Manifest(
         journal=own.journal if own is not None and own.journal in found.journals else found.journals[-1],
         lineage=found.journals,

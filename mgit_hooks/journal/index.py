@@ -90,8 +90,19 @@ class Index:
 
     def knows(self, commit: Oid) -> bool:
         """Whether a record is about this commit, be it erased since."""
-        known = self._one("SELECT 1 FROM record WHERE hash = ? LIMIT 1", _raw(commit)) is not None
+        query = "SELECT 1 FROM record WHERE hash = ?1 UNION ALL SELECT 1 FROM archived WHERE hash = ?1 LIMIT 1"
+        known = self._one(query, _raw(commit)) is not None
         return known or commit in self._remembered().commits
+
+    def archived(self, prefix: str) -> Seq | None:
+        """The number of a record in an archive, of a commit whose hash begins so (hexadecimal, lower case)."""
+        row = self._one("SELECT max(seq) FROM archived WHERE hash >= ? AND hash < ?", *_bounds(prefix))
+        return None if row is None or row[0] is None else Seq(row[0])
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For who writes down what is in it."""
+        return self._db
 
     def commits(self) -> int:
         """How many commits are on record."""
@@ -147,8 +158,7 @@ class Index:
 
     def by_prefix(self, prefix: str) -> list[Row]:
         """The records of commits whose hash begins with ``prefix`` (hexadecimal, lower case)."""
-        low, high = bytes.fromhex(prefix + "0" * (len(prefix) % 2)), bytes.fromhex(prefix + "f" * (len(prefix) % 2))
-        return self._rows("hash >= ? AND hash < ? ORDER BY seq", low, high + b"\xff" * 33)
+        return self._rows("hash >= ? AND hash < ? ORDER BY seq", *_bounds(prefix))
 
     def by_seq(self, seq: int) -> Row | None:
         return next(iter(self._rows("seq = ?", min(seq, _LAST))), None)
@@ -271,6 +281,11 @@ class Index:
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self._db.execute(query, values).fetchall()
+
+
+def _bounds(prefix: str) -> tuple[bytes, bytes]:
+    low, high = (bytes.fromhex(prefix + digit * (len(prefix) % 2)) for digit in "0f")
+    return low, high + b"\xff" * 33
 
 
 def _raw(commit: Oid) -> bytes:

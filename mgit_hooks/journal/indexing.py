@@ -50,6 +50,7 @@ class Taker:
         self._refs: list[tuple[str, str | None, int]] = []
         self._superseded: list[tuple[int, int]] = []
         self._standins: list[tuple[int, int]] = []
+        self.archived = False  # a record says so of the journal's beginning
 
     def take(self, first_seq: int, payloads: Sequence[bytes | None]) -> None:
         for seq, payload in enumerate(payloads, first_seq):
@@ -194,6 +195,8 @@ class Taker:
 
     def _declared(self, seq: int, value: Json) -> None:
         """What an ``erase`` or ``repair`` record says was erased: its text leaves the index, its commit stays known."""
+        if value["event"] == "checkpoint" and isinstance(value["detail"], dict):
+            self.archived |= bool(value["detail"].get("archived"))
         if value["event"] not in ("erase", "repair") or not isinstance(value["detail"], dict):
             return
         erased = value["detail"].get("erased") or ()

@@ -198,7 +198,9 @@ class Appender:
         tail = read_tail(self._dir, name, journals, hint)
         self._next_seq, self._head = tail.next_seq, tail.head
         self.cursor = tail.cursor
-        if tail.damaged or not tail.end:
+        # Killed between a segment's header and the cursor that it begins with.
+        half_open = bool(tail.end) and not tail.frame_offset and tail.cursor is None
+        if tail.damaged or not tail.end or half_open:
             # The last segment alone no longer says where the journal and the spool's cursor stand.
             self._look_back(names[:-1], journals)
         self._first_seq = tail.first_seq or self._next_seq
@@ -213,6 +215,8 @@ class Appender:
         elif not tail.sealed:
             self._name, self._end, self._last_offset = name, tail.end, tail.frame_offset
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            if half_open and self.cursor is not None:
+                self._write(cursor_frame(self.cursor, self._next_seq, self._head))
         lost = hint is not None and hint.seq >= self._next_seq
         if lost and hint is not None:
             # Reported records are gone from the end. The hole stays visible: their numbers and the chain

@@ -446,3 +446,25 @@ def test_an_append_and_a_look_at_the_newest_open_no_more_of_many_segments_than_o
         counts.append(len(opened))
         assert len(segment_names(journal)) >= count / 15
     assert counts[0] == counts[1]
+
+
+def test_a_segment_that_was_cut_off_after_its_header_still_tells_the_cursor(tmp_path: Path) -> None:
+    """Killed between the two frames that open a segment: else the drain would read the spool again."""
+    journal = small(tmp_path, 30)
+    with writer.appender(journal, adopted) as writing:
+        writing.append((), Cursor(7, 700))
+        writing.roll()
+    newest = segment_names(journal)[-1]
+    header, cursor = frames(journal, newest)
+    os.truncate(os.path.join(journal, newest), header.end)
+    os.unlink(os.path.join(journal, "head"))
+    assert cursor.frame.kind == CURSOR
+    with writer.appender(journal, adopted) as writing:
+        assert writing.cursor == Cursor(7, 700)
+        writing.append([b"1"])
+        writing.sync()
+    assert reader.last_cursor(journal) == Cursor(7, 700)
+    os.unlink(os.path.join(journal, "head"))
+    with writer.appender(journal, adopted) as writing:
+        assert writing.cursor == Cursor(7, 700)
+    assert verify(journal).is_clean

@@ -1,0 +1,213 @@
+"""Moving the oldest segments of a journal into an archive: a bundle elsewhere, while the chain stays provable.
+
+The order makes it safe to kill and run again. The archive is written and verified; what must be known of its records
+is put beside the segments; a ``checkpoint`` record declares what is about to be missing; and only then the segments
+go. ``finish`` ends what a kill left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from mgit_hooks import dates
+from mgit_hooks.copies import not_recording
+from mgit_hooks.errors import JournalError
+from mgit_hooks.files import open_to_read
+from mgit_hooks.journal import beginning, bundle, database, exchange, reader
+from mgit_hooks.journal.bundle import Checked, Extent, Selection
+from mgit_hooks.journal.format import ChainId, FormatError, Frame, segment_info, unpack_frame
+from mgit_hooks.journal.segment import segment_names, sync_directory
+from mgit_hooks.journal.verify import Hole, verify
+from mgit_hooks.layout import Location, make_private_dir
+from mgit_hooks.record import Seq
+from mgit_hooks.recorder.intake import journal_of, plain_record
+
+_CHECKPOINT = b'{"event":"checkpoint"'
+
+
+class Archived(NamedTuple):
+    checked: Checked
+    segments: tuple[str, ...]  # that are gone from the journal
+
+
+def archive(
+    location: Location,
+    directory: str,
+    *,
+    keep_newer: float | None = None,
+    keep_size: int | None = None,
+    wait: float = 60.0,
+) -> Archived | None:
+    """Move the oldest whole segments into a bundle in ``directory``; None where none has to go.
+
+    ``keep_newer``: those whose records are all older than so many seconds go; ``keep_size``: so many of the oldest
+    that no more than so many bytes are left. The newest segment never goes. Raises BundleError where the journal is
+    damaged, JournalError where something cannot be written.
+    """
+    with not_recording(location, wait), bundle.still(location.mgit_dir):
+        exchange.settle(location.journal_dir)
+        with journal_of(location):
+            pass  # what a kill left of a segment that was being opened goes, as before any append
+        finish(location)
+        names = _oldest(location.journal_dir, keep_newer, keep_size)
+        if not names:
+            return None
+        checked = _write(location, directory, names)
+        _remember(location, checked)
+        _declare(location, checked)
+        _remove(location, names)
+        return Archived(checked, tuple(names))
+
+
+def finish(location: Location) -> bool:
+    """Remove the segments of which a record says that they are archived; whether there were any.
+
+    Call it under both locks. Their archive was verified before that record was written.
+    """
+    declared = _declared(location.journal_dir)
+    names = segment_names(location.journal_dir)
+    gone = [name for name, after in pairwise(names) if 0 < _begins(location.journal_dir, after) <= declared + 1]
+    if gone:
+        _remove(location, gone)
+    return bool(gone)
+
+
+def remember_again(location: Location, given: Sequence[str]) -> None:
+    """Make the sidecar again where it does not hold, if one of ``given`` is the archive that goes furthest."""
+    last = _declared(location.journal_dir)
+    if not last or not _is_missing(location.journal_dir, last) or beginning.holds(location.journal_dir):
+        return
+    for path in given:
+        if bundle.read_manifest(path).last_seq == last:
+            _remember(location, bundle.check(path, bundle.scratch(location.journal_dir, path)))
+            database.remove(location.mgit_dir)
+
+
+def _is_missing(journal_dir: str, last_seq: int) -> bool:
+    names = segment_names(journal_dir)
+    return bool(names) and _begins(journal_dir, names[0]) == last_seq + 1
+
+
+def _oldest(journal_dir: str, keep_newer: float | None, keep_size: int | None) -> list[str]:
+    names = segment_names(journal_dir)
+    left = sum(os.path.getsize(os.path.join(journal_dir, name)) for name in names)
+    chosen: list[str] = []
+    for name, after in pairwise(names):
+        # The next segment was opened when this one had got its last record.
+        if keep_newer is not None and _opened(journal_dir, after) >= time.time() - keep_newer:
+            break
+        if keep_size is not None and left <= keep_size:
+            break
+        left -= os.path.getsize(os.path.join(journal_dir, name))
+        chosen.append(name)
+    return chosen
+
+
+def _header(journal_dir: str, name: str) -> Frame:
+    with open_to_read(os.path.join(journal_dir, name)) as file:
+        try:
+            return unpack_frame(file.read(4096), 0, ())
+        except FormatError as error:
+            raise bundle.BundleError(f"{name} is damaged", "run 'mgit-hooks repair' first") from error
+
+
+def _begins(journal_dir: str, name: str) -> int:
+    """The first seq of a segment; 0 where its header is damaged."""
+    try:
+        return _header(journal_dir, name).first_seq
+    except bundle.BundleError:
+        return 0
+
+
+def _opened(journal_dir: str, name: str) -> int:
+    return segment_info(_header(journal_dir, name)).created
+
+
+def _first(location: Location, name: str) -> Frame:
+    return _header(location.journal_dir, name)
+
+
+def _write(location: Location, directory: str, names: Sequence[str]) -> Checked:
+    journal_dir = location.journal_dir
+    report = verify(journal_dir)
+    if not report.is_clean:
+        raise bundle.BundleError("the journal is damaged, and an archive would be", "run 'mgit-hooks repair' first")
+    every = segment_names(journal_dir)
+    following = _first(location, every[len(names)])
+    last_seq = Seq(following.first_seq - 1)
+    lengths = [os.path.getsize(os.path.join(journal_dir, name)) for name in names]
+    found = Extent(
+        tuple(zip(names, lengths, strict=True)),
+        last_seq,
+        ChainId(following.previous),
+        tuple(reader.journal_ids(journal_dir)),
+    )
+    holes = tuple(hole for hole in (*report.archived, *report.mended) if hole.last_seq <= last_seq)
+    erased = tuple(
+        seq
+        for block in reader.blocks(journal_dir)
+        if isinstance(block, reader.Block) and block.first_seq <= last_seq
+        for seq, entry in enumerate(block.entries, block.first_seq)
+        if entry.payload is None
+    )
+    make_private_dir(directory)
+    first = _first(location, names[0]).first_seq
+    made = dates.now()[:26].replace("-", "").replace(":", "")
+    path = os.path.join(directory, f"archive-{first:010d}-{last_seq:010d}-{made}Z.mgit")
+    return bundle.write(journal_dir, path, found, Selection(holes, erased))
+
+
+def _remember(location: Location, checked: Checked) -> None:
+    """The sidecar, made from the archive itself, so that it can be made from it again."""
+    from tempfile import TemporaryDirectory
+
+    with (
+        bundle.unpacked(checked.path, bundle.scratch(location.journal_dir, checked.path)) as (value, _, directory),
+        TemporaryDirectory(prefix="mgit-hooks-") as folder,
+        database.open_index(folder, directory) as index,
+    ):
+        beginning.write(location.journal_dir, index.connection, value.last_seq)
+
+
+def _declare(location: Location, checked: Checked) -> None:
+    value = checked.manifest
+    hole = Hole(1, value.last_seq, bytes(32).hex(), value.head.hex())
+    detail: dict[str, object] = {
+        "archived": [hole.to_json()],
+        "file": os.path.basename(checked.path),
+        "sha256": checked.sha256,
+        "first_seq": value.first_seq,
+        "last_seq": value.last_seq,
+        "id": value.head.hex(),
+    }
+    with journal_of(location) as journal:
+        journal.append([plain_record(location, "checkpoint", detail).encode()])
+        journal.sync()
+
+
+def _remove(location: Location, names: Sequence[str]) -> None:
+    database.remove(location.mgit_dir)
+    for name in names:
+        try:
+            os.unlink(os.path.join(location.journal_dir, name))
+        except OSError as error:
+            raise JournalError(f"cannot remove {name}: {error.strerror}", "mend that and run it again") from error
+    sync_directory(location.journal_dir)
+
+
+def _declared(journal_dir: str) -> int:
+    """The last seq that a record says is archived; 0 where none does."""
+    last = 0
+    for stored in reader.records(journal_dir):
+        if stored.payload is not None and stored.payload.startswith(_CHECKPOINT):
+            try:
+                holes = json.loads(stored.payload)["detail"].get("archived", ())
+                last = max([last, *(int(hole["last_seq"]) for hole in holes if hole["first_seq"] == 1)])
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+    return last

@@ -1,0 +1,131 @@
+"""What must be known of records that were moved to an archive: ``journal/beginning``, which the index reads first.
+
+Their commits, so that none is recorded again; their ref movements, for the same reason; and where recording began.
+It is made from an index of the archive itself, and can be made again from it. Line of form, line of JSON, commits
+(hash, seq), movements, and the SHA-256 of all before it. Without it nothing is indexed, and so nothing is recorded:
+a drain that did not know of the archive would record all of it once more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+from sqlite3 import Connection
+from typing import BinaryIO, Final, NamedTuple
+
+from mgit_hooks.errors import JournalError
+from mgit_hooks.files import create, open_to_read, sync_directory
+from mgit_hooks.journal.manifest import BEGINNING
+
+_FORM: Final = b"# mgit-hooks beginning 1\n"
+_DIGEST: Final = 32
+_SEQ: Final = 8
+_KEY: Final = 16
+_MAX_LINE: Final = 256 * 1024 * 1024
+_BATCH: Final = 10_000
+
+
+class _Header(NamedTuple):
+    last_seq: int
+    oid: int  # bytes of a commit's hash
+    commits: int
+    movements: int
+    refs: list[list[object]]  # name, oid, seq
+    baseline: list[str]
+    began: list[list[object]]  # seq, time
+
+
+def write(journal_dir: str, archive: Connection, last_seq: int) -> None:
+    """Put the sidecar in place, from the index of an archive that goes to ``last_seq``; synced."""
+    path = os.path.join(journal_dir, BEGINNING)
+    try:
+        with open(create(f"{path}.new"), "wb") as file:
+            os.chmod(f"{path}.new", 0o600)
+            digest = sha256()
+            for piece in _pieces(archive, last_seq):
+                digest.update(piece)
+                file.write(piece)
+            file.write(digest.digest())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(f"{path}.new", path)
+        sync_directory(journal_dir)
+    except OSError as error:
+        raise JournalError(f"cannot write {path}: {error.strerror}", "mend that and try again") from error
+
+
+def holds(journal_dir: str) -> bool:
+    """Whether the sidecar is there, and as it was written."""
+    try:
+        with open_to_read(os.path.join(journal_dir, BEGINNING)) as file:
+            return _holds(file)
+    except FileNotFoundError:
+        return False
+
+
+def load(database: Connection, journal_dir: str) -> bool:
+    """Put what the sidecar says into an index that is empty; False where there is none, or none that holds."""
+    try:
+        with open_to_read(os.path.join(journal_dir, BEGINNING)) as file:
+            if not _holds(file):
+                return False
+            file.seek(len(_FORM))
+            header = _Header(**json.loads(file.readline(_MAX_LINE)))
+            rows = _cut(file, header.commits, header.oid + _SEQ)
+            database.executemany(
+                "INSERT OR IGNORE INTO archived VALUES (?,?)",
+                ((row[: header.oid], int.from_bytes(row[header.oid :], "little")) for row in rows),
+            )
+            keys = ((key,) for key in _cut(file, header.movements, _KEY))
+            database.executemany("INSERT OR IGNORE INTO movement VALUES (?)", keys)
+    except (FileNotFoundError, ValueError, TypeError):
+        return False
+    database.executemany("INSERT OR IGNORE INTO ref VALUES (?,?,?)", header.refs)
+    database.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", ((oid,) for oid in header.baseline))
+    database.executemany("INSERT OR IGNORE INTO beginning VALUES (?,?)", header.began)
+    return True
+
+
+def _pieces(archive: Connection, last_seq: int) -> Iterator[bytes]:
+    commits = "SELECT hash, seq FROM record WHERE hash IS NOT NULL UNION SELECT hash, seq FROM archived"
+    count, longest = archive.execute(f"SELECT count(*), max(length(hash)) FROM ({commits})").fetchone()  # noqa: S608
+    movements = archive.execute("SELECT count(*) FROM movement").fetchone()[0]
+    header = _Header(
+        last_seq,
+        longest or 20,
+        count,
+        movements,
+        archive.execute("SELECT name, oid, seq FROM ref ORDER BY name").fetchall(),
+        [row[0] for row in archive.execute("SELECT oid FROM baseline ORDER BY oid")],
+        archive.execute("SELECT seq, occurred_at FROM beginning ORDER BY seq").fetchall(),
+    )
+    yield _FORM + json.dumps(header._asdict()).encode() + b"\n"
+    for hash, seq in archive.execute(f"{commits} ORDER BY 1, 2"):
+        yield hash + int(seq).to_bytes(_SEQ, "little")
+    for (key,) in archive.execute("SELECT key FROM movement ORDER BY key"):
+        yield key
+
+
+def _holds(file: BinaryIO) -> bool:
+    left = os.fstat(file.fileno()).st_size - _DIGEST
+    digest = sha256()
+    if left < len(_FORM) or file.read(len(_FORM)) != _FORM:
+        return False
+    digest.update(_FORM)
+    left -= len(_FORM)
+    while left:
+        piece = file.read(min(left, 1 << 20))
+        if not piece:
+            return False
+        digest.update(piece)
+        left -= len(piece)
+    return file.read(_DIGEST) == digest.digest()
+
+
+def _cut(file: BinaryIO, count: int, length: int) -> Iterator[bytes]:
+    while count:
+        data = file.read(min(count, _BATCH) * length)
+        yield from (data[at : at + length] for at in range(0, len(data), length))
+        count -= min(count, _BATCH)
