@@ -194,7 +194,7 @@ def _load() -> None:
     for module in pkgutil.walk_packages(mgit_hooks.__path__, "mgit_hooks."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    compress.compress(compress.ZSTD, b"")
+    compress.compress(bytes(1000), compress.ZSTD)
 
 
 def main() -> None:

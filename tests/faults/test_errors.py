@@ -95,7 +95,9 @@ def test_some_errors_at_some_calls(traced: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", [*CHANGED_BY, *READ_BY])
 def test_every_error_at_every_call(traced: Bench, name: str, part: int, tally: Tally) -> None:
     scene = set_up(traced, name)
-    planned = list(faults(traced.calls(*scene.operation)))[part::PARTS]
+    # What only reads harms nothing by how it is made: there one in five will do.
+    stride = PARTS if name in CHANGED_BY else 5 * PARTS
+    planned = list(faults(traced.calls(*scene.operation)))[part::stride]
     strike(traced, scene, planned, tally)
     tally.check()
     assert len(tally.skipped) < len(planned) // 50
