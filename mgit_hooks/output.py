@@ -48,6 +48,10 @@ class Output:
     def json(self, value: Json) -> None:
         self._out.write(encode_json(value) + self._end)
 
+    def encoded(self, value: bytes) -> None:
+        """A value that is JSON already, in its compact form."""
+        self._out.write(value + self._end)
+
     def lines(self, values: Iterable[str]) -> None:
         for value in values:
             self.line(value)

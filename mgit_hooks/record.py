@@ -351,6 +351,20 @@ class Record(NamedTuple):
         return cls.from_json({**json.loads(payload), "seq": seq, "id": id})
 
 
+def exported(payload: bytes, seq: Seq, id: str) -> bytes | None:
+    """The line of ``log --json`` for a payload as it is stored, made without taking it apart; None where it is
+    no record's. ``id`` is hexadecimal."""
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or "event" not in value:
+        return None
+    if payload.startswith(b'{"event":') and b"\n" not in payload:
+        return b'{"seq":%d,"id":"%b",' % (seq, id.encode()) + payload[1:]
+    return encode_json({"seq": seq, "id": id, **value})
+
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 

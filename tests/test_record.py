@@ -76,3 +76,20 @@ def test_orjson_is_not_loaded_before_many_are_expected() -> None:
         "record.expect_many(); assert 'orjson' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", sorted(samples.RECORDS))
+def test_a_line_of_the_export_is_the_record_as_log_prints_it(name: str) -> None:
+    payload = samples.RECORDS[name].encode()
+    shown = Record.decode(payload, Seq(7), "ab" * 32).to_json()
+    assert record.exported(payload, Seq(7), "ab" * 32) == encode_json(shown)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[1]", b'{"no":1}', b"\xff", b'"event"', b"[" * 100_000])
+def test_what_is_no_record_has_no_line_in_the_export(payload: bytes) -> None:
+    assert record.exported(payload, Seq(1), "ab" * 32) is None
+
+
+def test_a_record_that_another_program_wrote_is_one_line_all_the_same() -> None:
+    line = record.exported(b'{\n "other": 1,\n "event": "commit"\n}', Seq(1), "ab")
+    assert line == b'{"seq":1,"id":"ab","other":1,"event":"commit"}'

@@ -10,6 +10,8 @@ from mgit_hooks.journal import reader
 from mgit_hooks.journal.segment import Damage
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
+from mgit_hooks.record import exported
+from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first, require_journal
 
 
@@ -26,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Exit code 1 where damage kept records from being exported: the export is then not the whole journal."""
+    """Exit code 1 where records could not be exported: the export is then not the whole journal."""
     location = locate(args.directory)
     require_journal(location)
     if args.bundle and args.output is None:
@@ -66,7 +68,7 @@ def _bundle(location: Location, target: str, name: str, out: Output) -> int:
 
 
 def _export(journal_dir: str, out: Output) -> int:
-    damaged = 0
+    damaged = foreign = 0
     expected = 1
     for block in reader.blocks(journal_dir):
         if isinstance(block, Damage):
@@ -76,9 +78,15 @@ def _export(journal_dir: str, out: Output) -> int:
             continue
         expected = block.next_seq
         for stored in block.stored():
-            record = stored.record()
-            if record is not None:
-                out.json(record.to_json())
+            if stored.payload is None:
+                continue
+            line = exported(stored.payload, stored.seq, stored.id.hex())
+            if line is None:
+                foreign += 1
+            else:
+                out.encoded(line)
     if damaged:
         out.note(f"mgit-hooks: {damaged} damaged places were passed over; see 'mgit-hooks verify'")
-    return 1 if damaged else 0
+    if foreign:
+        out.note(f"mgit-hooks: {counted(foreign, 'record')} passed over that this program did not write")
+    return 1 if damaged or foreign else 0
