@@ -435,6 +435,29 @@ def test_config_as_if_set_on_the_command_line(work: Recording, mgit: Any, key: s
     assert (wrong.code, key in wrong.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("command", "also"),
+    [
+        ("restore", ()),
+        ("checkpoint", ("--list",)),
+        ("archive", ("../away", "--keep-newer", "1d")),
+        ("import", ("--dry-run", "../all.mgit")),
+    ],
+)
+def test_the_common_options_of_what_copies_the_journal(
+    work: Recording, mgit: Any, command: str, also: tuple[str, ...]
+) -> None:
+    assert mgit("-C", work.path, "export", "--bundle", "-o", "../all.mgit").code == 0
+    assert mgit("-C", work.path, "checkpoint").code == 0
+    plain = mgit("-C", work.path, command, *also)
+    assert (plain.code, plain.err) == (0, "")
+    assert plain.out
+    assert mgit("-C", work.path, command, *also, "--json").json
+    ended = mgit("-C", work.path, command, *also, "-z").raw
+    assert (ended.count(b"\n"), ended.count(b"\0")) == (0, plain.raw.count(b"\n"))
+    assert f"{command} took " in mgit("-C", work.path, command, *also, "-v").err
+
+
 def test_export_writes_below_the_directory_that_was_given(
     work: Recording, mgit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
