@@ -26,7 +26,7 @@ def limit_memory(bench: Bench, scene: Scene, limits: range, tally: Tally) -> int
 @pytest.mark.parametrize("name", SCENES)
 def test_little_memory(bench: Bench, name: str) -> None:
     tally = Tally()
-    limit_memory(bench, set_up(bench, name), range(0, 4 << 20, 1 << 20), tally)
+    limit_memory(bench, set_up(bench, name), range(0, 4 << 20, 2 << 20), tally)
     tally.check()
 
 
