@@ -21,6 +21,7 @@ from mgit_hooks.files import open_to_read
 from mgit_hooks.journal import beginning, bundle, database, exchange, reader
 from mgit_hooks.journal.bundle import Checked, Extent, Selection
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, segment_info, unpack_frame
+from mgit_hooks.journal.manifest import BEGINNING
 from mgit_hooks.journal.segment import segment_names, sync_directory
 from mgit_hooks.journal.verify import Hole, verify
 from mgit_hooks.layout import Location, make_private_dir
@@ -69,6 +70,8 @@ def finish(location: Location) -> bool:
 
     Call it under both locks. Their archive was verified before that record was written.
     """
+    if not os.path.exists(os.path.join(location.journal_dir, BEGINNING)):
+        return False  # it is there before any such record: the whole journal need not be read for one
     declared = _declared(location.journal_dir)
     names = segment_names(location.journal_dir)
     gone = [name for name, after in pairwise(names) if 0 < _begins(location.journal_dir, after) <= declared + 1]
@@ -79,7 +82,7 @@ def finish(location: Location) -> bool:
 
 def remember_again(location: Location, given: Sequence[str]) -> None:
     """Make the sidecar again where it does not hold, if one of ``given`` is the archive that goes furthest."""
-    last = _declared(location.journal_dir)
+    last = _declared(location.journal_dir) if given else 0
     if not last or not _is_missing(location.journal_dir, last) or beginning.holds(location.journal_dir):
         return
     for path in given:
