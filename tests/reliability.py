@@ -4,11 +4,15 @@ A family is a test marked ``full``; what it ran it counts in the fixture ``tally
 that was skipped counts as not done. ``silent``: a change to the bytes, or a failure of the system, that nothing
 told of. ``lost``: a record that was reported and is neither there nor declared as missing, or one that no damage
 touched and that is gone all the same. ``false``: a record that was read and that nobody wrote. Each fails the test.
+
+The families take more than an hour together: a run writes the rows of those that it ran, each with its commit, and
+leaves the others' as they are.
 """
 
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -56,10 +60,10 @@ class Family:
         self.seconds = 0.0
         self.seeds: set[int] = set()
 
-    def row(self, name: str) -> str:
+    def row(self, name: str, commit: str) -> str:
         counts = (self.skipped, self.silent, self.lost, self.false, self.failed)
         told = " | ".join(f"{count:,}" for count in counts)
-        return f"| `{name}` | {self.cases:,} | {told} | {_ranges(self.seeds)} | {self.seconds:.0f} s |"
+        return f"| `{name}` | {self.cases:,} | {told} | {_ranges(self.seeds)} | {self.seconds:.0f} s | {commit} |"
 
 
 class Reliability:
@@ -92,8 +96,28 @@ class Reliability:
         family.seeds |= set() if seed is None else {seed}
 
     def pytest_sessionfinish(self) -> None:
-        rows = [family.row(name) for name, family in sorted(self._families.items())]
-        self._target.write_text(_PAGE.format(rows="\n".join(rows), commit=_git("rev-parse", "HEAD"), **_machine()))
+        rows = _earlier(self._target)
+        rows |= {name: family.row(name, _commit()) for name, family in self._families.items()}
+        self._target.write_text(_PAGE.format(rows="\n".join(rows[name] for name in sorted(rows)), **_machine()))
+
+
+def _earlier(page: Path) -> dict[str, str]:
+    """The rows of earlier runs, of families that are still there."""
+    if not page.exists():
+        return {}
+    found = {match[1]: match[0] for match in re.finditer(r"^\| `([^`]+)` \|.*\|$", page.read_text(), re.MULTILINE)}
+    return {name: row for name, row in found.items() if row.count("|") == 11 and _is_there(name)}
+
+
+def _is_there(family: str) -> bool:
+    path, _, test = family.partition("::")
+    file = _TOP / path
+    return file.is_file() and f"def {test}(" in file.read_text()
+
+
+def _commit() -> str:
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":!docs/reliability.md")
+    return _git("rev-parse", "--short=10", "HEAD") + (" and changes" if changed else "")
 
 
 def _ranges(numbers: Iterable[int]) -> str:
@@ -108,8 +132,7 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def _machine() -> dict[str, str]:
-    dirty = " and changes that are not committed" if _git("status", "--porcelain", "--untracked-files=no") else ""
-    return {"python": platform.python_version(), "git": _git("version").removeprefix("git version "), "dirty": dirty}
+    return {"python": platform.python_version(), "git": _git("version").removeprefix("git version ")}
 
 
 def _git(*args: str) -> str:
@@ -119,16 +142,17 @@ def _git(*args: str) -> str:
 
 _PAGE = """# Reliability
 
-The last full run of the slow test families, written by the run itself:
+The last full run of each of the slow test families, written by the run itself. All of them, or one:
 
 ```sh
 pytest -m full --reliability docs/reliability.md
+pytest -m full --reliability docs/reliability.md tests/power
 ```
 
-Commit `{commit}`{dirty}, Python {python}, git {git}.
+Python {python}, git {git}.
 
-| family | cases run | skipped | silent | lost | false | failed | seeds | time |
-|---|---|---|---|---|---|---|---|---|
+| family | cases run | skipped | silent | lost | false | failed | seeds | time | commit |
+|---|---|---|---|---|---|---|---|---|---|
 {rows}
 
 *Silent*: a change to the bytes, or a failure of the system, that nothing told of. *Lost*: a record that was reported
