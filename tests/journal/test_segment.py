@@ -108,6 +108,75 @@ def test_a_file_without_any_frame_is_one_damage(tmp_path: Path, size: int) -> No
     assert items == ([expected] if size else [])
 
 
+_MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("start", "zeros", "size", "torn"),
+    [
+        (0, (0, 0), 4096, False),
+        (0, (512, 1024), 4096, True),
+        (0, (513, 1024), 4096, False),
+        (0, (512, 1023), 4096, False),
+        (0, (700, 1500), 4096, False),  # longer than a sector, and no sector
+        (0, (0, 512), 4096, True),
+        (0, (0, 511), 4096, False),
+        (0, (1024, 1100), 1100, True),
+        (0, (1025, 1100), 1100, False),
+        (449, (449, 512), 4096, True),
+        (449, (450, 512), 4096, False),
+        (449, (961, 1473), 4096, False),  # what would be a sector if the first began with the tail
+        (449, (1024, 1536), 4096, True),
+        (449, (0, 449), 4096, False),
+        (0, (_MIB - 512, _MIB), 3 * _MIB, True),
+        (0, (_MIB, _MIB + 512), 3 * _MIB, True),
+        (0, (_MIB - 500, _MIB + 500), 3 * _MIB, False),
+        (449, (2 * _MIB + 5120, 2 * _MIB + 5632), 3 * _MIB, True),
+        (_MIB + 449, (2 * _MIB + 5120, 2 * _MIB + 5632), 3 * _MIB, True),
+    ],
+)
+def test_a_tail_that_lacks_a_sector_is_torn(
+    tmp_path: Path, start: int, zeros: tuple[int, int], size: int, torn: bool
+) -> None:
+    """Sectors are those of the file, wherever the tail begins in one."""
+    first, end = zeros
+    put(str(tmp_path), "00000001.seg", b"\x55" * first + bytes(end - first) + b"\x55" * (size - end))
+    with open(tmp_path / "00000001.seg", "rb") as file:
+        assert segment._Segment(file).is_torn(start) is torn
+
+
+def test_a_frame_behind_one_strange_byte_is_found(tmp_path: Path) -> None:
+    journal = small(tmp_path, 5)
+    ids = reader.journal_ids(journal)
+    data = segment_bytes(journal)["00000001.seg"]
+    whole = [item for item in scan(journal, "00000001.seg", ids) if isinstance(item, Located)]
+    put(journal, "00000001.seg", data[: whole[1].offset] + b"x" + data[whole[1].offset :])
+    items = list(scan(journal, "00000001.seg", ids))
+    assert items[1] == Damage("00000001.seg", whole[1].offset, 1, "bad-magic")
+    assert [item.frame for item in items if isinstance(item, Located)] == [item.frame for item in whole]
+
+
+def test_a_whole_frame_at_the_end_that_does_not_hold_is_no_torn_tail(tmp_path: Path) -> None:
+    journal = small(tmp_path, 5)
+    ids = reader.journal_ids(journal)
+    data = segment_bytes(journal)["00000001.seg"]
+    last = list(scan(journal, "00000001.seg", ids))[-1]
+    put(journal, "00000001.seg", data[:-1] + bytes((data[-1] ^ 1,)))
+    expected = Damage("00000001.seg", last.offset, last.end - last.offset, "bad-checksum", at_end=True)
+    assert list(scan(journal, "00000001.seg", ids))[-1] == expected
+    put(journal, "00000001.seg", data[:-1])
+    torn = expected._replace(length=expected.length - 1, kind="torn-tail")
+    assert list(scan(journal, "00000001.seg", ids))[-1] == torn
+
+
+def test_a_scan_from_a_place_on(tmp_path: Path) -> None:
+    journal = small(tmp_path, 20)
+    ids = reader.journal_ids(journal)
+    whole = list(scan(journal, "00000001.seg", ids))
+    for number, item in enumerate(whole):
+        assert list(scan(journal, "00000001.seg", ids, item.offset)) == whole[number:]
+
+
 @pytest.mark.parametrize("at", [1024 * 1024 - 4, 1024 * 1024 - 1, 1024 * 1024, 2 * 1024 * 1024 + 5])
 def test_a_frame_is_found_wherever_it_lies_after_much_damage(tmp_path: Path, at: int) -> None:
     """The search goes by windows of a mebibyte: a magic that lies across two of them is seen."""
@@ -146,3 +215,29 @@ def test_ids_come_from_the_identity_and_without_it_from_the_headers(tmp_path: Pa
     os.unlink(os.path.join(journal, "00000009.seg"))
     identity.write(journal, identity.new_id())
     assert len(records(journal)) == 5
+
+
+def test_headers_that_cannot_be_read_tell_no_ids(tmp_path: Path) -> None:
+    journal = small(tmp_path, 30)
+    own = identity.read(journal)
+    assert own is not None
+    names = segment_names(journal)
+    data = segment_bytes(journal)
+    for name in names[:-1]:
+        put(journal, name, b"\0" + data[name][1:])
+    os.unlink(os.path.join(journal, "identity"))
+    assert reader.journal_ids(journal) == [own.journal]
+    put(journal, names[-1], b"\0" + data[names[-1]][1:])
+    assert reader.journal_ids(journal) == []
+    identity.write(journal, own.journal, [JournalId(bytes(16))])
+    assert reader.journal_ids(journal) == [JournalId(bytes(16)), own.journal]
+
+
+def test_an_identity_that_is_no_segments_is_known_beside_what_their_headers_say(tmp_path: Path) -> None:
+    journal = small(tmp_path, 5)
+    own = identity.read(journal)
+    assert own is not None
+    strange = identity.new_id()
+    os.unlink(os.path.join(journal, "identity"))
+    identity.write(journal, strange)
+    assert reader.journal_ids(journal) == [strange, own.journal]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from journal.making import append, frames, put, records, segment_bytes, small
 from mgit_hooks.journal.format import BLOCK, FOOTER, GENESIS
-from mgit_hooks.journal.verify import Hole, exists, verify
+from mgit_hooks.journal.segment import Damage
+from mgit_hooks.journal.verify import Hole, Report, exists, verify
 
 
 @pytest.fixture
@@ -118,3 +120,67 @@ def test_verify_changes_nothing(journal: str) -> None:
     before = {path: path.stat() for path in Path(journal).parent.rglob("*")}
     verify(journal)
     assert {path: path.stat() for path in Path(journal).parent.rglob("*")} == before
+
+
+# The report
+
+
+HOLE, OTHER = Hole(3, 3, "aa", "bb"), Hole(5, 9, "cc", "dd")
+WOUND = Damage("00000001.seg", 12, 34, "bad-checksum", at_end=True)
+REPORT = Report(
+    journal="00ff", records=7, segments=2, damaged=(), holes=(), mended=(), chain_intact=True, head_seq=8, head_id="ee",
+    torn_tail=None, erased=4, archived=(), unerased=(), undeclared=(), watched={},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "clean"),
+    [
+        ({}, True),
+        ({"damaged": (WOUND,)}, False),
+        ({"holes": (HOLE,)}, False),
+        ({"chain_intact": False}, False),
+        ({"unerased": (3,)}, False),
+        ({"undeclared": (3,)}, False),
+        ({"mended": (HOLE,), "archived": (OTHER,), "torn_tail": WOUND, "watched": {1: "ab"}}, True),
+    ],
+)
+def test_what_counts_as_clean(found: dict[str, Any], clean: bool) -> None:
+    assert REPORT._replace(**found).is_clean is clean
+
+
+def test_the_report_as_json() -> None:
+    wound = {"segment": "00000001.seg", "offset": 12, "length": 34, "kind": "bad-checksum"}
+    report = REPORT._replace(
+        damaged=(WOUND,), holes=(HOLE, OTHER), mended=(OTHER,), torn_tail=WOUND, archived=(HOLE,), unerased=(1, 2),
+        undeclared=(6,),
+    )  # fmt: skip
+    assert report.to_json() == {
+        "journal": "00ff",
+        "records": 7,
+        "segments": 2,
+        "damaged": [wound],
+        "missing_seq": [[3, 3], [5, 9]],
+        "mended": [{"first_seq": 5, "last_seq": 9, "before": "cc", "after": "dd"}],
+        "chain_intact": True,
+        "head": {"seq": 8, "id": "ee"},
+        "torn_tail": wound,
+        "erased": 4,
+        "archived": [{"first_seq": 3, "last_seq": 3, "before": "aa", "after": "bb"}],
+        "unerased": [1, 2],
+        "undeclared": [6],
+    }
+    assert REPORT.to_json()["torn_tail"] is None
+
+
+def test_holes_in_words() -> None:
+    assert (HOLE.words, OTHER.words) == ("record 3", "records 5 to 9")
+
+
+def test_a_journal_is_a_folder_with_segments(tmp_path: Path, journal: str) -> None:
+    assert exists(journal)
+    (tmp_path / "empty").mkdir()
+    assert not exists(str(tmp_path / "empty"))
+    assert not exists(str(tmp_path / "none"))
+    (tmp_path / "empty" / "head").touch()
+    assert not exists(str(tmp_path / "empty"))
