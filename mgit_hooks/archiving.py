@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from mgit_hooks import dates
+from mgit_hooks import dates, restored
 from mgit_hooks.copies import not_recording
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read
@@ -68,13 +68,16 @@ def archive(
 def finish(location: Location) -> bool:
     """Remove the segments of which a record says that they are archived; whether there were any.
 
-    Call it under both locks. Their archive was verified before that record was written.
+    Call it under both locks. Their archive was verified before that record was written. Where a restore has brought
+    both back, segments and record, they stay: it was not written of these files.
     """
     if not os.path.exists(os.path.join(location.journal_dir, BEGINNING)):
         return False  # it is there before any such record: the whole journal need not be read for one
-    declared = _declared(location.journal_dir)
+    declared = _declared(location.journal_dir, restored_too=False)
     names = segment_names(location.journal_dir)
-    gone = [name for name, after in pairwise(names) if 0 < _begins(location.journal_dir, after) <= declared + 1]
+    places = [_place(location.journal_dir, name) for name in names]
+    left = None if declared is None else (declared.last_seq + 1, declared.after)
+    gone = names[: places.index(left)] if left is not None and left in places else []
     if gone:
         _remove(location, gone)
     return bool(gone)
@@ -82,18 +85,19 @@ def finish(location: Location) -> bool:
 
 def remember_again(location: Location, given: Sequence[str]) -> None:
     """Make the sidecar again where it does not hold, if one of ``given`` is the archive that goes furthest."""
-    last = _declared(location.journal_dir) if given else 0
-    if not last or not _is_missing(location.journal_dir, last) or beginning.holds(location.journal_dir):
+    hole = _declared(location.journal_dir, restored_too=True) if given else None
+    if hole is None or not _is_missing(location.journal_dir, hole) or beginning.holds(location.journal_dir):
         return
     for path in given:
-        if bundle.read_manifest(path).last_seq == last:
+        value = bundle.read_manifest(path)
+        if (value.last_seq, value.head.hex()) == (hole.last_seq, hole.after):
             _remember(location, bundle.check(path, bundle.scratch(location.journal_dir, path)))
             database.remove(location.mgit_dir)
 
 
-def _is_missing(journal_dir: str, last_seq: int) -> bool:
+def _is_missing(journal_dir: str, hole: Hole) -> bool:
     names = segment_names(journal_dir)
-    return bool(names) and _begins(journal_dir, names[0]) == last_seq + 1
+    return bool(names) and _place(journal_dir, names[0]) == (hole.last_seq + 1, hole.after)
 
 
 def _oldest(journal_dir: str, keep_newer: float | None, keep_size: int | None) -> list[str]:
@@ -119,12 +123,13 @@ def _header(journal_dir: str, name: str) -> Frame:
             raise bundle.BundleError(f"{name} is damaged", "run 'mgit-hooks repair' first") from error
 
 
-def _begins(journal_dir: str, name: str) -> int:
-    """The first seq of a segment; 0 where its header is damaged."""
+def _place(journal_dir: str, name: str) -> tuple[int, str] | None:
+    """The first seq of a segment and the chain id before it; None where its header is damaged."""
     try:
-        return _header(journal_dir, name).first_seq
+        header = _header(journal_dir, name)
     except bundle.BundleError:
-        return 0
+        return None
+    return header.first_seq, header.previous.hex()
 
 
 def _opened(journal_dir: str, name: str) -> int:
@@ -203,14 +208,19 @@ def _remove(location: Location, names: Sequence[str]) -> None:
     sync_directory(location.journal_dir)
 
 
-def _declared(journal_dir: str) -> int:
-    """The last seq that a record says is archived; 0 where none does."""
-    last = 0
+def _declared(journal_dir: str, *, restored_too: bool) -> Hole | None:
+    """What the record that goes furthest says is archived; one that a copy gave back counts if ``restored_too``."""
+    furthest: Hole | None = None
     for stored in reader.records(journal_dir):
-        if stored.payload is not None and stored.payload.startswith(_CHECKPOINT):
-            try:
-                holes = json.loads(stored.payload)["detail"].get("archived", ())
-                last = max([last, *(int(hole["last_seq"]) for hole in holes if hole["first_seq"] == 1)])
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
-    return last
+        if stored.payload is None or not stored.payload.startswith(_CHECKPOINT):
+            continue
+        try:
+            value = json.loads(stored.payload)
+            for hole in map(Hole.from_json, value["detail"].get("archived", ())):
+                if hole.first_seq != 1 or (restored.origin(value) is not None and not restored_too):
+                    continue
+                if furthest is None or hole.last_seq > furthest.last_seq:
+                    furthest = hole
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return furthest

@@ -68,7 +68,8 @@ def _refuse(location: Location, checked: bundle.Checked, *, force: bool) -> None
         )
     report = verify(location.journal_dir, frozenset({int(value.last_seq)}))
     holds = report.watched.get(value.last_seq) == value.head.hex()
-    if report.is_clean and holds and all(hole.first_seq > value.last_seq for hole in report.mended):
+    gone = (*report.mended, *report.archived)
+    if report.is_clean and holds and all(hole.first_seq > value.last_seq for hole in gone):
         raise bundle.BundleError(
             "the journal is clean and holds all of it", "there is nothing to bring back; --force does it all the same"
         )

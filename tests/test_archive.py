@@ -134,3 +134,28 @@ def test_killed_anywhere_the_next_one_ends_it(work: Recording, tmp_path: Path) -
         shutil.rmtree(tmp_path / "away")
         shutil.copytree(tmp_path / "before", work.location.mgit_dir, symlinks=True)
     assert step > 20
+
+
+def test_what_a_restore_brought_back_from_before_the_archive_stays(work: Recording, mgit: Any, tmp_path: Path) -> None:
+    true = records(work.location.journal_dir)
+    (made,) = mgit("-C", work.path, "checkpoint", "--to", str(tmp_path / "copies"), "--json").json
+    assert archiving.archive(work.location, str(tmp_path / "away"), keep_size=9000) is not None
+    shutil.rmtree(tmp_path / "away")  # the archive is lost: this is why it is restored
+    restored = mgit("-C", work.path, "restore", "--from", made["file"])
+    assert restored.code == 0, restored.err
+    for command in (("repair",), ("archive", str(tmp_path / "away"), "--keep-size", "1g"), ("verify",)):
+        assert mgit("-C", work.path, *command).code == 0
+    assert records(work.location.journal_dir)[: len(true)] == true
+
+
+def test_segments_go_only_where_the_record_is_of_them(work: Recording, tmp_path: Path, mgit: Any) -> None:
+    (made,) = mgit("-C", work.path, "checkpoint", "--to", str(tmp_path / "copies"), "--json").json
+    assert archiving.archive(work.location, str(tmp_path / "away"), keep_size=6000) is not None
+    assert mgit("-C", work.path, "restore", "--from", made["file"]).code == 0
+    before = segment_names(work.location.journal_dir)
+    # Killed before the record of the second archive is written: the one that is there is of the first.
+    step = 0
+    while not Path(work.location.journal_dir, "beginning").exists():
+        killed_at(step := step + 1, archiving.archive, work.location, str(tmp_path / "away"), keep_size=12000)
+    assert mgit("-C", work.path, "repair").code == 0
+    assert segment_names(work.location.journal_dir)[: len(before)] == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,10 @@ def test_what_is_none_or_goes_further_is_never_removed(work: Recording, mgit: An
     ]
     for name in others:
         (folder(work) / name).write_text("mine")
-    (folder(work) / "journal-0000000001-20200101T000000.000000Z.mgit").write_text("older")
+    (folder(work) / "journal-0000000001-20200101T000000.000000Z.mgit").write_text("older, and nobody can tell whose")
     assert mgit("-C", work.path, "checkpoint", "--keep", "1").code == 0
     left = {path.name for path in folder(work).iterdir()}
-    assert len(left) == 5
+    assert len(left) == 6
     assert left > set(others)
 
 
@@ -178,3 +179,14 @@ def test_killed_anywhere_each_generation_is_whole(work: Recording) -> None:
     assert kills(work, check) > 20
     checkpoint(work.location, str(folder(work)))
     assert [name for name in os.listdir(folder(work)) if not name.endswith(".mgit")] == []
+
+
+def test_generations_of_another_journal_beside_it_are_not_removed(work: Recording, mgit: Any, tmp_path: Path) -> None:
+    shared = str(tmp_path / "shared")
+    subprocess.run(["git", "init", "-q", "-b", "main", tmp_path / "other"], check=True)
+    assert mgit("-C", str(tmp_path / "other"), "init", "-q").code == 0
+    (theirs,) = mgit("-C", str(tmp_path / "other"), "checkpoint", "--to", shared, "--json").json
+    for _ in range(4):
+        assert mgit("-C", work.path, "checkpoint", "--to", shared, "--keep", "2").code == 0
+    assert os.path.exists(theirs["file"])
+    assert len(os.listdir(shared)) == 3

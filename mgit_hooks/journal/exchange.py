@@ -110,9 +110,16 @@ def mark(journal_dir: str) -> str | None:
 
 
 def done(journal_dir: str) -> None:
-    """All that belongs to putting the journal in place is done."""
-    with suppress(FileNotFoundError):
+    """All that belongs to putting the journal in place is done; durable on return.
+
+    A mark that a power cut brought up again would let ``settle`` take the journal that was in place for one that
+    never was.
+    """
+    try:
         os.unlink(os.path.join(journal_dir, _MARK))
+    except FileNotFoundError:
+        return
+    sync_directory(journal_dir)
 
 
 def kept_aside(mgit_dir: str) -> list[str]:

@@ -80,10 +80,13 @@ def make(journal_dir: str, directory: str) -> bundle.Checked:
 def prune(directory: str, newest: str, keep: int) -> list[str]:
     """Remove what is older than the generation ``newest``, but for the ``keep`` - 1 newest of them; what went.
 
-    Call it once that one was verified: of two generations the older is all there is, until the newer holds.
+    Call it once that one was verified: of two generations the older is all there is, until the newer holds. Several
+    repositories may share a folder: nothing goes but generations of the same journal, and none that cannot be read.
     """
-    older = [name for name in _names(directory) if _order(name) < _order(newest)]
-    gone = older[max(keep - 1, 0) :]
+    every = listed(directory)
+    own = next((each.manifest.journal for each in every if each.name == newest and each.manifest is not None), None)
+    ours = [each.name for each in every if each.manifest is not None and each.manifest.journal == own]
+    gone = [name for name in ours if _order(name) < _order(newest)][max(keep - 1, 0) :]
     for name in gone:
         os.unlink(os.path.join(directory, name))
     if gone:
