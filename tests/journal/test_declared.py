@@ -136,6 +136,8 @@ def test_of_a_hole_the_ids_that_adjoin_it_are_known(journal: str) -> None:
     take_out(journal, 1, 7)
     watched = verify(journal, set(range(14))).watched
     assert watched == {seq: ids[seq] for seq in (0, 3, 4, 5, 6, 9, 10, 11, 12, 13, 18)}
+    assert verify(journal, {0}).watched == {0: ids[0], 18: ids[18]}
+    assert verify(journal, {2, 8}).watched == {18: ids[18]}
 
 
 def test_an_id_that_was_read_goes_before_what_a_hole_says_of_it(journal: str) -> None:

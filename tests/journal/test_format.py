@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from second_reader import crc32c
 
+from journal.framing import JOURNAL, OTHER, SALT, block, entry, resealed
 from mgit_hooks import compress
 from mgit_hooks.journal import format
 from mgit_hooks.journal.format import (
@@ -26,7 +27,6 @@ from mgit_hooks.journal.format import (
     SALT_LENGTH,
     ChainId,
     Cursor,
-    Entry,
     FormatError,
     Frame,
     JournalId,
@@ -35,24 +35,7 @@ from mgit_hooks.journal.format import (
 )
 from mgit_hooks.record import Seq
 
-JOURNAL = JournalId(bytes(range(16)))
-OTHER = JournalId(bytes(16))
-SALT = bytes(range(100, 116))
-
 cursors = st.none() | st.builds(Cursor, *[st.integers(0, 2**64 - 1)] * 2)
-
-
-def entry(payload: bytes) -> Entry:
-    return format.new_entry(payload, SALT)
-
-
-def block(payloads: list[bytes], *, cursor: Cursor | None = None, first_seq: int = 1, codec: int = 1) -> Frame:
-    return format.block_frame(list(map(entry, payloads)), Seq(first_seq), GENESIS, cursor, codec)
-
-
-def resealed(data: bytes, journal: JournalId = JOURNAL) -> bytes:
-    """``data`` with the checksum that its bytes call for: what only a forger makes."""
-    return data[:60] + struct.pack("<I", crc32c(journal + data[:60] + data[64:])) + data[64:]
 
 
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=MAX_RECORDS), cursors, st.integers(1, 2**63), st.binary())

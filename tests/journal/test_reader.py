@@ -10,11 +10,11 @@ from second_reader import read as read_again
 from journal.making import append, frames, payloads, put, records, segment_bytes, small
 from mgit_hooks import dates
 from mgit_hooks.errors import DamageError
-from mgit_hooks.journal import reader
-from mgit_hooks.journal.format import BLOCK, Cursor
+from mgit_hooks.journal import format, identity, reader
+from mgit_hooks.journal.format import BLOCK, Cursor, FormatError
 from mgit_hooks.journal.reader import Block
-from mgit_hooks.journal.segment import Damage
-from mgit_hooks.record import Gate, Record, Validation
+from mgit_hooks.journal.segment import Damage, Located, segment_names
+from mgit_hooks.record import Gate, Record, Seq, Validation
 
 
 @pytest.fixture
@@ -112,3 +112,58 @@ def test_the_newest_cursor_is_found_through_segments_without_one(tmp_path: Path)
     assert reader.last_cursor(journal) == Cursor(2, 0)
     append(journal, [b"d"], Cursor(2, 7))
     assert reader.last_cursor(journal) == Cursor(2, 7)
+
+
+def test_a_block_that_is_none_is_damage_among_the_blocks(journal: str) -> None:
+    own = identity.read(journal)
+    assert own is not None
+    name = segment_names(journal)[-1]
+    data = segment_bytes(journal)[name]
+    before = list(reader.blocks(journal))
+    frame = format.Frame(BLOCK, 0, 1, 3, Seq(51), records(journal)[-1].id, b"abc")
+    put(journal, name, data + format.pack_frame(frame, own.journal))
+    assert list(reader.blocks(journal)) == [*before, Damage(name, len(data), 67, "bad-block")]
+    with pytest.raises(FormatError, match="bad-block"):
+        reader.open_block(Located(name, len(data), frame))
+
+
+def test_a_block_that_is_opened_says_where_it_lies_and_what_its_ids_are(journal: str) -> None:
+    stored = {each.seq: each for each in records(journal)}
+    for item in frames(journal):
+        if item.frame.kind != BLOCK:
+            continue
+        block = reader.open_block(item)
+        assert (block.segment, block.offset) == (item.segment, item.offset)
+        assert (block.first_seq, block.previous) == (item.frame.first_seq, item.frame.previous)
+        seqs = range(block.first_seq, block.next_seq)
+        assert list(block.ids) == [stored[Seq(seq)].id for seq in seqs]
+        assert [entry.payload for entry in block.entries] == [stored[Seq(seq)].payload for seq in seqs]
+
+
+def test_where_the_segments_after_one_begin(tmp_path: Path) -> None:
+    """What decides how far a frame may be ahead: their headers tell, and where those cannot, the lowest block."""
+    journal = small(tmp_path, 18, target=400, group=3, short=True)
+    names, ids, data = segment_names(journal), reader.journal_ids(journal), segment_bytes(journal)
+    one, two, three = names
+    own = identity.read(journal)
+    assert own is not None
+
+    def begin(name: str, expected: int) -> int | None:
+        return reader._begin_after(journal, names, name, ids, expected)
+
+    assert [begin(one, expected) for expected in (1, 7, 8, 13, 14)] == [7, 7, 13, 13, None]
+    assert [begin(two, 1), begin(three, 1)] == [13, None]
+
+    items = [item for item in frames(journal) if item.segment == two]
+    pieces = [data[two][item.offset : item.end] for item in items]
+    blocks = [piece for item, piece in zip(items, pieces, strict=True) if item.frame.kind == BLOCK]
+    put(journal, two, b"\0" + data[two][1:])
+    assert [begin(one, expected) for expected in (1, 7, 8, 10, 11)] == [7, 7, 10, 10, 13]
+    put(journal, two, b"".join(reversed(blocks)))
+    assert [begin(one, expected) for expected in (1, 8)] == [7, 10]
+    put(journal, two, b"x" + pieces[0] + b"".join(blocks[1:]))  # a header in a place that is none
+    assert begin(one, 1) == 10
+    info = format.segment_info(items[0].frame)._replace(number=7)
+    elsewhere = format.segment_frame(info, items[0].frame.first_seq, items[0].frame.previous)
+    put(journal, two, format.pack_frame(elsewhere, own.journal) + b"".join(pieces[1:]))
+    assert begin(one, 1) == 13
