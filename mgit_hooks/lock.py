@@ -9,6 +9,11 @@ from contextlib import contextmanager
 
 from mgit_hooks.errors import JournalError
 
+# Seconds between tries. Who has waited long asks less often: a hundred that wait would else leave the one that
+# holds the lock no processor to end with.
+_FIRST_PAUSE = 0.002
+_LAST_PAUSE = 0.032
+
 
 @contextmanager
 def exclusive(path: str, *, wait: float | None = None) -> Iterator[bool]:
@@ -83,13 +88,15 @@ def _acquire(descriptor: int, deadline: float | None) -> bool:
     if deadline is None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return True
+    pause = _FIRST_PAUSE
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(0.005)
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
         else:
             return True
 
@@ -97,12 +104,14 @@ def _acquire(descriptor: int, deadline: float | None) -> bool:
 def _acquire_msvcrt(descriptor: int, deadline: float | None) -> bool:
     import msvcrt
 
+    pause = _FIRST_PAUSE
     while True:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
         except OSError:
             if deadline is not None and time.monotonic() >= deadline:
                 return False
-            time.sleep(0.005)
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
         else:
             return True

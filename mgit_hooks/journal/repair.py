@@ -1,9 +1,10 @@
 """Mending the journal's files: damaged bytes move to quarantine, whole frames stay byte for byte.
 
-Nothing is filled in and nothing is rewritten: a segment loses exactly the bytes that are no frame of it,
-and gets back the header or footer that can be told from what is left. What was lost by it is for the
-caller to declare in a ``repair`` record. May be killed anywhere and run again: bytes are in quarantine,
-synced, before the segment without them takes the place of the old one in one rename.
+Nothing is filled in and nothing is rewritten: a segment loses exactly the bytes that are no frame of it, and gets
+back the header or footer that can be told from what is left, and blocks that had got behind their place (``astray``).
+What was lost by it is for the caller to declare in a ``repair`` record. May be killed anywhere and run again: bytes
+are in quarantine, synced, before the segment without them takes the place of the old one in one rename, and a block
+that goes back is in its own segment, which is the earlier one, before it leaves the other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from mgit_hooks.files import create
 from mgit_hooks.journal import identity
+from mgit_hooks.journal.astray import Astray, astray, left
 from mgit_hooks.journal.format import (
     BLOCK,
     FOOTER,
@@ -30,7 +32,7 @@ from mgit_hooks.journal.format import (
     version_for,
 )
 from mgit_hooks.journal.quarantine import quarantine
-from mgit_hooks.journal.reader import frames, journal_ids, open_block
+from mgit_hooks.journal.reader import journal_ids, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number, sync_directory
 from mgit_hooks.journal.verify import Hole, Report, verify, walk
 from mgit_hooks.record import Seq
@@ -53,17 +55,23 @@ def mend(journal_dir: str, *, dry_run: bool) -> Mending:
     damages = [*report.damaged, *([report.torn_tail] if report.torn_tail else [])]
     journals = journal_ids(journal_dir)
     salvaged, quarantined, actions = 0, [], []
+    strays = astray(journal_dir, damages, journals)
     for name in segment_names(journal_dir):
         cut = sorted((damage for damage in damages if damage.segment == name), key=lambda damage: damage.offset)
-        if not cut:
+        back = [stray for stray in strays if stray.item.segment == name]
+        if not cut and not back:
             continue
-        kept = _kept(journal_dir, name, journals, cut)
+        kept = _with(back, _kept(journal_dir, name, journals, cut))
         salvaged += sum(len(open_block(item).entries) for item in kept if item.frame.kind == BLOCK)
         for damage in cut:
             what = f"{damage.length} bytes ({damage.kind}) of {name} at byte {damage.offset}"
             actions.append(f"{'would move' if dry_run else 'moved'} {what} to quarantine")
             if not dry_run:
                 quarantined.append(quarantine(journal_dir, damage))
+        for stray in back:
+            frame = stray.item.frame
+            what = f"records {frame.first_seq} to {frame.first_seq + frame.records - 1} back into {name}"
+            actions.append(f"{'would put' if dry_run else 'put'} {what}")
         if not dry_run:
             _replace(journal_dir, name, kept, journals)
     return Mending(salvaged, tuple(quarantined), tuple(actions))
@@ -73,8 +81,8 @@ def remaining_holes(journal_dir: str, report: Report) -> tuple[Hole, ...]:
     """The holes that no record declares, once ``mend`` has taken out all that ``report`` blames."""
     if not report.damaged:
         return report.holes
-    cut = {(damage.segment, damage.offset) for damage in report.damaged if damage.length}
-    state = walk(item for item in frames(journal_dir) if (item.segment, item.offset) not in cut)
+    strays = astray(journal_dir, report.damaged, journal_ids(journal_dir))
+    state = walk(left(journal_dir, report.damaged, strays))
     holes = list(state.holes)
     hint = identity.read_head(journal_dir)
     if hint is not None and hint.seq >= state.seq:
@@ -90,6 +98,14 @@ def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Seque
     ]
 
 
+def _with(back: Sequence[Astray], kept: list[Located]) -> list[Located]:
+    for stray in back:  # where it belongs in front of the next segment: at this one's end
+        segment, offset = stray.before
+        places = (at for at, item in enumerate(kept) if segment == stray.item.segment and item.offset == offset)
+        kept.insert(next(places, len(kept)), stray.item)
+    return kept
+
+
 def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Sequence[JournalId]) -> None:
     """Put in place of a segment the frames of it that are whole, under a header of their own journal."""
     path = os.path.join(journal_dir, name)
@@ -98,16 +114,18 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
         sync_directory(journal_dir)
         return
     journal = _journal_of(journal_dir, name, kept, journals)
-    left: list[Frame] = [item.frame for item in kept]
-    if left[0].kind != SEGMENT:
-        info = SegmentInfo(version_for(left), journal, segment_number(name), int(os.stat(path).st_mtime))
-        left.insert(0, segment_frame(info, *_place(left[0])))
-    if name != segment_names(journal_dir)[-1] and left[-1].kind != FOOTER:
-        left.append(_footer(left[0], kept[-1]))
+    whole: list[Frame] = [item.frame for item in kept]
+    if whole[0].kind != SEGMENT:
+        info = SegmentInfo(version_for(whole), journal, segment_number(name), int(os.stat(path).st_mtime))
+        whole.insert(0, segment_frame(info, *_place(whole[0])))
+    elif (info := segment_info(whole[0])).version < version_for(whole):
+        whole[0] = segment_frame(info._replace(version=version_for(whole)), whole[0].first_seq, whole[0].previous)
+    if name != segment_names(journal_dir)[-1] and whole[-1].kind != FOOTER:
+        whole.append(_footer(whole[0], kept[-1]))
     temporary = f"{path}.new"
     descriptor = create(temporary)
     with open(descriptor, "wb") as file:
-        for frame in left:
+        for frame in whole:
             file.write(pack_frame(frame, journal))
         file.flush()
         os.fsync(descriptor)

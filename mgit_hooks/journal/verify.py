@@ -140,9 +140,14 @@ class _Walk:
                 self._blame(item, error.kind)
 
     def _goes_on(self, item: Located) -> bool:
-        """Whether the chain proves that what stands behind a footer belongs there: the footer does not, then."""
+        """Whether what stands behind a footer goes on from there: the footer does not belong there, then.
+
+        Records that were not read before count for more than a footer, which may have been copied there.
+        """
         frame = item.frame
-        if frame.kind not in (BLOCK, CURSOR) or (frame.first_seq, frame.previous) != (self.seq, self.head):
+        if frame.kind not in (BLOCK, CURSOR) or frame.first_seq < self.seq:
+            return False
+        if frame.kind == CURSOR and frame.first_seq == self.seq and frame.previous != self.head:
             return False
         if self._last is not None:
             self._blame(self._last, "bad-footer")

@@ -26,6 +26,6 @@ def mended(journal: str) -> tuple[str, ...]:
     return actions
 
 
-def in_quarantine(journal: str) -> bytes:
+def in_quarantine(journal: str) -> list[bytes]:
     folder = Path(journal).parent / "quarantine"
-    return b"\0\0".join(path.read_bytes() for path in sorted(folder.glob("*.bin"))) if folder.exists() else b""
+    return [path.read_bytes() for path in sorted(folder.glob("*.bin"))]

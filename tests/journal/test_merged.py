@@ -100,7 +100,9 @@ def judge(journal: str, made: Lineages, tally: Tally, what: str) -> None:
         tally.silent.append(f"{what}: not clean after repair")
     # What the chain cannot join is in quarantine, and all else is there.
     kept, told = in_quarantine(journal), set(left)
-    tally.lost += [what for block in there if block not in kept and not made.blocks[block] <= told]
+    tally.lost += [
+        what for block in there if not made.blocks[block] <= told and not any(block in each for each in kept)
+    ]
     (done,) = append(journal, [b"goes on"])
     assert done.seq > max((stored.seq for stored in left), default=0)
     assert records(journal)[-1] == Stored(done.seq, done.id, b"goes on")
