@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from mgit_hooks import compress, lock
-from mgit_hooks.errors import JournalError
+from mgit_hooks.errors import JournalError, reason
 from mgit_hooks.files import sync_directory, write_all
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.format import (
@@ -359,7 +359,7 @@ def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Ite
             made = Appender(journal_dir, adopted)
         except OSError as error:
             raise JournalError(
-                f"cannot go on with the journal: {error.strerror}", "mend that; what waits is kept"
+                f"cannot go on with the journal: {reason(error)}", "mend that; what waits is kept"
             ) from error
         try:
             yield made
