@@ -17,12 +17,12 @@ from typing import NamedTuple
 from mgit_hooks import dates, restored
 from mgit_hooks.copies import not_recording
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import open_to_read, sync_directory
 from mgit_hooks.journal import beginning, bundle, database, exchange, reader
 from mgit_hooks.journal.bundle import Checked, Extent, Selection
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, segment_info, unpack_frame
 from mgit_hooks.journal.manifest import BEGINNING
-from mgit_hooks.journal.segment import segment_names, sync_directory
+from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import Hole, verify
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.record import Seq

@@ -131,12 +131,14 @@ def _require_sound(location: Location) -> set[int]:
     if report.holes or not report.chain_intact:
         raise JournalError("the journal is damaged, and what is damaged cannot be searched", "run 'mgit-hooks repair'")
     marked = erasemark.pending(location.journal_dir)
+    if marked is None:
+        return set(report.unerased)
     gone = {each.seq for each in erasure.chosen(location.journal_dir, set(marked)) if marked[each.seq] == each.id.hex()}
     return (set(report.unerased) - set(marked)) | gone
 
 
 def _declare(location: Location, targets: Sequence[Target], by: str, reason: str) -> int:
-    """Append the record that says it; what is to be erased is then in a sealed segment. The record's seq."""
+    """Append the record that says it, synced; its seq."""
     seqs = {target.seq for target in targets}
     moved: dict[int, list[str]] = {each.seq: _movements(each) for each in erasure.chosen(location.journal_dir, seqs)}
     erased = [

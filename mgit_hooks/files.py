@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 # A pipe that nobody has open at its other end would keep ``open`` waiting for ever.
@@ -67,6 +69,42 @@ def write_all(descriptor: int, data: bytes) -> None:
         if not taken:
             raise OSError(errno.EIO, "the system takes no more bytes")
         written += taken
+
+
+@contextmanager
+def replacing(path: str, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` at the block's end, for its owner alone. Raises OSError.
+
+    Killed anywhere, the old one or the new one is there; without ``sync`` a power cut may leave an empty one. What a
+    kill leaves of ``PATH.new`` means nothing: one writer at a time, which the caller sees to.
+    """
+    temporary = f"{path}.new"
+    with open(create(temporary), "wb") as file:
+        os.chmod(temporary, 0o600)
+        yield file
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if sync:
+        sync_directory(os.path.dirname(path) or os.curdir)
+
+
+def sync_file(path: str) -> None:
+    """Bring to the disk what the file holds, whoever wrote it. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder of ours with all that is in it, where there is one."""
+    if os.path.lexists(path):
+        from shutil import rmtree
+
+        rmtree(path)
 
 
 def sync_directory(path: str) -> None:

@@ -132,6 +132,16 @@ def test_a_file(work: Recording, mgit: Any, tmp_path: Path) -> None:
     assert work.repo.git("for-each-ref", "refs/mgit") == ""
 
 
+def test_a_file_that_takes_a_part_at_a_time(
+    work: Recording, mgit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:9]))
+        assert mgit("-C", work.path, "anchor", "--file", str(tmp_path / "anchors")).code == 0
+    assert check(work, mgit, str(tmp_path / "anchors")) == (0, ["holds"])
+
+
 def test_a_file_that_cannot_be_written_or_is_not_there(work: Recording, mgit: Any) -> None:
     told = mgit("-C", work.path, "anchor", "--file", "no/such/folder")
     assert (told.code, told.err.count("\n")) == (128, 2)

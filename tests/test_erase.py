@@ -578,6 +578,45 @@ def test_a_mark_is_for_the_record_of_that_id_only(work: Recording, mgit: Any) ->
     assert erased(work.location.journal_dir) == []
 
 
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\0" * 40, None])
+def test_a_mark_that_does_not_hold_is_no_end_of_an_erasure(
+    work: Recording, mgit: Any, erase: Any, damage: bytes | None
+) -> None:
+    work.commit(f"with {SECRET}")
+    assert erase(secret=SECRET).code == 0
+    (seq,) = erased(work.location.journal_dir)
+    erasemark.begin(work.location.journal_dir, {1: "00" * 32})
+    mark = Path(f"{work.location.journal_dir}.erasing")
+    mark.write_bytes(mark.read_bytes().replace(b'"1"', b'"7"') if damage is None else damage)
+    assert verify(work.location.journal_dir).unerased == (seq,)
+    assert mgit("-C", work.path, "repair").code == 0
+    assert verify(work.location.journal_dir).is_clean
+    assert not mark.exists()
+
+
+def test_what_was_erased_is_forgotten_for_no_flipped_bit(work: Recording, erase: Any) -> None:
+    """Not read as another commit than the one that was erased."""
+    work.commit(f"with {SECRET}")
+    assert erase(secret=SECRET).code == 0
+    memory = Path(f"{work.location.journal_dir}.erased")
+    (commit,) = erasemark.remembered(work.location.journal_dir).commits
+    memory.write_bytes(memory.read_bytes().replace(commit[:1].encode(), b"x", 1))
+    assert not erasemark.remembered(work.location.journal_dir).commits
+
+
+def test_writes_that_take_a_part_leave_nothing_of_it(
+    work: Recording, mgit: Any, erase: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.warning(work.location.mgit_dir, f"it said {SECRET} and more")
+    work.commit(f"with {SECRET}")
+    write, pwrite = os.write, os.pwrite
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:5]))
+        patch.setattr(os, "pwrite", lambda descriptor, data, at: pwrite(descriptor, data[:5], at))
+        assert erase(secret=SECRET).code == 0
+    assert seeking.holding(work.location.mgit_dir, SECRET[5:].encode()) == []
+
+
 def test_killed_before_any_change_it_goes_on(
     work: Recording, mgit: Any, erase: Any, tmp_path: Path, tally: Tally
 ) -> None:

@@ -118,6 +118,28 @@ def test_between_lookup_and_read_a_segment_may_be_swapped(mgit: str) -> None:
     assert_true(mgit)
 
 
+def test_a_header_that_claims_too_much_sends_nobody_astray(mgit: str) -> None:
+    """No more than the claim is wrong: the block after it is the one that holds the record."""
+    first, second = [item for item in frames(f"{mgit}/journal") if item.frame.kind == BLOCK][:2]
+    path = Path(mgit, "journal", first.segment)
+    data = bytearray(path.read_bytes())
+    data[first.offset + 10] = 64  # its number of records
+    path.write_bytes(data)
+    seq = second.frame.first_seq
+    block = places.find(f"{mgit}/journal", int(first.segment[:8]), seq)
+    assert block is not None
+    assert block.first_seq == seq
+    assert places.find(f"{mgit}/journal", int(first.segment[:8]), first.frame.first_seq) is None
+
+
+def test_a_block_is_found_by_the_headers_alone(mgit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = [item for item in frames(f"{mgit}/journal") if item.frame.kind == BLOCK][-1]
+    monkeypatch.setattr(places, "scan", None)
+    block = places.find(f"{mgit}/journal", int(last.segment[:8]), last.frame.first_seq)
+    assert block is not None
+    assert block.offset == last.offset
+
+
 def test_without_a_second_look_a_swapped_segment_would_fail_readers(mgit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted bug: the test above notices it."""
     monkeypatch.setattr(places, "find", lambda *_: None)

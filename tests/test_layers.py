@@ -43,6 +43,7 @@ PURE = frozenset(
         "journal.format",
         "journal.wanted",
         "journal.manifest",
+        "journal.checked",
     )
 )
 # What talks to people, to hooks and to hook managers. Nothing below may depend on it.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Repo
+from journal.making import append
 from kills import killed_at
 from losses import (
     Wound,
@@ -231,6 +232,16 @@ def test_a_copy_that_went_another_way_gives_nothing_back(work: Recording, tmp_pa
     found = brought_back(work.location.journal_dir)
     assert not any(record.repository_name.startswith("false") for record in found.values())
     assert found.keys() <= true
+
+
+def test_what_another_journal_says_of_its_own_numbers_is_not_believed(work: Recording, tmp_path: Path) -> None:
+    stranger = str(tmp_path / "stranger" / "journal")
+    append(stranger, [b'{"event":"erase","detail":{"erased":[{"seq":4,"commit":"' + b"a" * 40 + b'"}]}}'])
+    known = sources.Survey({}, set(), set(), 0)
+    assert sources.prove(sources.Copy("x", None, stranger, related=False), [], known) == ([], 1)
+    assert (known.erased, known.commits) == (set(), set())
+    sources.prove(sources.Copy("x", None, stranger, related=True), [], known)
+    assert (known.erased, known.commits) == ({4}, {"a" * 40})
 
 
 def before_the_fork(work: Recording, path: str) -> set[int]:

@@ -7,7 +7,7 @@ import os
 
 from mgit_hooks import dates
 from mgit_hooks.errors import MgitError
-from mgit_hooks.files import open_to_append
+from mgit_hooks.files import open_to_append, sync_directory, write_all
 from mgit_hooks.git import anchorref
 from mgit_hooks.journal import anchors
 from mgit_hooks.journal.anchors import TRAILER, Anchor
@@ -74,9 +74,10 @@ def _append(path: str, line: str) -> None:
     try:
         descriptor = open_to_append(path)
         try:
-            os.write(descriptor, line.encode() + b"\n")
+            write_all(descriptor, line.encode() + b"\n")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        sync_directory(os.path.dirname(path) or os.curdir)  # its name, where it was only just made
     except OSError as error:
         raise MgitError(f"cannot write {path}: {error.strerror}", "name a file that can be written") from error

@@ -16,7 +16,7 @@ from sqlite3 import Connection
 from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import create, open_to_read, sync_directory
+from mgit_hooks.files import open_to_read, replacing
 from mgit_hooks.journal.manifest import BEGINNING
 
 _FORM: Final = b"# mgit-hooks beginning 1\n"
@@ -41,17 +41,12 @@ def write(journal_dir: str, archive: Connection, last_seq: int) -> None:
     """Put the sidecar in place, from the index of an archive that goes to ``last_seq``; synced."""
     path = os.path.join(journal_dir, BEGINNING)
     try:
-        with open(create(f"{path}.new"), "wb") as file:
-            os.chmod(f"{path}.new", 0o600)
+        with replacing(path) as file:
             digest = sha256()
             for piece in _pieces(archive, last_seq):
                 digest.update(piece)
                 file.write(piece)
             file.write(digest.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(f"{path}.new", path)
-        sync_directory(journal_dir)
     except OSError as error:
         raise JournalError(f"cannot write {path}: {error.strerror}", "mend that and try again") from error
 

@@ -16,11 +16,11 @@ from typing import BinaryIO, Final, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.display import escape
 from mgit_hooks.errors import JournalError, LaterFormatError
-from mgit_hooks.files import create, open_to_read
+from mgit_hooks.files import create, open_to_read, remove_folder, sync_directory
 from mgit_hooks.journal import identity, manifest
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, JournalId, unpack_frame
 from mgit_hooks.journal.manifest import BEGINNING, Gap, Manifest, Part
-from mgit_hooks.journal.segment import known_journals, segment_names, sync_directory
+from mgit_hooks.journal.segment import known_journals, segment_names
 from mgit_hooks.journal.tail import Tail, read_tail
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import make_private_dir
@@ -281,19 +281,19 @@ def unpacked(path: str, directory: str) -> Iterator[tuple[Manifest, str, str]]:
     Its bytes are the bundle's; what they are worth the caller judges. Raises as ``check``.
     """
     value, whole = _hold(path)
-    _clear(directory)
+    remove_folder(directory)
     try:
         extract(path, value, directory)
         yield value, whole, directory
     finally:
-        _clear(directory)
+        remove_folder(directory)
 
 
 def unpack(path: str, directory: str) -> Manifest:
     """Put the journal of a bundle that was checked into ``directory``, which must not be there: whole or not at all."""
     value, _ = _hold(path)
     temporary = f"{directory}.new"
-    _clear(temporary)
+    remove_folder(temporary)
     extract(path, value, temporary)
     os.rename(temporary, directory)
     sync_directory(os.path.dirname(directory))
@@ -392,10 +392,3 @@ def _pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
             raise BundleError(f"{file.name}: it became shorter while it was read", "try again")
         length -= len(piece)
         yield piece
-
-
-def _clear(folder: str) -> None:
-    if os.path.lexists(folder):
-        from shutil import rmtree
-
-        rmtree(folder)

@@ -6,11 +6,12 @@ import os
 from contextlib import suppress
 
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import remove_folder, sync_directory
 from mgit_hooks.journal import bundle, erasure, reader, swap
 from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.manifest import Manifest
 from mgit_hooks.journal.reader import open_block
-from mgit_hooks.journal.segment import Located, scan, segment_names, sync_directory
+from mgit_hooks.journal.segment import Located, scan, segment_names
 from mgit_hooks.journal.wanted import Wanted
 from mgit_hooks.record import Seq
 
@@ -22,7 +23,7 @@ def erase(path: str, scratch: str, wanted: Wanted) -> int:
     one is there. Raises BundleError where it is no bundle that holds, JournalError where it cannot be written.
     """
     value = bundle.read_manifest(path)
-    _clear(scratch)
+    remove_folder(scratch)
     try:
         bundle.extract(path, value, scratch)
         erased = {seq for name in segment_names(scratch) for seq in _erase_segment(scratch, name, wanted)}
@@ -34,7 +35,7 @@ def erase(path: str, scratch: str, wanted: Wanted) -> int:
     except OSError as error:
         raise JournalError(f"cannot rewrite {path}: {error.strerror}", "mend that and try again") from error
     finally:
-        _clear(scratch)
+        remove_folder(scratch)
     return len(erased)
 
 
@@ -68,10 +69,3 @@ def _replace(path: str, scratch: str, value: Manifest) -> None:
             os.unlink(temporary)
         raise
     sync_directory(os.path.dirname(path) or ".")
-
-
-def _clear(folder: str) -> None:
-    if os.path.lexists(folder):
-        from shutil import rmtree
-
-        rmtree(folder)

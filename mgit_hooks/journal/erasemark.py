@@ -7,14 +7,13 @@ that were erased. It is not what the journal declares, only what nobody is to re
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from mgit_hooks.files import create, open_to_read
-from mgit_hooks.journal.segment import sync_directory
+from mgit_hooks.files import open_to_read, replacing, sync_directory
+from mgit_hooks.journal import checked
 
 
 class Remembered(NamedTuple):
@@ -24,21 +23,25 @@ class Remembered(NamedTuple):
     movements: frozenset[str]
 
 
-def pending(journal_dir: str) -> dict[int, str]:
+def pending(journal_dir: str) -> dict[int, str] | None:
     """The records whose erasure has begun and was not ended, in some place: not only in the journal. Seq and chain id.
 
     By its id a record is told from another that has its number since (after a restore, say): that one is to stay.
+    None where the mark is there and does not say which: it may be any that was ever erased.
     """
     try:
         with open_to_read(_mark(journal_dir)) as file:
-            return {int(seq): str(id) for seq, id in json.load(file)["records"].items()}
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return {int(seq): str(id) for seq, id in checked.decode(file.read())["records"].items()}
+    except FileNotFoundError:
         return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def begin(journal_dir: str, records: Mapping[int, str]) -> None:
     """Name them; synced on return. Raises OSError."""
-    _write(_mark(journal_dir), {"records": records})
+    # Under names as JSON has them: the check is over what will be read.
+    _write(_mark(journal_dir), {"records": {str(seq): id for seq, id in records.items()}})
 
 
 def remember(journal_dir: str, commits: Iterable[str], movements: Iterable[str]) -> None:
@@ -53,7 +56,7 @@ def remembered(journal_dir: str) -> Remembered:
     """What was erased by now, though damage or a restore has taken the ``erase`` record, or all of the record."""
     try:
         with open_to_read(_memory(journal_dir)) as file:
-            value = json.load(file)
+            value = checked.decode(file.read())
         return Remembered(frozenset(map(str, value["commits"])), frozenset(map(str, value["movements"])))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return Remembered(frozenset(), frozenset())
@@ -73,10 +76,6 @@ def _memory(journal_dir: str) -> str:
     return f"{journal_dir}.erased"
 
 
-def _write(path: str, value: object) -> None:
-    with open(create(f"{path}.new"), "wb") as file:
-        file.write(json.dumps(value).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.new", path)
-    sync_directory(os.path.dirname(path))
+def _write(path: str, value: Mapping[str, object]) -> None:
+    with replacing(path) as file:
+        file.write(checked.encode(value))

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from mgit_hooks.files import create
+from mgit_hooks.files import create, remove_folder, replacing, sync_directory, sync_file
 from mgit_hooks.journal import bundle, identity
-from mgit_hooks.journal.segment import sync_directory
 from mgit_hooks.layout import make_private_dir
 
 # In a folder that came from a bundle, until all that belongs to putting it in place is done: the bundle's SHA-256.
@@ -38,20 +37,16 @@ def stage(
     else it is a copy, and whoever appends to it adopts it.
     """
     temporary = f"{_staged(journal_dir)}.tmp"
-    _clear(temporary)
+    remove_folder(temporary)
     bundle.extract(checked.path, checked.manifest, temporary)
     if head is not None:
         identity.write_head(temporary, head)
-        _sync(os.path.join(temporary, "head"))
+        sync_file(os.path.join(temporary, "head"))
     if own is not None:
         identity.write(temporary, own.journal, (*checked.manifest.lineage, *own.lineage))
-    descriptor = create(os.path.join(temporary, _MARK))
-    with open(descriptor, "wb") as file:
+    with replacing(os.path.join(temporary, _MARK)) as file:
         file.write(checked.sha256.encode() + b"\n")
-        file.flush()
-        os.fsync(descriptor)
-    sync_directory(temporary)
-    _clear(_staged(journal_dir))
+    remove_folder(_staged(journal_dir))
     os.rename(temporary, _staged(journal_dir))
     sync_directory(os.path.dirname(journal_dir))
     return _staged(journal_dir)
@@ -64,7 +59,7 @@ def put(journal_dir: str) -> str | None:
     # By its mark ``settle`` tells what was staged from what was in place.
     done(journal_dir)
     if not _holds_anything(journal_dir):
-        _clear(journal_dir)
+        remove_folder(journal_dir)
         os.rename(staged, journal_dir)
     elif _exchanged(staged, journal_dir):
         kept = _keep(staged, journal_dir)
@@ -82,14 +77,14 @@ def put(journal_dir: str) -> str | None:
 def settle(journal_dir: str) -> None:
     """End what a kill left: what was staged and not put in place goes, what was taken out of it is kept."""
     staged = _staged(journal_dir)
-    _clear(f"{staged}.tmp")
+    remove_folder(f"{staged}.tmp")
     if os.path.isdir(staged):
         if os.path.exists(moving(journal_dir)) and not os.path.isdir(journal_dir):
             os.rename(staged, journal_dir)
         elif mark(staged) is None:
             _keep(staged, journal_dir)
         else:
-            _clear(staged)
+            remove_folder(staged)
         sync_directory(os.path.dirname(journal_dir))
     with suppress(FileNotFoundError):
         os.unlink(moving(journal_dir))
@@ -152,26 +147,11 @@ def _keep(folder: str, journal_dir: str) -> str:
     return target
 
 
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _write_moving(journal_dir: str) -> None:
     descriptor = create(moving(journal_dir))
     os.fsync(descriptor)
     os.close(descriptor)
     sync_directory(os.path.dirname(journal_dir))
-
-
-def _clear(folder: str) -> None:
-    if os.path.lexists(folder):
-        from shutil import rmtree
-
-        rmtree(folder)
 
 
 def _exchanged(one: str, other: str) -> bool:

@@ -325,7 +325,7 @@ def block_payloads(frame: Frame) -> list[bytes | None]:
         at += _ENTRY.size
         if flags == _ERASED:
             payloads.append(None)
-            at += 32
+            at += _DIGEST_LENGTH
         elif flags == 0:
             payloads.append(raw[at + SALT_LENGTH : at + SALT_LENGTH + length])
             at += SALT_LENGTH + length

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 from mgit_hooks import dates
 from mgit_hooks.errors import MgitError
+from mgit_hooks.files import sync_directory
 from mgit_hooks.journal import bundle
 from mgit_hooks.journal.manifest import Manifest
-from mgit_hooks.journal.segment import sync_directory
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Json
 

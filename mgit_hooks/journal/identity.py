@@ -7,18 +7,15 @@ another inode: the copy is a journal of its own and says so (an ``adopted`` reco
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import google_crc32c
-
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import create, open_to_overwrite, open_to_read, sync_directory, write_all
+from mgit_hooks.files import open_to_overwrite, open_to_read, replacing, write_all
+from mgit_hooks.journal import checked
 from mgit_hooks.journal.format import JournalId
-from mgit_hooks.record import Json
 
 _NAME = "identity"
 SEGMENT_NAME = re.compile(r"[0-9]{8}\.seg")
@@ -38,7 +35,7 @@ def read(journal_dir: str) -> Identity | None:
     try:
         with open_to_read(os.path.join(journal_dir, _NAME)) as file:
             status = os.fstat(file.fileno())
-            value = _decode(file.read(_MAX_LENGTH))
+            value = checked.decode(file.read(_MAX_LENGTH))
         journal = _journal(value["journal"])
         lineage = tuple(map(_journal, value["lineage"]))
         at_home = (value["device"], value["inode"]) == (status.st_dev, status.st_ino)
@@ -63,7 +60,7 @@ def write(
 
     def line(status: os.stat_result) -> bytes:
         place = (status.st_dev, status.st_ino) if at_home else (0, 0)
-        return _line({"journal": journal.hex(), "lineage": ids, "device": place[0], "inode": place[1]})
+        return checked.encode({"journal": journal.hex(), "lineage": ids, "device": place[0], "inode": place[1]})
 
     _replace(os.path.join(journal_dir, _NAME), line, sync=True)
 
@@ -92,7 +89,7 @@ def read_head(journal_dir: str) -> Head | None:
 def _read_head(journal_dir: str) -> Head | None:
     try:
         with open_to_read(os.path.join(journal_dir, "head")) as file:
-            value = _decode(file.read(_MAX_LENGTH))
+            value = checked.decode(file.read(_MAX_LENGTH))
         cursor = value["cursor"]
         place = Head(**{**value, "id": bytes.fromhex(value["id"]), "cursor": tuple(cursor) if cursor else None})
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -120,7 +117,7 @@ def write_head(journal_dir: str, head: Head) -> None:
     names of the folder too, which takes as long as the append's own sync.
     """
     path = os.path.join(journal_dir, "head")
-    line = _line({**head._asdict(), "id": head.id.hex()}, _HEAD_LENGTH)
+    line = checked.encode({**head._asdict(), "id": head.id.hex()}, _HEAD_LENGTH)
     try:
         descriptor = open_to_overwrite(path)
     except OSError:  # none yet, or something that is not ours to write to
@@ -144,38 +141,11 @@ def _journal(text: str) -> JournalId:
     return journal
 
 
-def _check(value: Json) -> int:
-    return int(google_crc32c.value(json.dumps(value, sort_keys=True).encode()))
-
-
-def _decode(data: bytes) -> Json:
-    try:
-        value: Json = json.loads(data)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    if not isinstance(value, dict) or value.pop("check") != _check(value):
-        raise ValueError("the checksum does not hold")
-    return value
-
-
-def _line(value: Json, length: int = 0) -> bytes:
-    return json.dumps({**value, "check": _check(value)}).encode().ljust(length - 1) + b"\n"
-
-
 def _replace(path: str, make: Callable[[os.stat_result], bytes], *, sync: bool) -> None:
     """Put what ``make`` gives for the new file's own status in the place of ``path``."""
-    temporary = f"{path}.new"
     try:
-        descriptor = create(temporary)
-        with open(descriptor, "wb") as file:
-            os.chmod(temporary, 0o600)
-            file.write(make(os.fstat(descriptor)))
-            file.flush()
-            if sync:
-                os.fsync(descriptor)
-        os.replace(temporary, path)
-        if sync:
-            sync_directory(os.path.dirname(path))
+        with replacing(path, sync=sync) as file:
+            file.write(make(os.fstat(file.fileno())))
     except OSError as error:
         raise _failed(path, error) from error
 

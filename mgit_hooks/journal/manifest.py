@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import google_crc32c
-
+from mgit_hooks.journal import checked
 from mgit_hooks.journal.format import ChainId, JournalId
 from mgit_hooks.record import Json, Seq
 
@@ -94,7 +93,7 @@ def form(line: bytes) -> int | None:
 def encode(manifest: Manifest) -> bytes:
     """Both lines. Raises ValueError where the manifest is more than a reader takes."""
     value = manifest.to_json()
-    line = json.dumps({**value, "check": _check(value)}).encode() + b"\n"
+    line = checked.encode(value)
     if len(line) > MAX_LINE or len(manifest.segments) > MAX_SEGMENTS:
         raise ValueError("more segments than a bundle can hold")
     return _SIGNATURE + b"%d\n" % VERSION + line
@@ -106,7 +105,7 @@ def decode(line: bytes) -> Manifest:
         value = json.loads(line)
     except (ValueError, RecursionError):
         raise ValueError("its manifest is not JSON") from None
-    if not isinstance(value, dict) or value.pop("check", None) != _check(value):
+    if not isinstance(value, dict) or value.pop("check", None) != checked.check(value):
         raise ValueError("the checksum of its manifest does not hold")
     try:
         manifest = _manifest(value)
@@ -169,8 +168,3 @@ def _number(value: object, least: int) -> int:
     if type(value) is not int or not least <= value < 1 << 63:
         raise ValueError("not such a number")
     return value
-
-
-def _check(value: Mapping[str, Any]) -> int:
-    """As in ``identity``: CRC-32C of the other keys, sorted."""
-    return int(google_crc32c.value(json.dumps(value, sort_keys=True).encode()))

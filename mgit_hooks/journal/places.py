@@ -16,7 +16,7 @@ from mgit_hooks.errors import DamageError
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.format import BLOCK, FOOTER, GENESIS, FormatError
 from mgit_hooks.journal.reader import Block
-from mgit_hooks.journal.segment import Damage, Located, scan, segment_name, segment_names, segment_number
+from mgit_hooks.journal.segment import Damage, Located, headers, scan, segment_name, segment_names, segment_number
 
 
 class Place(NamedTuple):
@@ -105,8 +105,15 @@ def still_there(database: Connection, journal_dir: str, found: dict[int, Stamp])
 def find(journal_dir: str, segment: int, seq: int) -> Block | None:
     """The block of a segment that holds record ``seq``, wherever in it that lies now."""
     name = segment_name(segment)
+    journals = reader.journal_ids(journal_dir)
     try:
-        for item in scan(journal_dir, name, reader.journal_ids(journal_dir)):
+        for claim in headers(journal_dir, name):
+            if claim.kind == BLOCK and claim.first_seq <= seq < claim.first_seq + claim.records:
+                return reader.block_at(journal_dir, name, claim.offset, journals)
+    except (DamageError, FileNotFoundError):
+        pass  # what a header claims does not hold: only a search of all the bytes can tell
+    try:
+        for item in scan(journal_dir, name, journals):
             if isinstance(item, Located) and item.frame.kind == BLOCK and _holds(item, seq):
                 return reader.open_block(item)
     except (FormatError, FileNotFoundError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from mgit_hooks.files import create, open_to_read
-from mgit_hooks.journal.segment import Damage, sync_directory
+from mgit_hooks.files import open_to_read, replacing, sync_directory, sync_file
+from mgit_hooks.journal.segment import Damage
 from mgit_hooks.layout import make_private_dir
 
 
@@ -24,7 +24,8 @@ def quarantine(journal_dir: str, damage: Damage) -> str:
     stem = f"{damage.segment.removesuffix('.seg')}-{damage.offset:010d}-{damage.kind}"
     name = f"{stem}.bin"
     if _holds(os.path.join(folder, name), data):
-        _sync(os.path.join(folder, name))  # what wrote it may have been killed before it did
+        sync_file(os.path.join(folder, name))  # what wrote it may have been killed before it did
+        _sync_names(os.path.join(folder, name))
     else:
         if os.path.exists(os.path.join(folder, name)):
             name = f"{stem}-{time.time_ns()}.bin"
@@ -42,22 +43,8 @@ def _holds(path: str, data: bytes) -> bool:
 
 def put(path: str, data: bytes) -> None:
     """Write a file of the quarantine, or replace its contents, synced: a crash leaves the old ones or the new ones."""
-    temporary = f"{path}.new"
-    descriptor = create(temporary)
-    with open(descriptor, "wb") as file:
+    with replacing(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    os.replace(temporary, path)
-    _sync_names(path)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     _sync_names(path)
 
 

@@ -13,8 +13,9 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mgit_hooks.files import create
-from mgit_hooks.journal import identity
+from mgit_hooks.errors import JournalError
+from mgit_hooks.files import sync_directory
+from mgit_hooks.journal import identity, swap
 from mgit_hooks.journal.astray import Astray, astray, left
 from mgit_hooks.journal.format import (
     BLOCK,
@@ -26,14 +27,13 @@ from mgit_hooks.journal.format import (
     SegmentInfo,
     footer_frame,
     footer_info,
-    pack_frame,
     segment_frame,
     segment_info,
     version_for,
 )
 from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.reader import journal_ids, open_block
-from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number, sync_directory
+from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number
 from mgit_hooks.journal.verify import Hole, Report, verify, walk
 from mgit_hooks.record import Seq
 
@@ -122,15 +122,18 @@ def _replace(journal_dir: str, name: str, kept: Sequence[Located], journals: Seq
         whole[0] = segment_frame(info._replace(version=version_for(whole)), whole[0].first_seq, whole[0].previous)
     if name != segment_names(journal_dir)[-1] and whole[-1].kind != FOOTER:
         whole.append(_footer(whole[0], kept[-1]))
-    temporary = f"{path}.new"
-    descriptor = create(temporary)
-    with open(descriptor, "wb") as file:
-        for frame in whole:
-            file.write(pack_frame(frame, journal))
-        file.flush()
-        os.fsync(descriptor)
-    os.replace(temporary, path)
+    new = swap.write_new(journal_dir, name, whole, journal)
+    if _frames(journal_dir, new, journal) != whole:
+        swap.remove_new(journal_dir, name)
+        raise JournalError(f"the disk did not keep {new} as it was written", "mend that; nothing was changed")
+    os.replace(os.path.join(journal_dir, new), path)
     sync_directory(journal_dir)
+
+
+def _frames(journal_dir: str, name: str, journal: JournalId) -> list[Frame | None]:
+    """What a file holds, None where it holds what is no frame."""
+    found = scan(journal_dir, name, [journal])
+    return [item.frame if isinstance(item, Located) else None for item in found]
 
 
 def _place(first: Frame) -> tuple[Seq, ChainId]:

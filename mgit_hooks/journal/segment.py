@@ -9,7 +9,6 @@ from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import LaterFormatError
 from mgit_hooks.files import open_to_read
-from mgit_hooks.files import sync_directory as sync_directory
 from mgit_hooks.journal.format import (
     HEADER_LENGTH,
     MAGIC,

@@ -148,7 +148,7 @@ def survey(journal_dir: str, holes: Sequence[Hole], wanted: Wanted) -> Survey:
 def prove(copy: Copy, holes: Sequence[Hole], known: Survey) -> tuple[list[Proven], int]:
     """What of ``holes`` the copy holds for certain, and its last seq.
 
-    What its own records say was erased is added to ``known``.
+    What its own records say was erased is added to ``known``, unless it may be of any journal.
     """
     found: list[Proven] = []
     said = _Said(None)
@@ -162,8 +162,9 @@ def prove(copy: Copy, holes: Sequence[Hole], known: Survey) -> tuple[list[Proven
             run = _Run(known.ids)
         run.take(block)
     found += run.proven(holes, joined=copy.related)
-    known.erased.update(said.erased)
-    known.commits.update(said.commits)
+    if found or copy.related:
+        known.erased.update(said.erased)
+        known.commits.update(said.commits)
     return found, run.last_seq
 
 

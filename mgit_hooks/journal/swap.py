@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from mgit_hooks import lock
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import create, write_all
+from mgit_hooks.files import create, sync_directory, write_all
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -37,7 +37,7 @@ from mgit_hooks.journal.format import (
     segment_info,
 )
 from mgit_hooks.journal.reader import open_block
-from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, sync_directory
+from mgit_hooks.journal.segment import Damage, Located, scan, segment_names
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Seq
 

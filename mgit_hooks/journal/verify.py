@@ -303,6 +303,7 @@ def verify(journal_dir: str, watch: Set[int] = frozenset()) -> Report:
     own = identity.read(journal_dir)
     state.watch_holes()
     known = state.declared | state.archived
+    marked = erasemark.pending(journal_dir)
     return Report(
         journal=own.journal.hex() if own else None,
         records=state.records,
@@ -316,7 +317,7 @@ def verify(journal_dir: str, watch: Set[int] = frozenset()) -> Report:
         torn_tail=torn,
         erased=len(state.erased),
         archived=tuple(hole for hole in state.holes if hole in state.archived - state.declared),
-        unerased=tuple(sorted({*_unerased(state), *erasemark.pending(journal_dir)})),
+        unerased=tuple(sorted({*_unerased(state), *(state.declared_erased if marked is None else marked)})),
         undeclared=tuple(sorted(state.erased - state.declared_erased)),
         watched=state.watched,
     )

@@ -6,7 +6,7 @@ import json
 import os
 from typing import NamedTuple
 
-from mgit_hooks.files import create, open_to_read
+from mgit_hooks.files import open_to_read, replacing
 from mgit_hooks.git.reflog import Place
 from mgit_hooks.layout import make_private_dir
 
@@ -47,12 +47,8 @@ def write(mgit_dir: str, state: State) -> None:
 def write_json(path: str, value: object) -> None:
     """Replace a small file of ours; a crash leaves the old one or the new one."""
     make_private_dir(os.path.dirname(path))
-    temporary = f"{path}.new"
-    descriptor = create(temporary)
-    with open(descriptor, "wb") as file:
-        os.chmod(temporary, 0o600)
+    with replacing(path, sync=False) as file:
         file.write(json.dumps(value).encode())
-    os.replace(temporary, path)
 
 
 def fingerprint(common_dir: str) -> str:

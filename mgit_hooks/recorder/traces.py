@@ -13,9 +13,8 @@ from contextlib import suppress
 from typing import Final
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import open_to_read, sync_directory, write_all
 from mgit_hooks.journal.cursor import Cursor
-from mgit_hooks.journal.segment import sync_directory
 from mgit_hooks.journal.wanted import Wanted, commit_of
 from mgit_hooks.recorder import event, held
 from mgit_hooks.recorder.spool import taken_in
@@ -128,7 +127,8 @@ def _overwrite(path: str, pieces: list[tuple[int, bytes]]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
     try:
         for at, data in pieces:
-            os.pwrite(descriptor, data, at)
+            os.lseek(descriptor, at, os.SEEK_SET)
+            write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

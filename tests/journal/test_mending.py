@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kills import killed_at
@@ -13,7 +14,8 @@ from reliability import Tally
 
 from journal.making import frames, is_subsequence, put, records, segment_bytes, small
 from journal.mending import in_quarantine, mended
-from mgit_hooks.journal import identity, repair
+from mgit_hooks.errors import JournalError
+from mgit_hooks.journal import identity, repair, swap
 from mgit_hooks.journal import verify as verify_module
 from mgit_hooks.journal.format import BLOCK, FOOTER, pack_frame
 from mgit_hooks.journal.reader import Stored, journal_ids
@@ -237,3 +239,25 @@ def test_every_kind_of_wound_hurts(fast: Path) -> None:
             hurt.append(not verify(patient.journal).is_clean)
         assert sum(hurt) > 4, kind
     assert all(isinstance(item, Located) for item in patient._frames)
+
+
+def test_what_the_disk_did_not_keep_takes_no_segments_place(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = Patient(fast, 3)
+    name = segment_names(patient.journal)[0]
+    path = Path(patient.journal, name)
+    path.write_bytes(path.read_bytes()[:-1])
+    wounded = path.read_bytes()
+    real = swap.write_new
+
+    def rotten(journal_dir: str, name: str, frames: Any, journal: Any) -> str:
+        new = real(journal_dir, name, frames, journal)
+        data = bytearray(Path(journal_dir, new).read_bytes())
+        data[-1] ^= 1
+        Path(journal_dir, new).write_bytes(data)
+        return new
+
+    monkeypatch.setattr(swap, "write_new", rotten)
+    with pytest.raises(JournalError, match="did not keep"):
+        repair.mend(patient.journal, dry_run=False)
+    assert path.read_bytes() == wounded
+    assert not Path(f"{path}.new").exists()
