@@ -16,6 +16,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,13 +33,14 @@ class Tally:
         self.false: list[str] = []
         self.skipped: list[str] = []
         self.seed: int | None = None  # of its chance: the test's parameter ``seed``, where it has one
+        self.whole: tuple[str, int] | None = None  # of a family in parts: what this is a part of, and its cases
 
     def check(self) -> None:
         """Fail the test where anything was silent, lost or false; to be called last."""
         counts = f"{len(self.silent)} silent, {len(self.lost)} lost, {len(self.false)} false"
         assert (self.silent[:5], self.lost[:5], self.false[:5]) == ([], [], []), counts
 
-    def properties(self) -> dict[str, int | None]:
+    def properties(self) -> dict[str, Any]:
         return {
             "cases": self.cases,
             "seed": self.seed,
@@ -46,6 +48,7 @@ class Tally:
             "lost": len(self.lost),
             "false": len(self.false),
             "not_done": len(self.skipped),
+            "whole": self.whole,
         }
 
 
@@ -59,9 +62,11 @@ class Family:
         self.failed = 0
         self.seconds = 0.0
         self.seeds: set[int] = set()
+        self.whole: dict[str, int] = {}
 
     def row(self, name: str, commit: str) -> str:
-        counts = (self.skipped, self.silent, self.lost, self.false, self.failed)
+        undone = sum(self.whole.values()) - self.cases if self.whole else self.skipped
+        counts = (undone, self.silent, self.lost, self.false, self.failed)
         told = " | ".join(f"{count:,}" for count in counts)
         return f"| `{name}` | {self.cases:,} | {told} | {_ranges(self.seeds)} | {self.seconds:.0f} s | {commit} |"
 
@@ -85,13 +90,14 @@ class Reliability:
             if not report.passed:
                 self._undone.add(report.nodeid)
             return
-        told: dict[str, int | None] = dict(report.user_properties)  # type: ignore[arg-type]
+        told: dict[str, Any] = dict(report.user_properties)
         # What was counted before a test failed is told too; a test that counts nothing is one case, if it passed.
         family.cases += (told.get("cases") or 0) if "cases" in told else int(report.nodeid not in self._undone)
         family.silent += told.get("silent") or 0
         family.lost += told.get("lost") or 0
         family.false += told.get("false") or 0
         family.skipped += told.get("not_done") or 0
+        family.whole |= dict([told["whole"]]) if told.get("whole") else {}
         seed = told.get("seed")
         family.seeds |= set() if seed is None else {seed}
 
@@ -158,7 +164,7 @@ Python {python}, git {git}.
 *Silent*: a change to the bytes, or a failure of the system, that nothing told of. *Lost*: a record that was reported
 and is neither there nor declared as missing, or that is gone though nothing touched it. *False*: a record that was
 read and that nobody wrote. *Failed*: tests that did not pass, for these reasons or any other. What was skipped counts
-as not done. *Seeds*: what a family's chance begins with; one without any leaves nothing to chance. The time is that of
+as not done, and so do the parts of a family that were not run. *Seeds*: what a family's chance begins with; one without any leaves nothing to chance. The time is that of
 its tests one after the other. The same families run in a bounded form with every `pytest`, and each has a planted bug
 that it must catch.
 """

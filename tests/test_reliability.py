@@ -58,6 +58,13 @@ def test_that_counts_nothing(number):
     pass
 
 
+@pytest.mark.parametrize("part", [0, 2])
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_in_parts(name, part, tally):
+    tally.whole = (name, 90)
+    tally.cases += 30
+
+
 def test_that_fails():
     raise ValueError
 
@@ -101,6 +108,7 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ("test_false", 4, 0, 0, 0, 1, 1, "–"),
         ("test_passed_over", 3, 2, 0, 0, 0, 0, "0 to 1"),
         ("test_that_counts_nothing", 1, 0, 0, 0, 0, 0, "–"),
+        ("test_in_parts", 120, 60, 0, 0, 0, 0, "–"),
         ("test_that_fails", 0, 0, 0, 0, 0, 1, "–"),
         ("test_that_cannot_begin", 0, 0, 0, 0, 0, 1, "–"),
     ],

@@ -97,7 +97,9 @@ def test_every_error_at_every_call(traced: Bench, name: str, part: int, tally: T
     scene = set_up(traced, name)
     # What only reads harms nothing by how it is made: there one in five will do.
     stride = PARTS if name in CHANGED_BY else 5 * PARTS
-    planned = list(faults(traced.calls(*scene.operation)))[part::stride]
+    every = list(faults(traced.calls(*scene.operation)))
+    planned = every[part::stride]
+    tally.whole = (name, len(every))
     strike(traced, scene, planned, tally)
     tally.check()
     assert len(tally.skipped) <= len(planned) // 50

@@ -38,7 +38,9 @@ def test_killed_at_some_calls_of_each_kind(traced: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", CHANGED_BY)
 def test_killed_at_every_call(traced: Bench, name: str, part: int, tally: Tally) -> None:
     scene = set_up(traced, name)
-    calls = traced.calls(*scene.operation)[part::PARTS]
+    every = traced.calls(*scene.operation)
+    calls = every[part::PARTS]
+    tally.whole = (name, len(every))
     kill_at(traced, scene, calls, tally)
     tally.check()
     assert len(tally.skipped) <= len(calls) // 50
