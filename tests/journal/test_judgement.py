@@ -121,6 +121,12 @@ def strange_footer_after_a_gap(hand: Hand) -> Places:
     return without(3)(hand)
 
 
+def another_beginning(hand: Hand) -> Places:
+    """Header and first block agree with each other, and with nothing else."""
+    hand.places[0] = hand.places[0]._replace(frame=hand.places[0].frame._replace(previous=STRANGE))
+    return changed(1, previous=STRANGE)(hand)
+
+
 class Case(NamedTuple):
     edit: Callable[[Hand], Places]
     damaged: Sequence[tuple[int | str, str] | Damage] = ()  # the number of a frame, or a segment: at its end
@@ -181,6 +187,8 @@ CASES = {
     "a record changed, in the block before the last, and no head": Case(
         edited(13, 0, "changed"), [(13, BROKEN)], intact=False, head=False
     ),
+    "the first header with another link": Case(changed(0, previous=STRANGE), [(0, BROKEN)], intact=False),
+    "another beginning": Case(another_beginning, [(1, BROKEN)], intact=False),
     "a cursor with another link": Case(changed(2, previous=STRANGE), [(2, BROKEN)], intact=False),
 }  # fmt: skip
 

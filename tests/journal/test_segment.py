@@ -13,6 +13,7 @@ from journal.making import append, put, records, segment_bytes, small
 from mgit_hooks.journal import format, identity, reader, segment
 from mgit_hooks.journal.format import MAGIC, Claim, JournalId
 from mgit_hooks.journal.segment import Damage, Located, headers, scan, segment_names
+from mgit_hooks.record import Seq
 
 
 def test_only_files_of_eight_digits_are_segments_and_they_are_in_order(tmp_path: Path) -> None:
@@ -132,6 +133,7 @@ _MIB = 1024 * 1024
         (0, (_MIB, _MIB + 512), 3 * _MIB, True),
         (0, (_MIB - 500, _MIB + 500), 3 * _MIB, False),
         (449, (2 * _MIB + 5120, 2 * _MIB + 5632), 3 * _MIB, True),
+        (449, (_MIB + 512, _MIB + 900), 3 * _MIB, False),
         (_MIB + 449, (2 * _MIB + 5120, 2 * _MIB + 5632), 3 * _MIB, True),
     ],
 )
@@ -167,6 +169,13 @@ def test_a_whole_frame_at_the_end_that_does_not_hold_is_no_torn_tail(tmp_path: P
     put(journal, "00000001.seg", data[:-1])
     torn = expected._replace(length=expected.length - 1, kind="torn-tail")
     assert list(scan(journal, "00000001.seg", ids))[-1] == torn
+
+
+def test_a_header_too_short_for_its_version_is_damage_not_the_future(tmp_path: Path) -> None:
+    frame = format.Frame(format.SEGMENT, 0, 0, 2, Seq(1), format.GENESIS, b"\x09\0")
+    put(str(tmp_path), "00000001.seg", format.pack_frame(frame, JournalId(bytes(16))))
+    items = list(scan(str(tmp_path), "00000001.seg", [JournalId(b"\7" * 16)]))
+    assert items == [Damage("00000001.seg", 0, 66, "bad-checksum", at_end=True)]
 
 
 def test_a_scan_from_a_place_on(tmp_path: Path) -> None:
