@@ -89,6 +89,14 @@ def test_an_erasure_that_is_not_ended_is_a_finding(journal: str) -> None:
     assert verify(journal).is_clean
 
 
+def test_a_mark_that_cannot_be_read_makes_every_erasure_one_that_is_not_ended(journal: str) -> None:
+    erase(journal, 7, 1)
+    declare(journal, "erase", erased=[{"seq": 8}])
+    assert verify(journal).unerased == ()
+    Path(f"{journal}.erasing").write_bytes(b"no mark")
+    assert verify(journal).unerased == (8,)
+
+
 def test_an_archived_beginning_is_told_apart(journal: str) -> None:
     take_out(journal, 1)
     (hole,) = verify(journal).holes

@@ -100,8 +100,18 @@ def early_footer_before_a_block(hand: Hand) -> Places:
     return added(hand, format.footer_frame(3, Seq(1), Seq(3), hand.places[3].frame.previous), 2)
 
 
-def unlinked_behind_a_footer(hand: Hand) -> Places:
-    return added(hand, hand.places[7].frame._replace(previous=STRANGE), 4)
+def cursor_behind_a_footer(previous: ChainId | None) -> Callable[[Hand], Places]:
+    def edit(hand: Hand) -> Places:
+        frame = hand.places[6].frame  # of the next segment: its number is the next one
+        return added(hand, frame._replace(previous=previous or frame.previous), 4)
+
+    return edit
+
+
+def sealed_too_early(hand: Hand) -> Places:
+    """The next block, with another link, behind a footer that stands before it: records count for more."""
+    places = early_footer_before_a_block(hand)
+    return [*places[:4], places[4]._replace(frame=places[4].frame._replace(previous=STRANGE)), *places[5:]]
 
 
 def header_of_the_next_segment_behind_a_footer(hand: Hand) -> Places:
@@ -153,7 +163,11 @@ CASES = {
     "a header with another link": Case(changed(5, previous=STRANGE), [(5, BROKEN)], intact=False),
     "no footer": Case(without(4), [(ONE, "no-footer")]),
     "a block behind a footer": Case(again(1, 4), [(5, "after-footer")]),
-    "the next block behind a footer, with another link": Case(unlinked_behind_a_footer, [(5, "after-footer")]),
+    "a cursor behind a footer": Case(cursor_behind_a_footer(None), [(4, "bad-footer"), (ONE, "no-footer")]),
+    "a cursor behind a footer, with another link": Case(cursor_behind_a_footer(STRANGE), [(5, "after-footer")]),
+    "a footer that a block goes on from, with another link": Case(
+        sealed_too_early, [(3, "bad-footer"), (4, BROKEN)], intact=False
+    ),
     "a footer behind a footer": Case(again(4, 4), [(5, "after-footer")]),
     "the next header behind a footer": Case(header_of_the_next_segment_behind_a_footer, [(5, "after-footer")]),
     "a footer that a cursor goes on from": Case(early_footer, [(2, "bad-footer")]),
