@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journal.making import append, put, records, segment_bytes, small
+from mgit_hooks.errors import LaterFormatError
 from mgit_hooks.journal import format, identity, reader, segment
 from mgit_hooks.journal.format import MAGIC, Claim, JournalId
 from mgit_hooks.journal.segment import Damage, Located, headers, scan, segment_names
@@ -176,6 +178,57 @@ def test_a_header_too_short_for_its_version_is_damage_not_the_future(tmp_path: P
     put(str(tmp_path), "00000001.seg", format.pack_frame(frame, JournalId(bytes(16))))
     items = list(scan(str(tmp_path), "00000001.seg", [JournalId(b"\7" * 16)]))
     assert items == [Damage("00000001.seg", 0, 66, "bad-checksum", at_end=True)]
+
+
+@pytest.mark.parametrize("version", range(1, format.VERSION + 1))
+def test_a_segment_of_a_version_that_is_known_is_read(tmp_path: Path, version: int) -> None:
+    journal = JournalId(bytes(16))
+    frame = format.segment_frame(format.SegmentInfo(version, journal, 1, 0), Seq(1), format.GENESIS)
+    put(str(tmp_path), "00000001.seg", format.pack_frame(frame, journal))
+    assert list(scan(str(tmp_path), "00000001.seg", [journal])) == [Located("00000001.seg", 0, frame)]
+
+
+def test_a_segment_of_a_later_version_is_named(tmp_path: Path) -> None:
+    journal = JournalId(bytes(16))
+    info = format.SegmentInfo(format.VERSION + 1, journal, 1, 0)
+    frame = format.segment_frame(info, Seq(1), format.GENESIS)
+    put(str(tmp_path), "00000007.seg", format.pack_frame(frame, journal))
+    with pytest.raises(LaterFormatError, match=rf"00000007\.seg is in journal format {info.version}"):
+        list(scan(str(tmp_path), "00000007.seg", [journal]))
+
+
+class Counted:
+    """A file that counts how often it is read from."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.reads = 0
+        self.seek, self.fileno, self._read = file.seek, file.fileno, file.read
+
+    def read(self, length: int) -> bytes:
+        self.reads += 1
+        return self._read(length)
+
+
+def test_a_scan_reads_a_segment_once_and_once_more_for_each_search(tmp_path: Path) -> None:
+    journal = small(tmp_path, 40, target=4000)
+    ids = reader.journal_ids(journal)
+    data = segment_bytes(journal)["00000001.seg"]
+    whole = [item for item in scan(journal, "00000001.seg", ids) if isinstance(item, Located)]
+    hurt = whole[3]
+    too_long = (len(data) - hurt.offset).to_bytes(4, "little")  # no frame at all: it would end behind the file
+    for made, reads in (
+        (data, 1),
+        (data[: hurt.offset] + b"\0" + data[hurt.offset + 1 :], 2),
+        (data[: hurt.offset + 12] + too_long + data[hurt.offset + 16 :], 2),
+    ):
+        put(journal, "00000001.seg", made)
+        with open(os.path.join(journal, "00000001.seg"), "rb") as file:
+            counted = Counted(file)
+            items = list(segment._scan("00000001.seg", segment._Segment(cast(BinaryIO, counted)), ids, 0))
+        assert counted.reads == reads
+        assert [item for item in items if isinstance(item, Located)] == [
+            item for item in whole if made == data or item != hurt
+        ]
 
 
 def test_a_scan_from_a_place_on(tmp_path: Path) -> None:
