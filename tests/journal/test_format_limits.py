@@ -131,6 +131,12 @@ def test_a_footer_of_another_length_is_bad() -> None:
         assert kind_of(lambda: format.footer_info(frame._replace(body=body))) == "bad-footer"  # noqa: B023
 
 
+def test_a_cursor_of_another_length_is_bad() -> None:
+    frame = format.cursor_frame(Cursor(1, 2), Seq(1), GENESIS)
+    for body in (frame.body[:-1], frame.body + b"\0", b""):
+        assert kind_of(lambda: format.frame_cursor(frame._replace(body=body))) == "bad-cursor"  # noqa: B023
+
+
 SALTED = struct.pack("<IB", 2, 0) + SALT + b"ab"
 GONE = struct.pack("<IB", 7, 1) + bytes(range(32))
 

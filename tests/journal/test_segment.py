@@ -231,6 +231,16 @@ def test_a_scan_reads_a_segment_once_and_once_more_for_each_search(tmp_path: Pat
         ]
 
 
+def test_a_segment_is_as_long_as_it_was_when_it_was_opened(tmp_path: Path) -> None:
+    (tmp_path / "00000001.seg").write_bytes(b"0123456789")
+    with open(tmp_path / "00000001.seg", "rb") as file:
+        whole = segment._Segment(file)
+        with open(tmp_path / "00000001.seg", "ab") as other:
+            other.write(b"appended meanwhile")
+        places = [(0, 100), (4, 100), (4, 2), (10, 5), (12, 5)]
+        assert [whole.read(*place) for place in places] == [b"0123456789", b"456789", b"45", b"", b""]
+
+
 def test_a_scan_from_a_place_on(tmp_path: Path) -> None:
     journal = small(tmp_path, 20)
     ids = reader.journal_ids(journal)
