@@ -254,3 +254,44 @@ def test_copied_cloned_and_moved(work: Recording, mgit: Any, tmp_path: Path) -> 
         told = mgit("-C", repo.path, "verify", "--json", "--anchor", "../anchor")
         assert (told.code, told.json[0]["anchors"][0]["status"]) == (code, status), name
     assert mgit("-C", str(tmp_path / "copy"), "verify", "--json").json[0]["journal"] != made["journal"]
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '"x"', "null", "1", "{", "[" * 60_000, '{"journal": [], "seq": {}, "id": 0}']
+)
+def test_whatever_stands_in_an_anchors_place_is_a_finding(work: Recording, mgit: Any, content: str) -> None:
+    git = work.repo.git
+    blob = git("hash-object", "-w", "--stdin", stdin=content.encode())
+    tree = git("mktree", stdin=f"100644 blob {blob}\tmgit-anchor.json\n".encode())
+    git("update-ref", REF, git("commit-tree", "-m", "x", tree))
+    assert check(work, mgit) == (1, ["malformed"])
+    assert anchor(work, mgit)["written"] is True  # and it keeps nobody from going on
+
+
+def test_in_a_bare_repository_the_ref_is_no_file(bare: Repo, repo: Repo, mgit: Any) -> None:
+    repo.commit("one")
+    repo.git("push", "-q", bare.path, "main")
+    assert mgit("-C", bare.path, "backfill").code == 0
+    assert mgit("-C", bare.path, "anchor").code == 0
+    assert os.path.isfile(os.path.join(bare.path, REF))
+    assert mgit("-C", bare.path, "verify", "--anchor").code == 0
+
+
+def test_backfill_records_no_anchor(work: Recording, mgit: Any) -> None:
+    anchor(work, mgit)
+    assert mgit("-C", work.path, "backfill").out.startswith("0 commits recorded")
+
+
+def test_an_anchor_is_a_line_of_its_own(work: Recording, mgit: Any, tmp_path: Path) -> None:
+    file = tmp_path / "anchors"
+    file.write_text("# kept by hand")  # no newline: an editor's way, or a write that was cut off
+    anchor(work, mgit, "--file", str(file))
+    assert check(work, mgit, str(file)) == (0, ["holds"])
+
+
+def test_what_is_no_file_of_anchors_is_left_alone(work: Recording, mgit: Any, tmp_path: Path) -> None:
+    bundle = tmp_path / "journal.mgit"
+    assert mgit("-C", work.path, "export", "--bundle", "-o", str(bundle)).code == 0
+    before = bundle.read_bytes()
+    told = mgit("-C", work.path, "anchor", "--file", str(bundle))
+    assert (told.code, "a bundle" in told.err, bundle.read_bytes() == before) == (2, True, True)

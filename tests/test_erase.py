@@ -678,3 +678,8 @@ def test_a_place_that_is_forgotten_would_be_caught(
     monkeypatch.setattr(module, name, lambda *_: empty)
     erase(secret=SECRET)
     assert seeking.holding(work.location.mgit_dir, SECRET.encode()) != []
+
+
+def test_a_text_without_end_is_not_read_to_it(work: Recording, erase: Callable[..., Any]) -> None:
+    told = erase(secret=b"x" * (command._MOST + 1))
+    assert (told.code, "more than" in told.err) == (2, True)

@@ -6,10 +6,10 @@ import argparse
 import os
 
 from mgit_hooks import dates
-from mgit_hooks.errors import MgitError
-from mgit_hooks.files import open_to_append, sync_directory, write_all
+from mgit_hooks.errors import MgitError, UsageError
+from mgit_hooks.files import open_to_append, open_to_read, sync_directory, write_all
 from mgit_hooks.git import anchorref
-from mgit_hooks.journal import anchors
+from mgit_hooks.journal import anchors, manifest
 from mgit_hooks.journal.anchors import TRAILER, Anchor
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
@@ -72,12 +72,30 @@ def _line(anchor: Anchor) -> str:
 
 def _append(path: str, line: str) -> None:
     try:
+        before = _line_end(path)
         descriptor = open_to_append(path)
         try:
-            write_all(descriptor, line.encode() + b"\n")
+            write_all(descriptor, before + line.encode() + b"\n")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         sync_directory(os.path.dirname(path) or os.curdir)  # its name, where it was only just made
     except OSError as error:
         raise MgitError(f"cannot write {path}: {error.strerror}", "name a file that can be written") from error
+
+
+def _line_end(path: str) -> bytes:
+    """The newline that the file's last line lacks, where a write was cut off or an editor left it out: an anchor
+    behind it would be no line of its own. Raises UsageError for a bundle, which one more line would spoil.
+    """
+    try:
+        file = open_to_read(path)
+    except OSError:
+        return b""  # nothing there; or nothing to be read, and then to write it may fail as well
+    with file:
+        if manifest.form(file.readline(manifest.FORM_LENGTH)) is not None:
+            raise UsageError(f"{path} is a bundle, not a file of anchors", "name another file")
+        if not file.seek(0, os.SEEK_END):
+            return b""
+        file.seek(-1, os.SEEK_END)
+        return b"" if file.read(1) == b"\n" else b"\n"

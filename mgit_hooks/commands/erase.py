@@ -24,6 +24,8 @@ from mgit_hooks.session import require_journal
 
 # A secret of fewer bytes is found in records that have nothing to do with it.
 _LEAST = 4
+# More than that is a wrong file, or no end of one (/dev/zero).
+_MOST = 1024 * 1024
 
 
 class NothingFound(MgitError):
@@ -172,7 +174,11 @@ def _refuse(found: _Found, contained: bool) -> None:
 
 def _read_secret(told: Sequence[str]) -> Secret:
     """The text on standard input, without the newline at its end. It must not be what is to be recorded."""
-    raw = sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r")
+    raw = sys.stdin.buffer.read(_MOST + 3).removesuffix(b"\n").removesuffix(b"\r")
+    if len(raw) > _MOST:
+        raise UsageError(
+            f"the text on standard input has more than {_MOST} bytes", "give a part of it that stands nowhere else"
+        )
     if len(raw) < _LEAST:
         raise UsageError(
             f"the text on standard input has {len(raw)} bytes, and {_LEAST} are the least that is looked for",

@@ -61,7 +61,8 @@ def _place(location: Location, where: str, directory: str) -> Place:
     try:
         if where == "-":
             return Place(where, anchors.of_lines(sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()))
-        if os.path.isfile(path):
+        # In a bare repository, and in any .git, a ref's name is that of git's own file of it.
+        if not where.startswith("refs/") and os.path.isfile(path):
             with open_to_read(path) as file:
                 return Place(where, anchors.of_lines(file.read().decode("utf-8", "replace").splitlines()))
     except OSError as error:

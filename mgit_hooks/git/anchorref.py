@@ -100,7 +100,7 @@ def _read(git_dir: str, commits: list[str]) -> list[Given]:
 def _decoded(commit: str, content: bytes) -> Given:
     try:
         return Given(commit, Anchor.from_json(json.loads(content)))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Given(f"commit {commit}", None)
 
 

@@ -25,6 +25,7 @@ from mgit_hooks.recorder.state import read as read_state
 Progress = Callable[[int, int], None]
 """Called with how many commits are recorded, of how many."""
 
+_OURS = "refs/mgit/"
 # Records per append; each append is synced, so a kill costs no more than redoing one of these.
 _CHUNK = 1024
 # From so many records on, a faster encoder is worth its loading.
@@ -85,8 +86,8 @@ def _backfill(
 
 
 def tips(location: Location, capturer: Capturer) -> list[Oid]:
-    """Every object that a ref, a HEAD or a reflog names."""
-    found = dict.fromkeys(capturer.references().values())
+    """Every object that a ref, a HEAD or a reflog names, but for our own refs: nobody made those commits."""
+    found = dict.fromkeys(oid for name, oid in capturer.references().items() if not name.startswith(_OURS))
     for ref, worktree, path in reflog.paths(location.common_dir):
         entries, _ = reflog.read(ref, worktree, path, None)
         for entry in entries:
