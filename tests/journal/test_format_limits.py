@@ -169,6 +169,13 @@ def test_what_is_no_block(raw: bytes, count: int) -> None:
         assert kind_of(lambda: read(raw_block(raw, count))) == "bad-block"  # noqa: B023
 
 
+@pytest.mark.parametrize("codec", [compress.SNAPPY, compress.ZSTD, 77])
+def test_a_body_that_its_codec_does_not_open_is_no_block(codec: int) -> None:
+    frame = raw_block(b"\0" + SALTED, 1, codec)
+    for read in (format.block_entries, format.block_payloads, format.frame_cursor):
+        assert kind_of(lambda: read(frame)) == "bad-block"  # noqa: B023
+
+
 @pytest.mark.parametrize("before", [b"\0", b"\1" + struct.pack("<QQ", 3, 4)])
 @pytest.mark.parametrize("count", [1, 2, 64])
 def test_what_is_a_block(before: bytes, count: int) -> None:
