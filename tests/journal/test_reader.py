@@ -167,3 +167,6 @@ def test_where_the_segments_after_one_begin(tmp_path: Path) -> None:
     elsewhere = format.segment_frame(info, items[0].frame.first_seq, items[0].frame.previous)
     put(journal, two, format.pack_frame(elsewhere, own.journal) + b"".join(pieces[1:]))
     assert begin(one, 1) == 13
+    short = items[0].frame._replace(body=items[0].frame.body[:-1])
+    put(journal, two, format.pack_frame(short, own.journal) + b"".join(pieces[1:]))
+    assert begin(one, 1) == 13
