@@ -94,7 +94,7 @@ def _placed(
     journal_dir: str,
     names: Sequence[str],
     journals: Sequence[JournalId],
-    expected: int = 0,
+    expected: int,
 ) -> Iterator[Located | Damage]:
     return in_turn(items, expected, lambda name, expected: _begin_after(journal_dir, names, name, journals, expected))
 
@@ -189,7 +189,7 @@ def last_cursor(journal_dir: str) -> Cursor | None:
     for name in reversed(names):
         found: Cursor | None = None
         expected = 0
-        for item in _placed(scan(journal_dir, name, journals), journal_dir, names, journals):
+        for item in _placed(scan(journal_dir, name, journals), journal_dir, names, journals, 0):
             # A frame that repeats what was read has an old cursor.
             if isinstance(item, Damage) or item.frame.kind not in (BLOCK, CURSOR) or item.frame.first_seq < expected:
                 continue

@@ -170,3 +170,29 @@ def test_where_the_segments_after_one_begin(tmp_path: Path) -> None:
     short = items[0].frame._replace(body=items[0].frame.body[:-1])
     put(journal, two, format.pack_frame(short, own.journal) + b"".join(pieces[1:]))
     assert begin(one, 1) == 13
+
+
+def test_a_frame_ahead_of_its_place_by_one_record_costs_none(tmp_path: Path) -> None:
+    journal = small(tmp_path, 18, target=400, group=3, short=True)
+    own = identity.read(journal)
+    assert own is not None
+    true = records(journal)
+    header, block = frames(journal)[:2]
+    data = segment_bytes(journal)[header.segment]
+    ahead = format.pack_frame(block.frame._replace(first_seq=Seq(2)), own.journal)
+    put(journal, header.segment, data[: header.end] + ahead + data[header.end :])
+    assert records(journal) == true
+    assert list(reader.frames(journal))[1] == Damage(header.segment, header.end, len(ahead), "out-of-turn")
+
+
+def test_who_reads_from_a_place_on_is_given_what_lies_there_first(tmp_path: Path) -> None:
+    """What is in turn is told by what was read before, and here that is nothing."""
+    journal = small(tmp_path, 18, target=400, group=3, short=True)
+    all_frames = frames(journal)
+    name = all_frames[5].segment
+    data, last = segment_bytes(journal), all_frames[-1]
+    place = all_frames[7].offset
+    strange = data[last.segment][last.offset : last.end]
+    put(journal, name, data[name][:place] + strange + data[name][place:])
+    assert next(reader.frames(journal, name, place)) == Located(name, place, last.frame)
+    assert [item.kind for item in reader.frames(journal) if isinstance(item, Damage)] == ["out-of-turn"]
