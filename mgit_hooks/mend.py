@@ -62,9 +62,7 @@ def repair(location: Location, *, given: Sequence[str] = (), dry_run: bool = Fal
     with not_recording(location, wait):
         with bundle.still(location.mgit_dir):
             done = mend(location, given, dry_run=dry_run)
-        if not dry_run and not done.clean:
-            return _finish_erasing(location, done)
-        return done
+        return done if dry_run else end_erasures(location, done)
 
 
 def mend(location: Location, given: Sequence[str], *, dry_run: bool) -> Outcome:
@@ -83,8 +81,13 @@ def mend(location: Location, given: Sequence[str], *, dry_run: bool) -> Outcome:
     return _repair(location, before, holes, given)
 
 
-def _finish_erasing(location: Location, done: Outcome) -> Outcome:
-    """What is left undone by an erasure that was killed; it takes ``maintenance.lock`` itself."""
+def end_erasures(location: Location, done: Outcome) -> Outcome:
+    """``done``, and with it what an erasure that was killed, or a copy from before one, has left in the journal.
+
+    Call it under the drain's lock; it takes ``maintenance.lock`` itself.
+    """
+    if done.clean:
+        return done
     after = verify(location.journal_dir)
     if not after.unerased or after.damaged:
         return done

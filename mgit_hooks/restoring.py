@@ -9,7 +9,7 @@ from mgit_hooks.copies import forget, is_of, not_recording
 from mgit_hooks.journal import bundle, exchange, generations, identity
 from mgit_hooks.journal.verify import exists, verify
 from mgit_hooks.layout import Location
-from mgit_hooks.mend import Outcome, mend
+from mgit_hooks.mend import Outcome, end_erasures, mend
 from mgit_hooks.recorder.backfill import backfill
 from mgit_hooks.recorder.drainpass import Pass
 from mgit_hooks.recorder.state import EMPTY
@@ -40,6 +40,7 @@ def restore(location: Location, path: str, *, force: bool = False, wait: float =
                 _refuse(location, checked, force=force)
                 moved = _put(location, checked)
             outcome = mend(location, (), dry_run=False)
+        outcome = end_erasures(location, outcome)
         recorded = Pass(location, "hook", None, EMPTY).run()[0]
     recorded += backfill(location, lambda done, total: None, wait=wait).recorded
     with not_recording(location, wait):

@@ -452,6 +452,20 @@ def test_a_restore_brings_nothing_of_it_back(work: Recording, erase: Any, mgit: 
     assert work.head()[:10] in mgit("-C", work.path, "log").out
 
 
+def test_a_restore_from_a_copy_that_the_erasure_did_not_reach_erases_anew(
+    work: Recording, erase: Any, mgit: Any, tmp_path: Path
+) -> None:
+    work.commit(f"with {SECRET}")
+    assert mgit("-C", work.path, "checkpoint", "--to", str(tmp_path / "there")).code == 0
+    work.commit("three")
+    assert erase(secret=SECRET).code == 0
+    (there,) = (tmp_path / "there").iterdir()
+    told = mgit("-C", work.path, "restore", "--force", "--from", str(there))
+    assert told.code == 0, told.err
+    assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
+    assert verify(work.location.journal_dir).is_clean
+
+
 def test_a_generation_is_still_one(work: Recording, erase: Any, mgit: Any, tmp_path: Path) -> None:
     """Made by ``checkpoint``, here and elsewhere; it says itself which of its records were erased."""
     work.commit(f"with {SECRET}")
