@@ -70,9 +70,7 @@ def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.C
     record. Raises BundleError where the bundle does not hold or a journal is here; nothing was changed then.
     """
     if dry_run:
-        make_private_dir(location.mgit_dir)
-        with bundle.still(location.mgit_dir):
-            return bundle.check(path, bundle.scratch(location.journal_dir, path))
+        return _looked_at(location, path)
     with alone(location):
         exchange.settle(location.journal_dir)
         _refuse_over_another(location, path)
@@ -86,6 +84,17 @@ def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.C
         exchange.put(location.journal_dir)
         exchange.done(location.journal_dir)
     return checked
+
+
+def _looked_at(location: Location, path: str) -> bundle.Checked:
+    """The bundle, checked; nothing of it, not even a folder, is left in a repository that has no journal."""
+    if not os.path.isdir(location.mgit_dir):
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="mgit-hooks-") as folder:
+            return bundle.check(path, os.path.join(folder, "unpacked"))
+    with bundle.still(location.mgit_dir):
+        return bundle.check(path, bundle.scratch(location.journal_dir, path))
 
 
 def forget(location: Location) -> None:

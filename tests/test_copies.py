@@ -71,7 +71,7 @@ def test_import_takes_all_of_it_and_goes_on_as_a_copy(
     true = records(work.location.journal_dir)
     dry = mgit("-C", clone.path, "import", "--dry-run", str(bundle_file), "--json")
     assert (dry.code, dry.json[0]["records"], dry.json[0]["imported"]) == (0, 3, False)
-    assert not Path(clone.path, ".git/mgit/journal").exists()
+    assert not Path(clone.path, ".git/mgit").exists()
     done = mgit("-C", clone.path, "import", str(bundle_file))
     assert (done.code, "imported" in done.err) == (0, True)
     journal = locate(clone.path).journal_dir

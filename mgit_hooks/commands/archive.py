@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.line("nothing to archive")
     else:
         out.lines(bundle.words(done.checked))
-        out.line(f"{counted(len(done.segments), 'segment')} of the journal are there now, and no more here")
+        out.line(f"moved there: {counted(len(done.segments), 'segment')} of the journal")
     return 0
 
 
