@@ -94,16 +94,20 @@ def span(frame: tuple, is_first: bool) -> tuple[int, int] | None:  # type: ignor
     return None
 
 
+Along = list[tuple[int, int]]  # the spans of the blocks that are judged along with a segment's frames
+
+
 def in_turn(
-    spans: list[tuple[int, int] | None], expected: int, begins: Callable[[int], int | None]
+    own: list[tuple[int, int] | None], expected: int, following: Callable[[int], tuple[Along, int | None]]
 ) -> tuple[set[int], int]:
     """The places of the frames of a segment that are out of turn, and the seq that is expected after them."""
     out: set[int] = set()
-    for place, one in enumerate(spans):
+    for place, one in enumerate(own):
         if one is None or one[0] <= expected:
             expected = max(expected, one[1] if one else 0)
             continue
-        limit = begins(expected)
+        along, limit = following(expected)
+        spans = [*own, *along]
         best: dict[int, tuple[int, int, list[int]]] = {}
         for at in range(place, len(spans)):
             here = spans[at]
@@ -113,8 +117,8 @@ def in_turn(
             worth, frames, kept = min(before, key=lambda run: rank(run, spans), default=(0, 0, []))
             best[at] = (worth + here[1] - here[0], frames + 1, [*kept, at])
         _, _, kept = min(best.values(), key=lambda run: rank(run, spans), default=(0, 0, []))
-        for at in range(place, len(spans)):
-            here = spans[at]
+        for at in range(place, len(own)):
+            here = own[at]
             if here is None or here[0] < expected:
                 continue
             if at in kept:
@@ -205,7 +209,7 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
         held = list(frames(data, journals))
         starts_whole = frame_at(data, 0, journals) is not None
         spans = [span(frame, starts_whole and place == 0) for place, frame in enumerate(held)]
-        out, wanted = in_turn(spans, wanted, partial(first_after, names, segments, number, journals))
+        out, wanted = in_turn(spans, wanted, partial(after, names, segments, number, journals))
         for place, (kind, codec, count, raw_length, first_seq, previous, body) in enumerate(held):
             if kind != 2 or first_seq < expected or place in out:
                 continue
@@ -221,18 +225,23 @@ def read(journal_dir: str) -> list[tuple[int, str, bytes | None]]:
     return records
 
 
-def first_after(
+def after(
     names: list[str], segments: list[bytes], number: int, journals: list[bytes], expected: int
-) -> int | None:
-    """Where the next segment begins: by its header, if it stands in its place, else by the lowest of its blocks."""
-    for name, data in list(zip(names, segments, strict=True))[number + 1 :]:
+) -> tuple[Along, int | None]:
+    """The blocks of the next segment if its header is lost, and where the next segment that tells it begins."""
+    along: Along = []
+    for later in range(number + 1, len(names)):
+        data = segments[later]
         header = frame_at(data, 0, journals)
         if header is not None and header[0] == 1:
-            own = len(header[6]) == 30 and struct.unpack_from("<I", header[6], 18)[0] == int(name[:8])
+            own = len(header[6]) == 30 and struct.unpack_from("<I", header[6], 18)[0] == int(names[later][:8])
             starts = [header[4]] if own else []
         else:
-            starts = [frame[4] for frame in frames(data, journals) if frame[0] == 2]
+            blocks = [(frame[4], frame[4] + frame[2]) for frame in frames(data, journals) if frame[0] == 2]
+            starts = [first for first, _ in blocks]
+            if later == number + 1:
+                along, starts = blocks, []
         told = [start for start in starts if start >= expected]
         if told:
-            return int(min(told))
-    return None
+            return along, int(min(told))
+    return along, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from mgit_hooks.errors import DamageError
@@ -28,7 +29,7 @@ from mgit_hooks.journal.format import (
     unpack_frame,
 )
 from mgit_hooks.journal.segment import Damage, Located, known_journals, scan, segment_names, segment_number
-from mgit_hooks.journal.turns import in_turn
+from mgit_hooks.journal.turns import After, Span, in_turn
 from mgit_hooks.record import Record, Seq
 
 
@@ -96,32 +97,43 @@ def _placed(
     journals: Sequence[JournalId],
     expected: int,
 ) -> Iterator[Located | Damage]:
-    return in_turn(items, expected, lambda name, expected: _begin_after(journal_dir, names, name, journals, expected))
+    return in_turn(items, expected, lambda name, expected: _after(journal_dir, names, name, journals, expected))
 
 
-def _begin_after(
-    journal_dir: str, names: Sequence[str], name: str, journals: Sequence[JournalId], expected: int
-) -> int | None:
-    """Where the segments after ``name`` begin: the next one of them that tells a seq from ``expected`` on.
+def _after(journal_dir: str, names: Sequence[str], name: str, journals: Sequence[JournalId], expected: int) -> After:
+    """What stands after ``name``: where the next segment that tells a seq from ``expected`` on begins.
 
     By its header, where that says that it stands in its own place; where it is damaged by the lowest of its blocks.
+    The very next segment tells nothing where its header is damaged: its blocks are judged along instead.
     """
-    for later in names:
-        if later <= name:
-            continue
-        starts: list[int] = []
-        for item in scan(journal_dir, later, journals):
+    along: Sequence[Span] = ()
+    following = [later for later in names if later > name]
+    for later in following:
+        header, blocks = _beginning(journal_dir, later, journals)
+        if header is not None:
+            starts = [header.frame.first_seq] if _is_at_home(header) else []
+        elif later == following[0]:
+            along, starts = blocks, []
+        else:
+            starts = [Seq(span.first) for span in blocks]
+        told = [start for start in starts if start >= expected]
+        if told:
+            return After(along, min(told))
+    return After(along)
+
+
+def _beginning(journal_dir: str, name: str, journals: Sequence[JournalId]) -> tuple[Located | None, list[Span]]:
+    """The header of a segment; where it is damaged none, and the segment's blocks."""
+    blocks: list[Span] = []
+    with closing(scan(journal_dir, name, journals)) as items:
+        for item in items:
             if isinstance(item, Damage):
                 continue
             if item.frame.kind == SEGMENT and not item.offset:
-                starts = [item.frame.first_seq] if _is_at_home(item) else []
-                break
+                return item, []
             if item.frame.kind == BLOCK:
-                starts.append(item.frame.first_seq)
-        told = [start for start in starts if start >= expected]
-        if told:
-            return min(told)
-    return None
+                blocks.append(Span(item.frame.first_seq, item.frame.first_seq + item.frame.records))
+    return None, blocks
 
 
 def _is_at_home(header: Located) -> bool:

@@ -2,7 +2,8 @@
 
 Such a frame may be ahead of its place. Taken for what comes next, it would make repetitions of all records up to
 it, though nothing touched them. So where the numbers jump ahead, what follows in the segment says which of its
-frames are in turn: those that leave the most records, none of them beyond where the next segment begins.
+frames are in turn: those that leave the most records, none of them beyond where the next segment begins. Where that
+one's header is lost its blocks are judged along: the lowest of them may itself be the one in a wrong place.
 """
 
 from __future__ import annotations
@@ -16,34 +17,41 @@ from mgit_hooks.journal.format import BLOCK, CURSOR, FOOTER, SEGMENT, FormatErro
 from mgit_hooks.journal.segment import Damage, Located
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """The numbers that a frame says it holds: from ``first`` to before ``next``; none in a frame without records."""
 
     first: int
     next: int
 
 
+class After(NamedTuple):
+    """What stands after a segment: the blocks that are judged along with its frames, and where the rest begins."""
+
+    blocks: Sequence[Span] = ()
+    limit: int | None = None
+
+
 def in_turn(
-    items: Iterator[Located | Damage], expected: int, limit: Callable[[str, int], int | None]
+    items: Iterator[Located | Damage], expected: int, after: Callable[[str, int], After]
 ) -> Iterator[Located | Damage]:
     """The same items, but a frame that is ahead of its place is the damage ``out-of-turn``.
 
-    ``expected``: the first item's seq, 0 where it is not known. ``limit``: where the segments after the named one
-    begin, at a seq or above, where they tell; asked only after a jump, and the rest of the segment is in memory then.
+    ``expected``: the first item's seq, 0 where it is not known. ``after``: what stands after the named segment, at a
+    seq or above; asked only after a jump, and the rest of the segment is in memory then.
     """
     for name, segment in groupby(items, key=lambda item: item.segment):
         for item in segment:
             span = _span(item)
             if span is not None and 0 < expected < span.first:
                 rest = [item, *segment]  # noqa: B031 - the loop ends with it
-                judged, expected = _judged(rest, expected, limit(name, expected))
+                judged, expected = _judged(rest, expected, after(name, expected))
                 yield from judged
             else:
                 expected = max(expected, span.next if span is not None else 0)
                 yield item
 
 
-def _span(item: Located | Damage) -> _Span | None:
+def _span(item: Located | Damage) -> Span | None:
     if isinstance(item, Damage):
         return None
     frame = item.frame
@@ -52,14 +60,14 @@ def _span(item: Located | Damage) -> _Span | None:
             after = footer_info(frame).last_seq + 1
         except FormatError:
             return None
-        return _Span(after, after)
+        return Span(after, after)
     if frame.kind in (BLOCK, CURSOR) or (frame.kind == SEGMENT and not item.offset):
-        return _Span(frame.first_seq, frame.first_seq + frame.records)
+        return Span(frame.first_seq, frame.first_seq + frame.records)
     return None
 
 
-def _judged(items: Sequence[Located | Damage], expected: int, limit: int | None) -> tuple[list[Located | Damage], int]:
-    kept = _most(items, expected, limit)
+def _judged(items: Sequence[Located | Damage], expected: int, after: After) -> tuple[list[Located | Damage], int]:
+    kept = _most([*map(_span, items), *after.blocks], expected, after.limit)
     judged: list[Located | Damage] = []
     for place, item in enumerate(items):
         span = _span(item)
@@ -82,16 +90,15 @@ class _Run(NamedTuple):
     before: _Run | None
 
 
-def _most(items: Sequence[Located | Damage], expected: int, limit: int | None) -> set[int]:
+def _most(spans: Sequence[Span | None], expected: int, limit: int | None) -> set[int]:
     """The places of the frames that, taken in turn, leave the most records; among equals, of the most frames."""
     # Sorted by ``next``, each worth more than the one before it: a run that ends later and is worth less is no use.
     runs = [_Run(expected, 0, -1, None)]
-    for place, item in enumerate(items):
-        span = _span(item)
+    for place, span in enumerate(spans):
         if span is None or span.first < expected or (limit is not None and span.next > limit):
             continue
         before = runs[bisect_right(runs, span.first, key=lambda run: run.next) - 1]
-        run = _Run(span.next, before.worth + (span.next - span.first) * len(items) + 1, place, before)
+        run = _Run(span.next, before.worth + (span.next - span.first) * len(spans) + 1, place, before)
         at = bisect_right(runs, run.next, key=lambda run: run.next)
         if runs[at - 1].worth >= run.worth:
             continue

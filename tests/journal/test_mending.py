@@ -14,10 +14,11 @@ from reliability import Tally
 
 from journal.making import frames, is_subsequence, put, records, segment_bytes, small
 from journal.mending import in_quarantine, mended
-from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import identity, repair, swap
+from mgit_hooks.compress import ZSTD
+from mgit_hooks.errors import JournalError, LaterFormatError
+from mgit_hooks.journal import format, identity, repair, segment, swap
 from mgit_hooks.journal import verify as verify_module
-from mgit_hooks.journal.format import BLOCK, FOOTER, pack_frame
+from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, pack_frame
 from mgit_hooks.journal.reader import Stored, journal_ids
 from mgit_hooks.journal.segment import Located, scan, segment_names
 from mgit_hooks.journal.verify import verify
@@ -188,6 +189,35 @@ def test_a_block_that_got_behind_its_place_goes_back(tmp_path: Path, whole_after
     gone = {stored.seq for stored in true} - {stored.seq for stored in records(journal)}
     assert gone == (set() if whole_after else set(range(block.frame.first_seq, block.frame.first_seq + 4)))
     assert stray in in_quarantine(journal)  # a copy of it stays there too
+
+
+def test_a_zstd_block_that_goes_back_raises_its_segments_version(tmp_path: Path) -> None:
+    """Left behind its place by a segment that was compacted; an older copy of that one, damaged, stands there again."""
+    journal = small(tmp_path, 40, target=900)
+    true = records(journal)
+    name, following = segment_names(journal)[1:3]
+    header, *_, block = (item for item in frames(journal, name) if item.frame.kind in (SEGMENT, BLOCK))
+    assert format.segment_info(header.frame).version == 1
+    place = block.frame.first_seq, block.frame.previous
+    frame = format.block_frame(format.block_entries(block.frame), *place, format.frame_cursor(block.frame), ZSTD)
+    assert frame.codec == ZSTD
+    data, later = segment_bytes(journal)[name], segment_bytes(journal)[following]
+    put(journal, name, data[: block.offset + 70] + b"lost" + data[block.offset + 74 :])
+    put(journal, following, later[:94] + pack_frame(frame, journal_ids(journal)[0]) + later[94:])  # behind its header
+    repair.mend(journal, dry_run=False)
+    assert records(journal) == true
+    own = frames(journal, name)
+    assert frame in [item.frame for item in own]
+    info = format.segment_info(header.frame)._replace(version=2)
+    assert own[0].frame == format.segment_frame(info, header.frame.first_seq, header.frame.previous)
+    (unchanged, *_) = frames(journal, following)
+    assert format.segment_info(unchanged.frame).version == 1
+    assert verify(journal).is_clean
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(format, "VERSION", 1)  # a program that knows no zstd refuses it
+        patch.setattr(segment, "VERSION", 1)
+        with pytest.raises(LaterFormatError):
+            verify(journal)
 
 
 def planted(place: Path) -> Tally:

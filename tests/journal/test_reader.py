@@ -141,35 +141,48 @@ def test_a_block_that_is_opened_says_where_it_lies_and_what_its_ids_are(journal:
 
 
 def test_where_the_segments_after_one_begin(tmp_path: Path) -> None:
-    """What decides how far a frame may be ahead: their headers tell, and where those cannot, the lowest block."""
+    """What decides how far a frame may be ahead: their headers tell, and where those cannot, the lowest block.
+
+    The next one's blocks are judged along instead.
+    """
     journal = small(tmp_path, 18, target=400, group=3, short=True)
     names, ids, data = segment_names(journal), reader.journal_ids(journal), segment_bytes(journal)
     one, two, three = names
+    none = "00000000.seg"  # to which ``one`` is the next
     own = identity.read(journal)
     assert own is not None
 
     def begin(name: str, expected: int) -> int | None:
-        return reader._begin_after(journal, names, name, ids, expected)
+        return reader._after(journal, names, name, ids, expected).limit
+
+    def along(name: str) -> list[tuple[int, int]]:
+        return [tuple(span) for span in reader._after(journal, names, name, ids, 1).blocks]
 
     assert [begin(one, expected) for expected in (1, 7, 8, 13, 14)] == [7, 7, 13, 13, None]
     assert [begin(two, 1), begin(three, 1)] == [13, None]
+    assert [along(name) for name in (none, *names)] == [[], [], [], []]
 
     items = [item for item in frames(journal) if item.segment == two]
     pieces = [data[two][item.offset : item.end] for item in items]
     blocks = [piece for item, piece in zip(items, pieces, strict=True) if item.frame.kind == BLOCK]
     put(journal, two, b"\0" + data[two][1:])
-    assert [begin(one, expected) for expected in (1, 7, 8, 10, 11)] == [7, 7, 10, 10, 13]
+    assert [begin(none, expected) for expected in (2, 7, 8, 10, 11)] == [7, 7, 10, 10, 13]
+    assert [begin(one, expected) for expected in (1, 13, 14)] == [13, 13, None]
+    assert [along(none), along(one), along(two)] == [[], [(7, 10), (10, 13)], []]
     put(journal, two, b"".join(reversed(blocks)))
-    assert [begin(one, expected) for expected in (1, 8)] == [7, 10]
+    assert [begin(none, expected) for expected in (2, 8)] == [7, 10]
+    assert along(one) == [(10, 13), (7, 10)]
     put(journal, two, b"x" + pieces[0] + b"".join(blocks[1:]))  # a header in a place that is none
-    assert begin(one, 1) == 10
+    assert begin(none, 2) == 10
+    assert along(one) == [(10, 13)]
     info = format.segment_info(items[0].frame)._replace(number=7)
     elsewhere = format.segment_frame(info, items[0].frame.first_seq, items[0].frame.previous)
     put(journal, two, format.pack_frame(elsewhere, own.journal) + b"".join(pieces[1:]))
-    assert begin(one, 1) == 13
+    assert [begin(none, 2), begin(one, 1)] == [13, 13]
+    assert along(one) == []
     short = items[0].frame._replace(body=items[0].frame.body[:-1])
     put(journal, two, format.pack_frame(short, own.journal) + b"".join(pieces[1:]))
-    assert begin(one, 1) == 13
+    assert [begin(none, 2), begin(one, 1)] == [13, 13]
 
 
 def test_a_frame_ahead_of_its_place_by_one_record_costs_none(tmp_path: Path) -> None:
