@@ -193,6 +193,9 @@ def _declare(location: Location, checked: Checked) -> None:
         "last_seq": value.last_seq,
         "id": value.head.hex(),
     }
+    folder = os.path.dirname(os.path.abspath(checked.path))
+    if folder == folder.encode("utf-8", "replace").decode():
+        detail["folder"] = folder  # an erasure looks for it there; of what is no UTF-8 it has to be told
     with journal_of(location) as journal:
         journal.append([plain_record(location, "checkpoint", detail).encode()])
         journal.sync()

@@ -9,13 +9,15 @@ goes. Until then ``verify`` calls them ``unerased``, and ``finish`` goes on from
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from mgit_hooks import lock
+from mgit_hooks import archives, lock
+from mgit_hooks.archives import Away, Found, Held
+from mgit_hooks.copies import is_of
 from mgit_hooks.errors import DamageError, JournalError
-from mgit_hooks.journal import bundle, bundleerasure, database, erasemark, erasure, exchange, reader, swap
+from mgit_hooks.journal import beginning, bundle, bundleerasure, database, erasemark, erasure, exchange, reader, swap
 from mgit_hooks.journal.contents import movement_key, reflog_time, told_by
 from mgit_hooks.journal.reader import Stored
 from mgit_hooks.journal.segment import segment_names
@@ -79,23 +81,31 @@ def erase(
     by: str,
     reason: str,
     also: Sequence[str] = (),
+    found: Found | None = None,
 ) -> Outcome:
     """Erase ``targets``, and ``secret`` wherever it stands in a file of ours. Call it under ``recording_stopped``.
 
-    ``also`` are bundles elsewhere. What an erasure before this one has left undone is done as well.
+    ``also`` are bundles elsewhere; ``found`` is what of the targets stands in archives.
+    What an erasure before this one has left undone is done as well.
     Raises JournalError for a damaged journal, and where something cannot be rewritten: run again, it goes on.
     """
     with _maintenance(location):
         for path in also:
             bundle.read_manifest(path)  # refused before anything is changed
-        left = _require_sound(location)
-        new = [target for target in targets if target.seq not in left]
-        record = _declare(location, new, by, reason) if new else None
+        left, away = _left(location, also)
+        declared = erasure.declared(location.journal_dir)
+        held, paths = (found.held, found.paths) if found is not None else ((), ())
+        there = {each.stored.seq for each in held}
+        new = [each for each in targets if each.seq not in (declared if each.seq in there else left)]
+        if held:
+            _mark_ahead(location.journal_dir, held)
+        record = _declare(location, new, held, by, reason) if new else None
         seqs = left | {target.seq for target in targets}
         if not seqs and secret is None:
             return Outcome(None, ())
         went_on = [f"went on erasing {counted(len(left), 'record')}, where it was stopped"] if left else []
-        actions = (*went_on, *_carry_out(location, seqs, secret, also))
+        away = away._replace(held=(*held, *away.held), paths=(*paths, *away.paths))
+        actions = (*went_on, *_carry_out(location, seqs, secret, also, away))
     if any(target.event == "snapshot" for target in targets):
         take_in(location)  # recording begins with one: it is made anew before anything else happens
     return Outcome(record, actions)
@@ -107,9 +117,9 @@ def finish(location: Location) -> list[str]:
     A secret that was given to it is not on file: what only that would find, the erasure has to be run again for.
     """
     with _maintenance(location):
-        left = _require_sound(location)
+        left, away = _left(location, ())
         if left:
-            return list(_carry_out(location, left, None, ()))
+            return list(_carry_out(location, left, None, (), away))
         erasemark.end(location.journal_dir)  # what it names is not there any more
         return []
 
@@ -123,7 +133,7 @@ def _maintenance(location: Location) -> Iterator[None]:
         yield
 
 
-def _require_sound(location: Location) -> set[int]:
+def _left(location: Location, also: Sequence[str]) -> tuple[set[int], Away]:
     """The records whose erasure was begun and not ended. Damaged bytes can be neither read nor rewritten."""
     report = verify(location.journal_dir)
     if report.damaged:
@@ -131,16 +141,27 @@ def _require_sound(location: Location) -> set[int]:
     if report.holes or not report.chain_intact:
         raise JournalError("the journal is damaged, and what is damaged cannot be searched", "run 'mgit-hooks repair'")
     marked = erasemark.pending(location.journal_dir)
+    away = archives.left(location, also, set(report.unerased), marked)
+    elsewhere = {int(each.stored.seq) for each in away.held} | set(away.missing)
     if marked is None:
-        return set(report.unerased)
+        first_seq = archives.begins(location.journal_dir)[0]
+        return {seq for seq in report.unerased if seq >= first_seq} | elsewhere, away
     gone = {each.seq for each in erasure.chosen(location.journal_dir, set(marked)) if marked[each.seq] == each.id.hex()}
-    return (set(report.unerased) - set(marked)) | gone
+    return (set(report.unerased) - set(marked)) | gone | elsewhere, away
 
 
-def _declare(location: Location, targets: Sequence[Target], by: str, reason: str) -> int:
+def _mark_ahead(journal_dir: str, held: Sequence[Held]) -> None:
+    """Name what is in archives before it is declared: verify cannot see there whether it was erased."""
+    pending = erasemark.pending(journal_dir)
+    if pending is not None:  # else all that was ever declared counts as named
+        erasemark.begin(journal_dir, {**pending, **{int(each.stored.seq): each.stored.id.hex() for each in held}})
+
+
+def _declare(location: Location, targets: Sequence[Target], held: Sequence[Held], by: str, reason: str) -> int:
     """Append the record that says it, synced; its seq."""
     seqs = {target.seq for target in targets}
-    moved: dict[int, list[str]] = {each.seq: _movements(each) for each in erasure.chosen(location.journal_dir, seqs)}
+    moved: dict[int, list[str]] = {each.stored.seq: _movements(each.stored) for each in held}
+    moved.update((each.seq, _movements(each)) for each in erasure.chosen(location.journal_dir, seqs))
     erased = [
         {"seq": target.seq, "id": target.id, "commit": target.commit, "movements": moved[target.seq]}
         for target in targets
@@ -160,21 +181,32 @@ def _movements(stored: Stored) -> list[str]:
     return [movement_key(told["worktree"], movement, at).hex() for movement in found]
 
 
-def _carry_out(location: Location, seqs: set[int], secret: Secret | None, also: Sequence[str]) -> Iterator[str]:
+def _carry_out(
+    location: Location, seqs: set[int], secret: Secret | None, also: Sequence[str], away: Away
+) -> Iterator[str]:
     journal_dir, mgit_dir = location.journal_dir, location.mgit_dir
     if seqs:
-        named = {int(stored.seq): stored.id.hex() for stored in erasure.chosen(journal_dir, seqs)}
-        erasemark.begin(journal_dir, named)
+        stored = (*erasure.chosen(journal_dir, seqs), *(each.stored for each in away.held))
+        erasemark.begin(journal_dir, {**away.missing, **{int(each.seq): each.id.hex() for each in stored}})
         _remember(journal_dir, seqs)
-    found = _gather(journal_dir, seqs, secret)
+    found = _gather(location, seqs, secret, away)
     yield from _beside(location, found, bool(seqs))
-    yield from _copies(location, found.wanted, also)
+    yield from _copies(location, found, _distinct((*also, *away.paths)))
     yield from _segments(location, seqs)
+    beginning.forget_refs(journal_dir, found.is_ref_wanted)
     # Whoever reads makes it anew, from what is left.
     database.remove(mgit_dir)
     with lock.journal(journal_dir):
         traces.erase_leftovers(mgit_dir)
-    erasemark.end(journal_dir)
+    if away.missing:
+        erasemark.begin(journal_dir, away.missing)
+        yield from away.words
+    else:
+        erasemark.end(journal_dir)
+
+
+def _distinct(paths: Sequence[str]) -> list[str]:
+    return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
 
 
 def _remember(journal_dir: str, seqs: set[int]) -> None:
@@ -189,15 +221,21 @@ class _Found(NamedTuple):
     wanted: Wanted
     texts: tuple[Secret, ...]
     copies: frozenset[str]
+    archived: frozenset[int]
+
+    def is_ref_wanted(self, name: str, seq: int) -> bool:
+        """Whether a ref that the sidecar of an archived beginning tells of, last seen in ``seq``, is to go."""
+        return seq in self.archived or (self.wanted.secret is not None and self.wanted.secret.is_in(name))
 
 
-def _gather(journal_dir: str, seqs: set[int], secret: Secret | None) -> _Found:
+def _gather(location: Location, seqs: set[int], secret: Secret | None, away: Away) -> _Found:
+    journal_dir = location.journal_dir
     ids: set[bytes] = set()
     texts: set[str] = set()
     copies: set[str] = set()
     declared = erasure.declared(journal_dir)
     commits = {told.commit for seq, told in declared.items() if seq in seqs and told.commit is not None}
-    for stored in erasure.chosen(journal_dir, seqs):
+    for stored in (*erasure.chosen(journal_dir, seqs), *(each.stored for each in away.held)):
         ids.add(stored.id)
         value = value_of(stored.payload) if stored.payload is not None else {}
         texts |= set(_texts(value))
@@ -208,7 +246,12 @@ def _gather(journal_dir: str, seqs: set[int], secret: Secret | None) -> _Found:
         payload = each.payload
         if payload is not None and each.seq not in seqs and any(hash in payload for hash in hashes):
             commits.discard(commit_of(value_of(payload)) or Oid(""))
-    return _Found(Wanted(frozenset(ids), frozenset(commits), secret), tuple(map(_secret, texts)), frozenset(copies))
+    if commits and archives.begins(journal_dir)[0] > 1:
+        with database.open_index(location.mgit_dir, journal_dir) as index:
+            commits = {each for each in commits if seqs.issuperset(seq for seq, _ in index.archived_commits(each))}
+    wanted = Wanted(frozenset(ids), frozenset(commits), secret)
+    archived = frozenset(int(each.stored.seq) for each in away.held)
+    return _Found(wanted, tuple(map(_secret, texts)), frozenset(copies), archived)
 
 
 def _secret(text: str) -> Secret:
@@ -249,18 +292,24 @@ def _beside(location: Location, found: _Found, is_any: bool) -> Iterator[str]:
         yield f"deleted checkpoints/{name}"
 
 
-def _copies(location: Location, wanted: Wanted, also: Sequence[str]) -> Iterator[str]:
-    mgit_dir = location.mgit_dir
+def _copies(location: Location, found: _Found, also: Sequence[str]) -> Iterator[str]:
+    mgit_dir, wanted = location.mgit_dir, found.wanted
+
+    def erase_bundle(path: str) -> int:
+        ours = is_of(location.journal_dir, bundle.read_manifest(path).lineage)
+        is_wanted = (found if ours else found._replace(archived=frozenset())).is_ref_wanted
+        return bundleerasure.erase(path, _scratch(location), wanted, is_wanted)
+
     quarantined = os.path.join(mgit_dir, "quarantine")
     for name in erasure.erase_quarantined(quarantined, reader.journal_ids(location.journal_dir), wanted):
         yield f"cleaned quarantine/{name}: what could not be read in it is zeros now"
     for path in also:
-        if count := bundleerasure.erase(path, _scratch(location), wanted):
+        if count := erase_bundle(path):
             yield f"erased {counted(count, 'record')} from {path}"
     for path in _generations(mgit_dir):
         name = os.path.relpath(path, mgit_dir)
         try:
-            count = bundleerasure.erase(path, _scratch(location), wanted)
+            count = erase_bundle(path)
         except bundle.BundleError:
             os.unlink(path)  # nothing can be restored from it, and nobody can tell what is in it
             yield f"deleted {name}, which is damaged"

@@ -658,9 +658,9 @@ def test_an_erasure_without_its_mark_would_be_caught(
 def journal_first(real: Any) -> Any:
     """An order in which the journal is done with before the other places are."""
 
-    def carry_out(location: Any, seqs: set[int], secret: Any, also: Any) -> Any:
+    def carry_out(location: Any, seqs: set[int], *others: Any) -> Any:
         yield from erasing._segments(location, seqs)
-        yield from real(location, seqs, secret, also)
+        yield from real(location, seqs, *others)
 
     return carry_out
 

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mgit_hooks import erasing
+from mgit_hooks import archives, erasing
+from mgit_hooks.archives import Archive
 from mgit_hooks.display import escape
 from mgit_hooks.erasing import Outcome, Target
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.journal import erasure
+from mgit_hooks.journal import bundle, database, erasure
 from mgit_hooks.journal.wanted import PROTECTED, Secret, commit_of, value_of
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
@@ -63,12 +64,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
     also = [os.path.normpath(os.path.join(args.directory, name)) for name in args.also]
     with erasing.recording_stopped(location):
         wanted = [_asked(word, location) for word in args.what]
-        found = _find(location.journal_dir, wanted, secret)
+        found = _find(location, wanted, secret, also)
         _refuse(found, secret is not None)
         if args.dry_run:
             _tell(out, found, None)
             return 0 if found.targets or found.already else 1
-        done = erasing.erase(location, found.targets, secret=secret, by=by, reason=args.reason, also=also)
+        done = erasing.erase(
+            location, found.targets, secret=secret, by=by, reason=args.reason, also=also, found=found.elsewhere
+        )
     _tell(out, found, done)
     _tell_git(out, location, found)
     return 0 if found.targets or found.already or done.actions else 1
@@ -96,6 +99,8 @@ class _Found(NamedTuple):
     already: list[int]  # asked for, and erased before
     repeated: list[Target]  # records of the same commits that were not asked for
     commits: list[Oid]
+    elsewhere: archives.Found  # those of the targets that are in archives
+    unread: tuple[Archive, ...]  # that a text could not be looked for in
 
 
 def _asked(word: str, location: Location) -> _Asked:
@@ -106,8 +111,10 @@ def _asked(word: str, location: Location) -> _Asked:
     return _Asked(word, number, prefix, None if found.status else found.stdout.decode().strip())
 
 
-def _find(journal_dir: str, asked: Sequence[_Asked], secret: Secret | None) -> _Found:
-    """Every record that is meant. Raises UsageError for the beginning of several commits, NothingFound for none."""
+def _find(location: Location, asked: Sequence[_Asked], secret: Secret | None, also: Sequence[str]) -> _Found:
+    """Every record that is meant, be it in an archive. Raises UsageError for the beginning of several commits,
+    NothingFound for none, JournalError where it is in an archive that cannot be found."""
+    journal_dir = location.journal_dir
     known = erasure.declared(journal_dir)
     candidates: list[Target] = []
     gone: set[int] = set()
@@ -119,16 +126,59 @@ def _find(journal_dir: str, asked: Sequence[_Asked], secret: Secret | None) -> _
         elif any(one.may_be(each.seq, each.payload) for one in asked) or (secret and secret.is_in_bytes(each.payload)):
             candidates.append(_target(each.seq, each.payload))
     meant = {target.seq for target in candidates if target.seq not in gone} if secret is not None else set()
+    away = _archived(location, asked)
     for one in asked:
-        meant |= _meant(one, candidates)
-    ids: dict[int, str] = {stored.seq: stored.id.hex() for stored in erasure.chosen(journal_dir, meant - gone)}
-    commits = frozenset(target.commit for target in candidates if target.seq in meant and target.commit is not None)
+        meant |= _meant(one, [*away, *candidates])
+    found = _held(location, meant & {target.seq for target in away}, secret, also)
+    held = [one for one in found.held if one.stored.payload is not None]
+    there = {int(one.stored.seq): _target(one.stored.seq, one.stored.payload or b"") for one in held}
+    seqs = {int(one.stored.seq) for one in found.held}
+    meant |= seqs
+    gone |= seqs - set(there)
+    candidates = [*there.values(), *candidates]
+    ids: dict[int, str] = {one.stored.seq: one.stored.id.hex() for one in held}
+    ids.update((stored.seq, stored.id.hex()) for stored in erasure.chosen(journal_dir, meant - gone))
+    commits = frozenset(
+        target.commit for target in (*away, *candidates) if target.seq in meant and target.commit is not None
+    )
     return _Found(
         [target._replace(id=ids[target.seq]) for target in candidates if target.seq in ids],
         sorted(meant & gone),
-        _repeated(journal_dir, commits, meant),
+        [
+            *(each for each in away if each.commit in commits and each.seq not in meant),
+            *_repeated(journal_dir, commits, meant),
+        ],
         sorted(commits),
+        found._replace(held=tuple(held)),
+        found.unread if secret is not None else (),
     )
+
+
+def _archived(location: Location, asked: Sequence[_Asked]) -> list[Target]:
+    """What is meant of the records that are in archives, as far as the index knows them."""
+    first_seq = archives.begins(location.journal_dir)[0]
+    if first_seq == 1 or not asked:
+        return []
+    numbers = [one.number for one in asked if one.number is not None and 0 < one.number < first_seq]
+    found: dict[int, Oid | None] = dict.fromkeys(numbers)
+    with database.open_index(location.mgit_dir, location.journal_dir) as index:
+        for one in asked:
+            for prefix in filter(None, (one.prefix, one.commit)):
+                found.update(index.archived_commits(prefix))
+    return [Target(seq, "", "", commit) for seq, commit in found.items()]
+
+
+def _held(location: Location, seqs: set[int], secret: Secret | None, also: Sequence[str]) -> archives.Found:
+    if not seqs and secret is None:
+        return archives.Found()
+
+    def is_wanted(seq: int, payload: bytes | None) -> bool:
+        return seq in seqs or (secret is not None and payload is not None and secret.is_in_bytes(payload))
+
+    with bundle.still(location.mgit_dir):
+        found = archives.search(location, also, is_wanted)
+    found.require(seqs)
+    return found
 
 
 def _target(seq: int, payload: bytes) -> Target:
@@ -216,6 +266,8 @@ def _tell(out: Output, found: _Found, done: Outcome | None) -> None:
         out.lines(escape(action) for action in actions)
         if not found.targets and not actions:
             out.line("nothing to erase")
+    for archive in found.unread:
+        out.note(escape(f"mgit-hooks: the archive {archive.file} was not searched: give its file with --also"))
     for seq in found.already:
         out.note(f"mgit-hooks: record {seq} was erased before")
     for target in found.repeated:

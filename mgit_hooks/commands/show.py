@@ -68,10 +68,11 @@ def _find(session: Session, what: str, directory: str) -> Row:
         if rows:
             return _only(what, rows)
         _refuse_archived(session.index, what.lower())
-    if re.fullmatch(r"[0-9]{7,18}", what):
+    if re.fullmatch(r"[0-9]{1,18}", what):
         row = session.index.by_seq(int(what))
         if row is not None:
             return row
+        _refuse_gone(session.index, Seq(int(what)))
     found = plumbing.run(
         ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{what}^{{commit}}"), directory=directory
     )
@@ -83,15 +84,22 @@ def _find(session: Session, what: str, directory: str) -> Row:
 def _refuse_archived(index: Index, prefix: str) -> None:
     """Raise NoRecord where the record is in an archive, with the name of its file."""
     seq = index.archived(prefix)
-    if seq is None:
-        return
+    if seq is not None:
+        _refuse_gone(index, seq)
+        raise NoRecord(f"record {seq} is in an archive", "see 'mgit-hooks log --event checkpoint'")
+
+
+def _refuse_gone(index: Index, seq: Seq) -> None:
+    """Raise NoRecord where a record says that ``seq`` was erased, or moved to an archive."""
+    erasure = index.erasure(seq)
+    if erasure is not None:
+        raise _erased(index, seq, erasure)
     for row in index.newest(Filter(events=("checkpoint",))):
         record = index.read(row).record()
         detail = (record.detail or {}) if record is not None else {}
         if "archived" in detail and detail["first_seq"] <= seq <= detail["last_seq"]:
             where = f"record {seq} is in the archive {detail['file']}"
             raise NoRecord(where, "'mgit-hooks import' takes an archive into an empty repository")
-    raise NoRecord(f"record {seq} is in an archive", "see 'mgit-hooks log --event checkpoint'")
 
 
 def _of_commit(index: Index, commit: str, what: str) -> Row:

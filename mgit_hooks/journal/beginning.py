@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from sqlite3 import Connection
 from typing import BinaryIO, Final, NamedTuple
@@ -58,6 +58,31 @@ def holds(journal_dir: str) -> bool:
             return _holds(file)
     except FileNotFoundError:
         return False
+
+
+def forget_refs(journal_dir: str, is_wanted: Callable[[str, int], bool]) -> int:
+    """Take refs out of the sidecar, by name and the seq of their newest record; how many. Synced on return.
+
+    A sidecar that does not hold stays: it is made again from the archive. Raises OSError.
+    """
+    path = os.path.join(journal_dir, BEGINNING)
+    if not os.path.exists(path) or not holds(journal_dir):
+        return 0
+    with open_to_read(path) as file:
+        file.seek(len(_FORM))
+        header = _Header(**json.loads(file.readline(_MAX_LINE)))
+        kept = [row for row in header.refs if not is_wanted(str(row[0]), int(str(row[2])))]
+        if len(kept) == len(header.refs):
+            return 0
+        with replacing(path) as new:
+            head = _FORM + json.dumps(header._replace(refs=kept)._asdict()).encode() + b"\n"
+            digest = sha256(head)
+            new.write(head)
+            for row in _cut(file, 1, header.commits * (header.oid + _SEQ) + header.movements * _KEY):
+                digest.update(row)
+                new.write(row)
+            new.write(digest.digest())
+    return len(header.refs) - len(kept)
 
 
 def load(database: Connection, journal_dir: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import remove_folder, sync_directory
-from mgit_hooks.journal import bundle, erasure, reader, swap
+from mgit_hooks.journal import beginning, bundle, erasure, reader, swap
 from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.manifest import Manifest
 from mgit_hooks.journal.reader import open_block
@@ -15,9 +16,13 @@ from mgit_hooks.journal.segment import Located, scan, segment_names
 from mgit_hooks.journal.wanted import Wanted
 from mgit_hooks.record import Seq
 
+IsRefWanted = Callable[[str, int], bool]
 
-def erase(path: str, scratch: str, wanted: Wanted) -> int:
+
+def erase(path: str, scratch: str, wanted: Wanted, is_ref_wanted: IsRefWanted) -> int:
     """Erase what is wanted from the bundle at ``path``; how many records. ``scratch`` is a folder to work in.
+
+    ``is_ref_wanted`` says it of the refs that an archived beginning tells of, as ``beginning.forget_refs``.
 
     What the bundle has no erase record for, its manifest names as erased. Killed anywhere, the old bundle or the new
     one is there. Raises BundleError where it is no bundle that holds, JournalError where it cannot be written.
@@ -27,11 +32,13 @@ def erase(path: str, scratch: str, wanted: Wanted) -> int:
     try:
         bundle.extract(path, value, scratch)
         erased = {seq for name in segment_names(scratch) for seq in _erase_segment(scratch, name, wanted)}
-        if erased:
+        forgotten = beginning.forget_refs(scratch, is_ref_wanted)
+        if erased or forgotten:
             known = set(erasure.declared(scratch)) | set(value.erased)
             named = sorted({*value.erased, *map(Seq, erased - known)})
             segments = tuple(bundle.part(scratch, each.name) for each in value.segments)
-            _replace(path, scratch, value._replace(segments=segments, erased=tuple(named)))
+            sidecar = bundle.part(scratch, value.beginning.name) if value.beginning else None
+            _replace(path, scratch, value._replace(segments=segments, erased=tuple(named), beginning=sidecar))
     except OSError as error:
         raise JournalError(f"cannot rewrite {path}: {error.strerror}", "mend that and try again") from error
     finally:

@@ -99,6 +99,11 @@ class Index:
         row = self._one("SELECT max(seq) FROM archived WHERE hash >= ? AND hash < ?", *_bounds(prefix))
         return None if row is None or row[0] is None else Seq(row[0])
 
+    def archived_commits(self, prefix: str) -> list[tuple[Seq, Oid]]:
+        """The records in archives of every commit whose hash begins so, each with its commit."""
+        rows = self._all("SELECT seq, hash FROM archived WHERE hash >= ? AND hash < ? ORDER BY seq", *_bounds(prefix))
+        return [(Seq(seq), Oid(hash.hex())) for seq, hash in rows]
+
     @property
     def connection(self) -> sqlite3.Connection:
         """For who writes down what is in it."""
@@ -143,8 +148,9 @@ class Index:
         return None if row is None or row[0] is None else bool(row[0])
 
     def erasure(self, seq: int) -> Seq | None:
-        """The record that says that record ``seq`` was erased."""
-        row = self._one("SELECT erased_by FROM record WHERE seq = ?", seq)
+        """The record that says that record ``seq`` was erased, be it here or in an archive."""
+        query = "SELECT erased_by FROM record WHERE seq = ?1 UNION ALL SELECT erased_by FROM erased WHERE seq = ?1"
+        row = self._one(query, min(seq, _LAST))
         return None if row is None or row[0] is None else Seq(row[0])
 
     def count(self) -> int:
@@ -262,9 +268,13 @@ class Index:
 
     def _rows(self, where: str, *values: int | bytes) -> list[Row]:
         rows = self._all(f"SELECT seq, event, hash FROM record WHERE {where}", *values)  # noqa: S608
-        return [
-            Row(Seq(seq), self._event(event), None if hash is None else Oid(hash.hex())) for seq, event, hash in rows
-        ]
+        try:
+            return [
+                Row(Seq(seq), self._event(event), None if hash is None else Oid(hash.hex()))
+                for seq, event, hash in rows
+            ]
+        except AttributeError as error:  # a flipped bit makes a number of a text, or of bytes
+            raise sqlite3.DatabaseError("a row of another type than was written") from error
 
     def _event(self, key: int | None) -> str | None:
         if key is None:

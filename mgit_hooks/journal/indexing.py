@@ -200,9 +200,11 @@ class Taker:
         if value["event"] not in ("erase", "repair") or not isinstance(value["detail"], dict):
             return
         erased = value["detail"].get("erased") or ()
-        if erased:
-            self.flush()
-        for each in erased if isinstance(erased, Iterable) else ():
+        if not erased or not isinstance(erased, Iterable):
+            return
+        self.flush()
+        self._unlist(erased)
+        for each in erased:
             try:
                 self._erase(int(each["seq"]), each.get("commit"), seq)
                 # Else a reflog that is read again would tell of them once more, with what was erased.
@@ -210,17 +212,32 @@ class Taker:
             except _MISSHAPEN:
                 continue
 
-    def _erase(self, seq: int, commit: str | None, by: int) -> None:
-        row = self._db.execute("SELECT event, hash FROM record WHERE seq = ?", (seq,)).fetchone()
-        if row is None:
-            return
-        if row[0] is not None:  # it was read with its payload still there
-            postings.remove(self._db, seq)
+    def _unlist(self, erased: Iterable[Any]) -> None:
+        """Take those that were read with their payload still there out of all lists, in one pass."""
+        there: set[int] = set()
+        for each in erased:
+            try:
+                seq = int(each["seq"])
+                row = self._db.execute("SELECT event FROM record WHERE seq = ?", (seq,)).fetchone()
+            except _MISSHAPEN:
+                continue
+            if row is not None and row[0] is not None:
+                there.add(seq)
+        if there:
+            postings.remove(self._db, there)
             self._terms.clear()
             self._paths.clear()
             self._people.clear()
-        hash = bytes.fromhex(commit) if commit else row[1]
+
+    def _erase(self, seq: int, commit: str | None, by: int) -> None:
+        row = self._db.execute("SELECT hash FROM record WHERE seq = ?", (seq,)).fetchone()
+        hash = bytes.fromhex(commit) if commit else None
+        if row is None:  # it is in an archive, which may be the only other place that tells of its commit
+            self._db.execute("INSERT OR IGNORE INTO erased VALUES (?,?)", (seq, by))
+            if hash is not None:
+                self._db.execute("INSERT OR IGNORE INTO archived VALUES (?,?)", (hash, seq))
+            return
         self._db.execute(
             "UPDATE record SET event = NULL, hash = ?, moment = NULL, erased_by = coalesce(erased_by, ?) WHERE seq = ?",
-            (hash, by, seq),
+            (hash or row[0], by, seq),
         )

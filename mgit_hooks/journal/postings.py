@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from heapq import heapify, heappop, heapreplace
 from sqlite3 import Connection, DatabaseError
 from typing import Final, Protocol
@@ -84,17 +84,18 @@ class Writer:
         return unpack(key, row[0]) + seqs
 
 
-def remove(database: Connection, seq: int) -> None:
-    """Take a record's number out of every list; a term that no other record has goes with it."""
-    for key, first, blob in database.execute("SELECT key, first, seqs FROM posting").fetchall():
+def remove(database: Connection, gone: Set[int]) -> None:
+    """Take records' numbers out of every list, in one pass; a term that no other record has goes with them."""
+    changed: list[tuple[int, int, array[int]]] = []
+    for key, first, blob in database.execute("SELECT key, first, seqs FROM posting"):
         seqs = unpack(key, blob)
-        at = bisect_right(seqs, seq) - 1
-        if at < 0 or seqs[at] != seq:
-            continue
-        del seqs[at]
+        if not gone.isdisjoint(seqs):
+            changed.append((key, first, array(_NUMBER, (seq for seq in seqs if seq not in gone))))
+    for key, first, seqs in changed:
         database.execute("DELETE FROM posting WHERE key = ? AND first = ?", (key, first))
         if seqs:
             database.execute("INSERT INTO posting VALUES (?,?,?)", (key, seqs[0], pack(key, seqs)))
+    for key in {key for key, _, _ in changed}:
         last = List(database, key).seek(2**62)
         if last:
             database.execute("UPDATE term SET last = ? WHERE id = ?", (last, key))

@@ -7,7 +7,7 @@ from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 # Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
-VERSION: Final = 7 if sys.byteorder == "little" else -7
+VERSION: Final = 8 if sys.byteorder == "little" else -8
 
 _TABLES: Final = """
 CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
@@ -28,6 +28,7 @@ CREATE TABLE baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE beginning (seq INTEGER PRIMARY KEY, occurred_at TEXT);
 CREATE TABLE outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
 CREATE TABLE archived (hash BLOB, seq INTEGER, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
+CREATE TABLE erased (seq INTEGER PRIMARY KEY, erased_by INTEGER);
 CREATE TABLE standin (seq INTEGER PRIMARY KEY, origin INTEGER);
 CREATE TABLE succession (old INTEGER, by INTEGER, PRIMARY KEY (old, by)) WITHOUT ROWID;
 CREATE INDEX standin_origin ON standin (origin);
