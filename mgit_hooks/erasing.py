@@ -9,7 +9,7 @@ goes. Until then ``verify`` calls them ``unerased``, and ``finish`` goes on from
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
