@@ -697,3 +697,22 @@ def test_a_place_that_is_forgotten_would_be_caught(
 def test_a_text_without_end_is_not_read_to_it(work: Recording, erase: Callable[..., Any]) -> None:
     told = erase(secret=b"x" * (command._MOST + 1))
     assert (told.code, "more than" in told.err) == (2, True)
+
+
+def test_records_that_repeat_the_subject_are_named(work: Recording, erase: Any, mgit: Any) -> None:
+    """A reflog has it too, and so may a record of a ref's movement."""
+    work.commit("The password is swordfish")
+    commit = work.head()
+    work.git("commit", "--amend", "-q", "--allow-empty", "-m", "The password is swordfish, once more")
+    work.commit("Something else altogether")
+    work.drain()
+    numbers = [
+        record.seq
+        for record in work.all()
+        if "swordfish" in json.dumps(record.to_json()) and (record.commit is None or record.commit.hash != commit)
+    ]
+    told = erase(commit)
+    assert (told.code, bool(numbers)) == (0, True)
+    assert f"with the same subject: {', '.join(map(str, numbers))}" in told.err
+    assert "--containing" in told.err
+    assert "same subject" not in erase(work.head()).err

@@ -77,6 +77,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 0 if found.targets or found.already or done.actions else 1
 
 
+# A subject that is shorter than this stands in other records by chance.
+_TELLING = 8
 _HELP = "see 'mgit-hooks erase --help'"
 
 
@@ -101,6 +103,7 @@ class _Found(NamedTuple):
     commits: list[Oid]
     elsewhere: archives.Found  # those of the targets that are in archives
     unread: tuple[Archive, ...]  # that a text could not be looked for in
+    echoes: list[int]  # other records that hold the subject of an erased commit, as reflogs repeat it
 
 
 def _asked(word: str, location: Location) -> _Asked:
@@ -151,6 +154,7 @@ def _find(location: Location, asked: Sequence[_Asked], secret: Secret | None, al
         sorted(commits),
         found._replace(held=tuple(held)),
         found.unread if secret is not None else (),
+        _echoes(journal_dir, meant) if secret is None else [],
     )
 
 
@@ -210,6 +214,27 @@ def _repeated(journal_dir: str, commits: frozenset[Oid], meant: set[int]) -> lis
             if target.commit in commits:
                 found.append(target)
     return found
+
+
+def _echoes(journal_dir: str, meant: set[int]) -> list[int]:
+    """The records that hold the subject of one that is meant, and are not about the same commit: ref movements, in
+    whose reason git has put it, refusals, and commits of the same name."""
+    subjects = set()
+    for stored in erasure.chosen(journal_dir, meant):
+        message = (value_of(stored.payload or b"").get("commit") or {}).get("message") or ""
+        subject = message.partition("\n")[0].strip()
+        if len(subject) >= _TELLING:
+            subjects.add(Secret.of(subject.encode()))
+    if not subjects:
+        return []
+    return [
+        each.seq
+        for each in erasure.said(journal_dir)
+        if each.payload is not None
+        and each.seq not in meant
+        and any(subject.is_in_bytes(each.payload) for subject in subjects)
+        and value_of(each.payload).get("event") not in PROTECTED
+    ]
 
 
 def _refuse(found: _Found, contained: bool) -> None:
@@ -273,6 +298,11 @@ def _tell(out: Output, found: _Found, done: Outcome | None) -> None:
     for target in found.repeated:
         commit = str(target.commit)[:10]
         out.note(f"mgit-hooks: record {target.seq} is about {commit} too, and is kept: name it as well, or the commit")
+    echoes = sorted(set(found.echoes) - {target.seq for target in found.repeated})
+    if echoes:
+        words = ", ".join(map(str, echoes[:8])) + (" and more" if len(echoes) > 8 else "")
+        out.note(f"mgit-hooks: {counted(len(echoes), 'other record')} with the same subject: {words}")
+        out.note("hint: name them as well, or give the text to 'mgit-hooks erase --containing'")
 
 
 def _tell_git(out: Output, location: Location, found: _Found) -> None:
