@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import BinaryIO, Final, NamedTuple
 
@@ -107,15 +108,20 @@ def scan(
     """Every valid frame of a segment from ``start`` on, and every stretch between them that is none.
 
     After damage it looks for the next magic under which a whole frame holds, so damage costs no more
-    than the frames it touched. Raises JournalError for a later format version. Who does not read it to its end
-    closes it: else what goes wrong in closing the file is told by Python, on the user's terminal.
+    than the frames it touched. Raises JournalError for a later format version.
     """
-    with open_to_read(os.path.join(journal_dir, name)) as file:
+    file = open_to_read(os.path.join(journal_dir, name))
+    try:
         segment = _Segment(file)
         version = peek_version(segment.read(0, HEADER_LENGTH + 2))
         if version is not None and version > VERSION and segment.has_header():
             raise newer_format(name, version)
         yield from _scan(name, segment, journals, start)
+    finally:
+        # Read to its end or left in the middle: of a file that was only read, a failing close says nothing. Raised
+        # where nobody waits for more, Python would print it.
+        with suppress(OSError):
+            file.close()
 
 
 def headers(journal_dir: str, name: str, start: int = 0) -> Iterator[Claim]:
