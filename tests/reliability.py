@@ -65,7 +65,7 @@ class Family:
         self.whole: dict[str, int] = {}
 
     def row(self, name: str, commit: str) -> str:
-        undone = sum(self.whole.values()) - self.cases if self.whole else self.skipped
+        undone = max(sum(self.whole.values()) - self.cases, 0) if self.whole else self.skipped
         counts = (undone, self.silent, self.lost, self.false, self.failed)
         told = " | ".join(f"{count:,}" for count in counts)
         return f"| `{name}` | {self.cases:,} | {told} | {_ranges(self.seeds)} | {self.seconds:.0f} s | {commit} |"
