@@ -59,6 +59,18 @@ def small(path: Path, count: int, *, target: int = 1000, group: int = 4, short: 
     return journal_dir
 
 
+def eighteen(path: Path) -> str:
+    """18 records in three segments, in a shape that tests may count on; its frames count from 0.
+
+    0 header, 1 records 1 to 3, 2 cursor, 3 records 4 to 6, 4 footer; 5 header, 6 cursor, 7 records 7 to 9, 8 records
+    10 to 12, 9 cursor, 10 footer; 11 header, 12 cursor, 13 records 13 to 15, 14 records 16 to 18.
+    """
+    made = small(path, 18, target=400, group=3, short=True)
+    shape = "".join("_SBCF"[item.frame.kind] for item in frames(made))
+    assert shape == "SBCBFSCBBCFSCBB"
+    return made
+
+
 def frames(journal_dir: str, name: str | None = None) -> list[Located]:
     found = list(reader.frames(journal_dir))
     assert all(isinstance(item, Located) for item in found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from journal.making import append, frames, records, small
+from journal.making import append, eighteen, records
 from journal.tampering import EDITS, Hand
 from mgit_hooks.journal import erasemark
 from mgit_hooks.journal.format import GENESIS, Entry
@@ -18,15 +18,7 @@ from mgit_hooks.journal.verify import verify
 
 @pytest.fixture
 def journal(tmp_path: Path) -> str:
-    """18 records in three segments; the tests count its frames from 0.
-
-    0 header, 1 records 1 to 3, 2 cursor, 3 records 4 to 6, 4 footer; 5 header, 6 cursor, 7 records 7 to 9, 8 records
-    10 to 12, 9 cursor, 10 footer; 11 header, 12 cursor, 13 records 13 to 15, 14 records 16 to 18.
-    """
-    made = small(tmp_path, 18, target=400, group=3, short=True)
-    shape = "".join("_SBCF"[item.frame.kind] for item in frames(made))
-    assert shape == "SBCBFSCBBCFSCBB"
-    return made
+    return eighteen(tmp_path)
 
 
 def take_out(journal: str, *numbers: int) -> None:

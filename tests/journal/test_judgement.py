@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from journal.making import frames, put, records, segment_bytes, small
+from journal.making import eighteen, frames, put, records, segment_bytes
 from journal.tampering import EDITS, Hand, Place
 from mgit_hooks.journal import format, identity
 from mgit_hooks.journal.format import GENESIS, ChainId
@@ -27,15 +27,7 @@ STRANGE = ChainId(bytes(31) + b"\7")
 
 @pytest.fixture
 def journal(tmp_path: Path) -> str:
-    """18 records in three segments; what follows counts its frames from 0.
-
-    0 header, 1 records 1 to 3, 2 cursor, 3 records 4 to 6, 4 footer; 5 header, 6 cursor, 7 records 7 to 9, 8 records
-    10 to 12, 9 cursor, 10 footer; 11 header, 12 cursor, 13 records 13 to 15, 14 records 16 to 18.
-    """
-    made = small(tmp_path, 18, target=400, group=3, short=True)
-    shape = "".join("_SBCF"[item.frame.kind] for item in frames(made))
-    assert shape == "SBCBFSCBBCFSCBB"
-    return made
+    return eighteen(tmp_path)
 
 
 # Frames, changed by someone who puts the checksums right

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mgit_hooks.files import sync_directory
@@ -11,16 +12,22 @@ from mgit_hooks.journal import quarantine, writer
 from mgit_hooks.recorder import spool
 
 
+@contextmanager
+def no_fsync() -> Iterator[None]:
+    fsync = os.fsync
+    os.fsync = lambda descriptor: None
+    try:
+        yield
+    finally:
+        os.fsync = fsync
+
+
 def append_without_sync() -> None:
     """Records are reported before they are synced."""
 
     def sync(self: writer.Appender) -> None:
-        fsync = os.fsync
-        os.fsync = lambda descriptor: None
-        try:
+        with no_fsync():
             real(self)
-        finally:
-            os.fsync = fsync
 
     real = writer.Appender.sync
     writer.Appender.sync = sync  # type: ignore[method-assign]
@@ -35,12 +42,8 @@ def head_before_sync() -> None:
     """The head is replaced, and on the disk, before what it names is synced."""
 
     def sync(self: writer.Appender) -> None:
-        fsync = os.fsync
-        os.fsync = lambda descriptor: None
-        try:
+        with no_fsync():
             real(self)
-        finally:
-            os.fsync = fsync
         sync_directory(self._dir)
         os.fsync(self._fd)
 
