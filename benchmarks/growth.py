@@ -17,9 +17,10 @@ from itertools import islice
 import timing
 
 from mgit_hooks import cli
+from mgit_hooks.encoding import encode, expect_many
 from mgit_hooks.journal.segment import headers, segment_names
 from mgit_hooks.journal.writer import appender
-from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation, expect_many
+from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation
 
 _LIMIT = 150 * 1024  # KiB
 _DATE = "2024-01-01T00:00:00+00:00"
@@ -101,7 +102,7 @@ def _write(journal_dir: str, count: int, group: int) -> None:
     expect_many()
     records = _records(count)
     with appender(journal_dir, _never_adopted) as journal:
-        while chunk := [record.encode() for record in islice(records, _CHUNK)]:
+        while chunk := [encode(record) for record in islice(records, _CHUNK)]:
             for start in range(0, len(chunk), group):
                 journal.append(chunk[start : start + group])
             journal.sync()
@@ -153,7 +154,7 @@ def _hash(number: int) -> Oid:
 
 
 def _mean() -> float:
-    encoded = [record.encode() for record in _records(1000)]
+    encoded = [encode(record) for record in _records(1000)]
     return sum(map(len, encoded)) / len(encoded)
 
 

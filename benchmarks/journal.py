@@ -20,11 +20,12 @@ import snappy
 import timing
 
 from mgit_hooks.compress import SNAPPY, decompress
+from mgit_hooks.encoding import encode, expect_many
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.journal.writer import appender
-from mgit_hooks.record import Record, expect_many
+from mgit_hooks.record import Record
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
         mgit_dir = os.path.join(path, ".git", "mgit")
         journal_dir = os.path.join(mgit_dir, "journal")
         records = [record for stored in reader.records(journal_dir) if (record := stored.record()) is not None]
-        mean = sum(len(record.encode()) for record in records) / len(records)
+        mean = sum(len(encode(record)) for record in records) / len(records)
         print(f"{len(records)} records of the history '{name}', {mean:.0f} bytes each")
         for batch in map(int, args.batches.split(",")):
             _appends(folder, records, rounds, batch)
@@ -53,7 +54,7 @@ def main() -> None:
 
 def _appends(folder: str, records: Sequence[Record], rounds: int, batch: int) -> None:
     expect_many()
-    payloads = [record.encode() for record in records]
+    payloads = [encode(record) for record in records]
 
     def append(encoded: Callable[[int, int], list[bytes]], journal_dir: str) -> timing.Cost:
         with appender(journal_dir, _never_adopted) as journal:
@@ -78,7 +79,7 @@ def _appends(folder: str, records: Sequence[Record], rounds: int, batch: int) ->
 
     took = timing.interleave(
         {
-            "whole": lambda: append(lambda a, b: [record.encode() for record in records[a:b]], fresh()),
+            "whole": lambda: append(lambda a, b: [encode(record) for record in records[a:b]], fresh()),
             "encoded": lambda: append(lambda a, b: payloads[a:b], fresh()),
             "lines": json_lines,
         },

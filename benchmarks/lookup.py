@@ -18,6 +18,7 @@ from itertools import islice
 import timing
 
 from mgit_hooks import dates
+from mgit_hooks.encoding import encode
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.index import Filter, Index
 from mgit_hooks.journal.writer import appender
@@ -137,7 +138,7 @@ def _write(journal_dir: str, count: int) -> None:
 
     with appender(journal_dir, never) as journal:
         records = _records(count)
-        while chunk := [record.encode() for record in islice(records, 1024)]:
+        while chunk := [encode(record) for record in islice(records, 1024)]:
             journal.append(chunk)
         journal.sync()
 

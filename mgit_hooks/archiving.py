@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from mgit_hooks import dates, restored
 from mgit_hooks.copies import not_recording
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read, sync_directory
 from mgit_hooks.journal import beginning, bundle, database, exchange, reader
@@ -197,7 +198,7 @@ def _declare(location: Location, checked: Checked) -> None:
     if folder == folder.encode("utf-8", "replace").decode():
         detail["folder"] = folder  # an erasure looks for it there; of what is no UTF-8 it has to be told
     with journal_of(location) as journal:
-        journal.append([plain_record(location, "checkpoint", detail).encode()])
+        journal.append([encode(plain_record(location, "checkpoint", detail))])
         journal.sync()
 
 

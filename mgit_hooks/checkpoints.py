@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal import bundle, generations
 from mgit_hooks.judging import config
@@ -43,7 +44,7 @@ def checkpoint(
         if not held:
             raise JournalError("another process is recording", f"{name} is written and verified all the same")
         with journal_of(location) as journal:
-            (appended,) = journal.append([plain_record(location, "checkpoint", detail).encode()])
+            (appended,) = journal.append([encode(plain_record(location, "checkpoint", detail))])
             journal.sync()
     with bundle.still(location.mgit_dir):
         pruned = generations.prune(directory, name, keep)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from mgit_hooks import archives, lock
 from mgit_hooks.archives import Away, Found, Held
 from mgit_hooks.copies import is_of
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import DamageError, JournalError
 from mgit_hooks.journal import beginning, bundle, bundleerasure, database, erasemark, erasure, exchange, reader, swap
 from mgit_hooks.journal.contents import movement_key, reflog_time, told_by
@@ -167,7 +168,7 @@ def _declare(location: Location, targets: Sequence[Target], held: Sequence[Held]
         for target in targets
     ]
     with journal_of(location) as journal:
-        payload = plain_record(location, "erase", {"erased": erased, "by": by, "reason": reason}).encode()
+        payload = encode(plain_record(location, "erase", {"erased": erased, "by": by, "reason": reason}))
         (done,) = journal.append([payload])
         journal.sync()
         return done.seq

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from mgit_hooks import archiving, erasing, lock, restored
 from mgit_hooks.copies import available, not_recording
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError, ObjectError
 from mgit_hooks.journal import bundle, database, exchange, identity, index, reader, sources
 from mgit_hooks.journal import repair as files
@@ -224,7 +225,7 @@ def _repair(location: Location, before: Report, holes: Sequence[Hole], given: Se
                 journal.sync()
             if len(finder.wanted):
                 with database.open_index(location.mgit_dir, location.journal_dir) as fresh:
-                    rebuilt = _append(journal, (made.encode() for made in finder.rebuilt(lost, fresh.knows)))
+                    rebuilt = _append(journal, map(encode, finder.rebuilt(lost, fresh.knows)))
             mended = _Mended(holes, mending, forsaken, before.damaged or forsaken, before.undeclared, count, rebuilt)
             erased = _declare(location, journal, mended, finder)
         actions += [*_hole_words(holes, "declared"), *finder.words(rebuilt, "restored", "rebuilt")]
@@ -278,7 +279,7 @@ def _declare(location: Location, journal: Appender, mended: _Mended, finder: _Fi
         }
         if mended.forsaken:
             detail["head"] = {"seq": mended.forsaken.seq, "id": mended.forsaken.id.hex()}
-        journal.append([plain_record(location, "repair", detail).encode()])
+        journal.append([encode(plain_record(location, "repair", detail))])
     journal.sync()
     return len(erased)
 
@@ -301,7 +302,7 @@ def recover_records(location: Location, overrides: dict[str, str] | None = None,
                     continue
                 judged = intake.judge(record._replace(recovery=()))
                 if judged.validation.is_valid:
-                    mended.append(judged._replace(supersedes=record.seq, refs=None).encode())
+                    mended.append(encode(judged._replace(supersedes=record.seq, refs=None)))
                 else:
                     still += 1
         if mended:

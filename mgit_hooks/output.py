@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterable
 from typing import IO
 
-from mgit_hooks.record import Json, encode_json
+from mgit_hooks.encoding import encode_json
+from mgit_hooks.record import Json
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 

@@ -2,7 +2,7 @@
 
 The JSON shape is a contract (docs/records.md): ``log --json``, ``export``, the rules of a policy and
 the journal's payloads all use it. ``to_json`` and ``from_json`` stand beside each type; nothing else
-converts. A value that was not looked at is None, never a guess.
+converts. ``encoding`` makes bytes of it. A value that was not looked at is None, never a guess.
 
 Text from a repository may be any bytes. Each readable text is valid Unicode (undecodable bytes become
 U+FFFD); where that lost something, a sibling key ``<name>_bytes`` holds the original as base64.
@@ -10,10 +10,8 @@ U+FFFD); where that lost something, a sibling key ``<name>_bytes`` holds the ori
 
 from __future__ import annotations
 
-import json
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NewType
 
 Json = dict[str, Any]
@@ -325,76 +323,6 @@ class Record(NamedTuple):
         if fields["refs"] is not None:
             fields["refs"] = tuple(map(RefMovement.from_json, value["refs"]))
         return cls(**fields)
-
-    def encode(self) -> bytes:
-        """The payload's bytes, exactly as the journal hashes and stores them."""
-        value = self.payload()
-        if _dumps is None or any(map(_holds_float, self._free())):
-            return encode_json(value)
-        try:
-            return _dumps(value)
-        except TypeError:  # orjson refuses a lone surrogate, an integer of more than 64 bits, a key that is no text
-            return encode_json(value)
-
-    def _free(self) -> Iterator[object]:
-        """The parts that hold whatever JSON someone put into them."""
-        yield self.detail
-        yield self.original
-        for issue in self.validation.issues:
-            yield issue.data_context
-        for action in self.recovery:
-            yield action.data_context
-
-    @classmethod
-    def decode(cls, payload: bytes, seq: Seq, id: str) -> Record:
-        """Raises ValueError (of json) or KeyError where the payload is not a record's."""
-        return cls.from_json({**json.loads(payload), "seq": seq, "id": id})
-
-
-def exported(payload: bytes, seq: Seq, id: str) -> bytes | None:
-    """The line of ``log --json`` for a payload as it is stored, made without taking it apart; None where it is
-    no record's. ``id`` is hexadecimal."""
-    try:
-        value = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or "event" not in value:
-        return None
-    if payload.startswith(b'{"event":') and b"\n" not in payload:
-        return b'{"seq":%d,"id":"%b",' % (seq, id.encode()) + payload[1:]
-    return encode_json({"seq": seq, "id": id, **value})
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-
-
-def encode_json(value: object) -> bytes:
-    """Compact JSON in UTF-8. A lone surrogate cannot be encoded: texts go through ``readable`` first."""
-    return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
-
-
-_dumps: Callable[[object], bytes] | None = None
-
-
-def expect_many() -> None:
-    """Load orjson (11 ms), and encode records with it from here on: twice as fast, and the very same bytes.
-
-    For who records by the thousand. One commit's drain would wait longer for it than for its record.
-    """
-    global _dumps
-    import orjson
-
-    options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-    _dumps = partial(orjson.dumps, option=options)
-
-
-def _holds_float(value: object) -> bool:
-    """Whether a number is in there that orjson may write in another way than ``json`` (1e+16, NaN)."""
-    if isinstance(value, dict):
-        return any(map(_holds_float, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_float, value))
-    return isinstance(value, float)
 
 
 def readable(raw: bytes) -> tuple[str, str | None]:

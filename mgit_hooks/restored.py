@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-from mgit_hooks.record import Action, Json, encode_json
+from mgit_hooks.encoding import encode_json
+from mgit_hooks.record import Action, Json
 
 ACTION: Final = "restored"
 # How a payload that holds such an action looks, to whoever reads a million of them.

@@ -17,6 +17,7 @@ PURE = frozenset(
     (
         "errors",
         "record",
+        "encoding",
         "restored",
         "recorder.event",
         "recorder.evidence",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from samples import CHANGES, COMMIT, HASH, PUSH, RECORDS, changeset, record
 
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError, ObjectError
 from mgit_hooks.judging import schemas
 from mgit_hooks.judging.judge import judge
@@ -398,7 +399,7 @@ def test_whatever_is_invalid_stays_a_record_and_keeps_earlier_actions(tmp_path: 
         assert isinstance(after, Record)
         assert after.recovery[: len(earlier)] == earlier
         assert len(after.recovery) > len(earlier)
-        assert after.encode()
+        assert encode(after)
 
 
 def test_git_itself_is_what_repairs_go_by(tmp_path: Path, repo: Any) -> None:

@@ -28,6 +28,7 @@ from losses import (
 from recording import Recording, faults, records
 
 from mgit_hooks import mend
+from mgit_hooks.encoding import encode
 from mgit_hooks.journal import bundle, database, generations, sources
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -218,7 +219,7 @@ def forked(work: Recording, tmp_path: Path) -> str:
     identity.write(str(other), value.journal, value.lineage)
     with journal_of(work.location, str(other)) as journal:
         first = next(iter(records(str(other))))
-        journal.append([first._replace(repository_name=f"false {number}").encode() for number in range(60)])
+        journal.append([encode(first._replace(repository_name=f"false {number}")) for number in range(60)])
         journal.sync()
     return bundle.write(str(other), str(tmp_path / "fork.mgit")).path
 
@@ -287,7 +288,7 @@ def test_what_was_erased_stays_erased_whatever_an_old_copy_holds(work: Recording
         "erased": [{"seq": secret.seq, "id": secret.id, "commit": secret.commit.hash}], "by": "a", "reason": "b",
     }  # fmt: skip
     with journal_of(work.location) as writing:
-        writing.append([plain_record(work.location, "erase", detail).encode()])
+        writing.append([encode(plain_record(work.location, "erase", detail))])
         writing.sync()
     for block in blocks(journal):
         if block.frame.first_seq <= (secret.seq or 0) < block.frame.first_seq + block.frame.records:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
+from mgit_hooks.encoding import exported
 from mgit_hooks.errors import UsageError
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.segment import Damage
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
-from mgit_hooks.record import exported
 from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first, require_journal
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from mgit_hooks import layout
+from mgit_hooks.encoding import encode_json
 from mgit_hooks.gatekeeper import staged
 from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.gatekeeper.judgement import Judgement, culprit, culprits
 from mgit_hooks.judging.policy import FAILING, Abort, Recover
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Issue, Json, encode_json
+from mgit_hooks.record import Issue, Json
 from mgit_hooks.recorder import spool
 from mgit_hooks.recorder.event import HookEvent, Verdict
 

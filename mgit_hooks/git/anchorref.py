@@ -11,10 +11,10 @@ import os
 from typing import Final, NamedTuple
 
 from mgit_hooks import dates
+from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import RepositoryError, UsageError
 from mgit_hooks.git import plumbing
 from mgit_hooks.journal.anchors import TRAILER, Anchor, Given, Place, given
-from mgit_hooks.record import encode_json
 
 REF: Final = "refs/mgit/anchor"
 _FILE: Final = "mgit-anchor.json"

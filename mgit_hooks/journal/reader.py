@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
+from mgit_hooks.encoding import decode
 from mgit_hooks.errors import DamageError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.journal import identity
@@ -41,7 +42,7 @@ class Stored(NamedTuple):
     payload: bytes | None
 
     def record(self) -> Record | None:
-        return None if self.payload is None else Record.decode(self.payload, self.seq, self.id.hex())
+        return None if self.payload is None else decode(self.payload, self.seq, self.id.hex())
 
 
 class Block(NamedTuple):

@@ -11,13 +11,14 @@ from typing import NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.capture import bulk
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.encoding import encode, expect_many
 from mgit_hooks.errors import JournalError
 from mgit_hooks.git import reflog
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.lock import exclusive
-from mgit_hooks.record import Commit, Gate, Oid, Record, Validation, expect_many
+from mgit_hooks.record import Commit, Gate, Oid, Record, Validation
 from mgit_hooks.recorder.drainpass import Pass
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.state import read as read_state
@@ -107,7 +108,7 @@ def _payload(location: Location, overrides: _Overrides, commit: Commit) -> bytes
     intake = _intakes.get((location, overrides))
     if intake is None:
         intake = _intakes[location, overrides] = Intake(location, dict(overrides))
-    return intake.judge(imported(location, commit, "import", "backfill")).encode()
+    return encode(intake.judge(imported(location, commit, "import", "backfill")))
 
 
 def imported(location: Location, commit: Commit, event: str, source: str) -> Record:

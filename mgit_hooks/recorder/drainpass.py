@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from mgit_hooks import dates, log
+from mgit_hooks.encoding import encode
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.database import open_index, remove
@@ -125,7 +126,7 @@ def record_all(
     for record in records:
         # What happened is what may come up again, not what the policy makes of it (strategy fallback).
         memory.note(Seq(journal.next_seq + len(chunk)), record)
-        chunk.append(intake.judge(record).encode())
+        chunk.append(encode(intake.judge(record)))
         if len(chunk) == _CHUNK:
             journal.append(chunk)
             journal.sync()

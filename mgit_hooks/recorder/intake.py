@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from mgit_hooks import dates, log
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import ConfigError, JournalError
 from mgit_hooks.journal.writer import Appender, appender
 from mgit_hooks.judging import config, gateflag, policy, schemas
@@ -71,7 +72,7 @@ def journal_of(location: Location, journal_dir: str | None = None) -> Iterator[A
 
     def adopted(journal: str, last_seq: int, head: str) -> bytes:
         detail = {"journal": journal, "last_seq": last_seq, "head": head}
-        return plain_record(location, "adopted", detail).encode()
+        return encode(plain_record(location, "adopted", detail))
 
     if not os.path.isdir(journal_dir):
         _require_settled(journal_dir)

@@ -9,6 +9,7 @@ import os
 
 from mgit_hooks import dates
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.encoding import encode
 from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Entry, Place
 from mgit_hooks.journal.writer import Appender
@@ -63,7 +64,7 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
         validation=Validation("standard", True),
         detail=detail,
     )
-    journal.append([record.encode()])
+    journal.append([encode(record)])
     journal.sync()
     return State(places, stamps, None)
 

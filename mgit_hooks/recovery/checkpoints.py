@@ -7,9 +7,10 @@ import json
 import os
 from collections.abc import Iterable
 
+from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import JournalError
 from mgit_hooks.layout import make_private_dir
-from mgit_hooks.record import Issue, Json, encode_json
+from mgit_hooks.record import Issue, Json
 
 _VERSION = 1
 

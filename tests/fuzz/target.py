@@ -30,8 +30,8 @@ with atheris.instrument_imports(include=["mgit_hooks"]) if atheris else nullcont
     import second_reader
 
     from mgit_hooks import compress
+    from mgit_hooks.encoding import decode, encode
     from mgit_hooks.journal import format, identity, reader, segment, verify
-    from mgit_hooks.record import Record
     from mgit_hooks.recorder import event
 
 JOURNAL = format.JournalId(bytes(range(16)))
@@ -189,10 +189,10 @@ def line(data: bytes) -> None:
 def record(data: bytes) -> None:
     """A payload as a record."""
     try:
-        found = Record.decode(data, format.Seq(1), "00")
+        found = decode(data, format.Seq(1), "00")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
-    assert Record.decode(found.encode(), format.Seq(1), "00") == found
+    assert decode(encode(found), format.Seq(1), "00") == found
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

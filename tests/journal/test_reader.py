@@ -9,6 +9,7 @@ from second_reader import read as read_again
 
 from journal.making import append, frames, payloads, put, records, segment_bytes, small
 from mgit_hooks import dates
+from mgit_hooks.encoding import encode
 from mgit_hooks.errors import DamageError
 from mgit_hooks.journal import format, identity, reader
 from mgit_hooks.journal.format import BLOCK, Cursor, FormatError
@@ -44,7 +45,7 @@ def test_a_record_comes_back_as_the_value_it_was(tmp_path: Path) -> None:
         "checkout", "hook", dates.now(), None, None, "näme\u202e", "main-worktree", None, Gate("none"),
         Validation("standard", True),
     )  # fmt: skip
-    (done,) = append(journal, [record.encode()])
+    (done,) = append(journal, [encode(record)])
     (stored,) = records(journal)
     assert stored.record() == record._replace(seq=done.seq, id=done.id.hex())
 
