@@ -14,7 +14,8 @@ from pathlib import Path
 import snappy
 
 from mgit_hooks.compress import ZSTD, decompress
-from mgit_hooks.journal.format import HEADER_LENGTH, MAGIC, MASKED, _xor, declared_length
+from mgit_hooks.journal.blockformat import _xor
+from mgit_hooks.journal.format import HEADER_LENGTH, MAGIC, MASKED, declared_length
 
 _GZIP = b"\x1f\x8b"
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgit_hooks import compress
-from mgit_hooks.journal import format
+from mgit_hooks.journal import blockformat
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -104,7 +104,7 @@ def test_a_window_of_more_than_8_mib_is_refused() -> None:
                 compress.decompress(stored, compress.ZSTD, length)
 
 
-@pytest.mark.parametrize("size", [format.BLOCK_TARGET, 20 << 20])
+@pytest.mark.parametrize("size", [blockformat.BLOCK_TARGET, 20 << 20])
 def test_what_we_write_is_within_the_window(size: int) -> None:
     raw = bytes(range(256)) * (size // 256)
     used, stored = compress.compress(raw, compress.ZSTD)

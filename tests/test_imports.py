@@ -29,6 +29,7 @@ DEAR = frozenset(
         "loguru",
         "mgit_hooks.cli",
         "mgit_hooks.judging.explain",
+        "mgit_hooks.journal.blockformat",
         "mgit_hooks.journal.format",
         "multiprocessing",
         "orjson",

@@ -346,7 +346,8 @@ def test_lookups_while_another_process_appends_and_compacts(mgit: str) -> None:
 
 def with_erased(journal: str, seq: int) -> None:
     """Rewrite the segment that holds a record without its payload, as ``erase`` does."""
-    from mgit_hooks.journal.format import block_entries, block_frame, frame_cursor, segment_info
+    from mgit_hooks.journal.blockformat import block_entries, block_frame, frame_cursor
+    from mgit_hooks.journal.format import segment_info
 
     for name in segment_names(journal):
         own = [item.frame for item in frames(journal, name)]

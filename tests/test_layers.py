@@ -42,6 +42,7 @@ PURE = frozenset(
         "compress",
         "journal.cursor",
         "journal.format",
+        "journal.blockformat",
         "journal.wanted",
         "journal.manifest",
         "journal.checked",

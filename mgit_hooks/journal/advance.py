@@ -10,7 +10,8 @@ from typing import Final
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal import beginning, places, reader
-from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError, block_payloads
+from mgit_hooks.journal.blockformat import block_payloads
+from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError
 from mgit_hooks.journal.indexing import Taker
 from mgit_hooks.journal.places import Place, Span, Stamp
 from mgit_hooks.journal.segment import Damage, Located, segment_name

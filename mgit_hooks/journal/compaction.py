@@ -16,27 +16,23 @@ from mgit_hooks import compress
 from mgit_hooks.errors import DamageError, JournalError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.journal import swap
+from mgit_hooks.journal.blockformat import BLOCK_TARGET, MAX_RECORDS, Entry, block_frame, frame_cursor
 from mgit_hooks.journal.format import (
     BLOCK,
-    BLOCK_TARGET,
     CURSOR,
     FOOTER,
     GENESIS,
     HEADER_LENGTH,
-    MAX_RECORDS,
     SEGMENT,
     VERSION,
     ChainId,
     Cursor,
-    Entry,
     FormatError,
     Frame,
     JournalId,
     NewerFormat,
     SegmentInfo,
-    block_frame,
     cursor_frame,
-    frame_cursor,
     segment_frame,
     segment_info,
     unpack_frame,

@@ -10,6 +10,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.errors import LaterFormatError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.journal import quarantine, reader, swap
+from mgit_hooks.journal.blockformat import block_frame, block_payloads, frame_cursor
 from mgit_hooks.journal.format import (
     BLOCK,
     MASKED,
@@ -18,9 +19,6 @@ from mgit_hooks.journal.format import (
     FormatError,
     Frame,
     JournalId,
-    block_frame,
-    block_payloads,
-    frame_cursor,
     pack_frame,
     segment_info,
 )

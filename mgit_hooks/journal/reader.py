@@ -11,6 +11,7 @@ from mgit_hooks.encoding import decode
 from mgit_hooks.errors import DamageError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.journal import identity
+from mgit_hooks.journal.blockformat import Entry, block_entries, chain_ids, frame_cursor
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -18,14 +19,10 @@ from mgit_hooks.journal.format import (
     SEGMENT,
     ChainId,
     Cursor,
-    Entry,
     FormatError,
     JournalId,
     NewerFormat,
-    block_entries,
-    chain_ids,
     declared_length,
-    frame_cursor,
     segment_info,
     unpack_frame,
 )

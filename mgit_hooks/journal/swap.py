@@ -20,6 +20,7 @@ from typing import NamedTuple
 from mgit_hooks import lock
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import create, sync_directory, write_all
+from mgit_hooks.journal.blockformat import Entry, frame_cursor
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -27,12 +28,10 @@ from mgit_hooks.journal.format import (
     SEGMENT,
     ChainId,
     Cursor,
-    Entry,
     FormatError,
     Frame,
     JournalId,
     footer_info,
-    frame_cursor,
     pack_frame,
     segment_info,
 )

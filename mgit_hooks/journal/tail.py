@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from mgit_hooks.journal import identity
+from mgit_hooks.journal.blockformat import frame_cursor
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -17,7 +18,6 @@ from mgit_hooks.journal.format import (
     FormatError,
     JournalId,
     footer_info,
-    frame_cursor,
 )
 from mgit_hooks.journal.reader import open_block
 from mgit_hooks.journal.segment import Damage, Located, scan

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 from mgit_hooks.journal import erasemark, identity
+from mgit_hooks.journal.blockformat import frame_cursor
 from mgit_hooks.journal.format import (
     BLOCK,
     CURSOR,
@@ -18,7 +19,6 @@ from mgit_hooks.journal.format import (
     ChainId,
     FormatError,
     footer_info,
-    frame_cursor,
     segment_info,
 )
 from mgit_hooks.journal.reader import Block, frames, open_block

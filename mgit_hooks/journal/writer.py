@@ -12,24 +12,26 @@ from mgit_hooks import compress, lock
 from mgit_hooks.errors import JournalError, reason
 from mgit_hooks.files import sync_directory, write_all
 from mgit_hooks.journal import identity
-from mgit_hooks.journal.format import (
+from mgit_hooks.journal.blockformat import (
     BLOCK_TARGET,
-    GENESIS,
-    HOT_VERSION,
     MAX_PAYLOAD,
     MAX_RECORDS,
     SALT_LENGTH,
+    block_frame,
+    chain_ids,
+    new_entries,
+)
+from mgit_hooks.journal.format import (
+    GENESIS,
+    HOT_VERSION,
     SEGMENT_TARGET,
     ChainId,
     Cursor,
     Frame,
     JournalId,
     SegmentInfo,
-    block_frame,
-    chain_ids,
     cursor_frame,
     footer_frame,
-    new_entries,
     pack_frame,
     segment_frame,
 )

@@ -31,7 +31,7 @@ with atheris.instrument_imports(include=["mgit_hooks"]) if atheris else nullcont
 
     from mgit_hooks import compress
     from mgit_hooks.encoding import decode, encode
-    from mgit_hooks.journal import format, identity, reader, segment, verify
+    from mgit_hooks.journal import blockformat, format, identity, reader, segment, verify
     from mgit_hooks.recorder import event
 
 JOURNAL = format.JournalId(bytes(range(16)))
@@ -70,7 +70,7 @@ def _content(found: format.Frame) -> object:
     if found.kind == format.BLOCK:
         _compare(found)
         return None
-    return format.frame_cursor(found)
+    return blockformat.frame_cursor(found)
 
 
 def block(data: bytes) -> None:
@@ -96,7 +96,7 @@ def _told_length(codec: int, inner: bytes) -> int:
 
 def _compare(found: format.Frame) -> None:
     try:
-        entries = format.block_entries(found)
+        entries = blockformat.block_entries(found)
     except format.FormatError:
         return
     theirs = list(second_reader.entries(found.codec, found.records, found.raw_length, found.body))
@@ -104,9 +104,9 @@ def _compare(found: format.Frame) -> None:
     for entry in entries:
         assert entry.payload is None or len(entry.payload) == entry.payload_length
         assert len(entry.digest) == 32
-    cursor = format.frame_cursor(found)
-    packed = format.block_frame(entries, found.first_seq, found.previous, cursor, compress.SNAPPY)
-    assert format.block_entries(packed) == entries
+    cursor = blockformat.frame_cursor(found)
+    packed = blockformat.block_frame(entries, found.first_seq, found.previous, cursor, compress.SNAPPY)
+    assert blockformat.block_entries(packed) == entries
     assert format.MAGIC not in packed.body
 
 
@@ -202,9 +202,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def _plant(bug: str) -> None:
     """Put a real bug where a check is, so that a test can see it found."""
-    module: Any = format
+    module: Any = blockformat
     if bug == "short-payload":  # an entry that runs past the end of its block is given out
-        source = Path(format.__file__).read_text()
+        source = Path(blockformat.__file__).read_text()
         start = source.index("def _entries(")
         text = source[start : source.index("\n# Chain", start)]
         planted = text.replace("if at > len(raw):", "if False:").replace("if at != len(raw):", "if False:")

@@ -21,7 +21,7 @@ from journal.making import frames, segment_bytes, small
 from reliability import Tally
 
 from fuzz import target
-from mgit_hooks.journal import format
+from mgit_hooks.journal import blockformat, format
 
 HAS_ATHERIS = find_spec("atheris") is not None
 # How many decodes of each make the ten million of the full run, by what one costs.
@@ -48,11 +48,13 @@ def corpus(name: str, folder: Path) -> Path:
         examples = [whole[item.segment][item.offset : item.end] for item in items]
     elif name == "block":
         blocks = [item.frame for item in items if item.frame.kind == format.BLOCK]
-        entries = [format.new_entry(payload, bytes(16)) for payload in (format.MAGIC * 3, b"", b"x" * 70)]
+        entries = [blockformat.new_entry(payload, bytes(16)) for payload in (format.MAGIC * 3, b"", b"x" * 70)]
         first = (format.Seq(1), format.GENESIS)
-        blocks += [format.block_frame(entries, *first, format.Cursor(1, 2), codec) for codec in (0, 1, 2)]
+        blocks += [blockformat.block_frame(entries, *first, format.Cursor(1, 2), codec) for codec in (0, 1, 2)]
         blocks += [
-            format.block_frame(format.block_entries(each), *first, None, codec) for each in blocks for codec in (0, 2)
+            blockformat.block_frame(blockformat.block_entries(each), *first, None, codec)
+            for each in blocks
+            for codec in (0, 2)
         ]
         examples = [bytes((each.codec, each.records)) + b"\0\0" + each.body for each in blocks]
     elif name == "journal":

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mgit_hooks import compress
-from mgit_hooks.journal import format, identity, reader
-from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, ChainId, Entry, Frame
+from mgit_hooks.journal import blockformat, format, identity, reader
+from mgit_hooks.journal.blockformat import Entry
+from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, ChainId, Frame
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.record import Seq
 
@@ -56,7 +57,7 @@ def forge(journal_dir: str, first: int, change: Callable[[int, bytes], bytes]) -
             else:
                 frame, last = frame._replace(previous=head), head
             if frame.kind in (BLOCK, format.CURSOR):
-                cursor = format.frame_cursor(frame) or cursor
+                cursor = blockformat.frame_cursor(frame) or cursor
             data += format.pack_frame(frame, journal)
             head = last
             next_seq = frame.first_seq + frame.records
@@ -70,10 +71,10 @@ def forge(journal_dir: str, first: int, change: Callable[[int, bytes], bytes]) -
 def _block(frame: Frame, head: ChainId, first: int, change: Callable[[int, bytes], bytes]) -> tuple[Frame, ChainId]:
     entries: list[Entry] = []
     last = head
-    for seq, entry in enumerate(format.block_entries(frame), frame.first_seq):
+    for seq, entry in enumerate(blockformat.block_entries(frame), frame.first_seq):
         if seq >= first and entry.payload is not None:
-            entry = format.new_entry(change(seq, entry.payload), os.urandom(format.SALT_LENGTH))
+            entry = blockformat.new_entry(change(seq, entry.payload), os.urandom(blockformat.SALT_LENGTH))
         entries.append(entry)
-        last = format.chain(last, seq, entry)
-    cursor = format.frame_cursor(frame)
-    return format.block_frame(entries, frame.first_seq, head, cursor, compress.SNAPPY), last
+        last = blockformat.chain(last, seq, entry)
+    cursor = blockformat.frame_cursor(frame)
+    return blockformat.block_frame(entries, frame.first_seq, head, cursor, compress.SNAPPY), last

@@ -23,7 +23,8 @@ from second_reader import read as read_again
 from journal.making import records
 from mgit_hooks import compress
 from mgit_hooks.journal import reader
-from mgit_hooks.journal.format import BLOCK, SALT_LENGTH, ChainId
+from mgit_hooks.journal.blockformat import SALT_LENGTH
+from mgit_hooks.journal.format import BLOCK, ChainId
 from mgit_hooks.journal.reader import Stored, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names
 from mgit_hooks.journal.verify import Report, verify

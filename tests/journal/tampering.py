@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from journal.making import frames, segment_bytes
-from mgit_hooks.journal import format, identity, reader
-from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, ChainId, Entry, Frame
+from mgit_hooks.journal import blockformat, format, identity, reader
+from mgit_hooks.journal.blockformat import Entry
+from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, ChainId, Frame
 from mgit_hooks.record import Seq
 
 Edit = Callable[[list[Entry], int], list[Entry]]
@@ -41,12 +42,14 @@ def _changed(entries: list[Entry], at: int) -> list[Entry]:
     """The payload, as long as before."""
     old = entries[at]
     payload = bytes(byte ^ 1 for byte in old.payload or b"") or b"x"
-    return _with(entries, at, format.new_entry(payload, old.salt or bytes(16)))
+    return _with(entries, at, blockformat.new_entry(payload, old.salt or bytes(16)))
 
 
 def _resalted(entries: list[Entry], at: int) -> list[Entry]:
     old = entries[at]
-    return _with(entries, at, format.new_entry(old.payload or b"", bytes(byte ^ 1 for byte in old.salt or bytes(16))))
+    return _with(
+        entries, at, blockformat.new_entry(old.payload or b"", bytes(byte ^ 1 for byte in old.salt or bytes(16)))
+    )
 
 
 def _erased(entries: list[Entry], at: int) -> list[Entry]:
@@ -97,9 +100,9 @@ class Hand:
     def edited(self, number: int, at: int, edit: Edit, reach: int) -> list[Place] | None:
         """The frames with record ``at`` of block ``number`` edited; None where that changes nothing."""
         segment, frame = self.places[number]
-        before = format.block_entries(frame)
+        before = blockformat.block_entries(frame)
         entries = edit(before, at)
-        if entries == before or len(entries) > format.MAX_RECORDS:
+        if entries == before or len(entries) > blockformat.MAX_RECORDS:
             return None
         start = Seq(frame.first_seq), frame.previous
         made = [Place(segment, again(frame, entries, *start))] if entries else []
@@ -113,7 +116,7 @@ class Hand:
         next_seq, head = Seq(1), format.GENESIS
         for _, frame in places:
             if frame.kind == BLOCK:
-                next_seq, head = end_of(format.block_entries(frame), frame.first_seq, frame.previous)
+                next_seq, head = end_of(blockformat.block_entries(frame), frame.first_seq, frame.previous)
         own = [frame for segment, frame in places if segment == hint.segment]
         lengths = [frame.length for frame in own]
         place = {"offset": sum(lengths[:-1]), "end": sum(lengths), "first_seq": own[0].first_seq}
@@ -122,12 +125,12 @@ class Hand:
 
 def again(frame: Frame, entries: Sequence[Entry], first_seq: Seq, previous: ChainId) -> Frame:
     codec = frame.codec & ~format.MASKED
-    return format.block_frame(entries, first_seq, previous, format.frame_cursor(frame), codec)
+    return blockformat.block_frame(entries, first_seq, previous, blockformat.frame_cursor(frame), codec)
 
 
 def end_of(entries: Sequence[Entry], seq: Seq, head: ChainId) -> tuple[Seq, ChainId]:
     for entry in entries:
-        head, seq = format.chain(head, seq, entry), Seq(seq + 1)
+        head, seq = blockformat.chain(head, seq, entry), Seq(seq + 1)
     return seq, head
 
 
@@ -142,7 +145,7 @@ def _joined(places: Sequence[Place], seq: Seq, head: ChainId, reach: int) -> Ite
             first = segment_first.get(segment, frame.first_seq)
             yield Place(segment, format.footer_frame(seq - first, first, Seq(seq - 1), head))
         elif frame.kind == BLOCK:
-            entries = format.block_entries(frame)
+            entries = blockformat.block_entries(frame)
             yield Place(segment, again(frame, entries, seq, head))
             seq, head = end_of(entries, seq, head)
         else:

@@ -15,9 +15,10 @@ from second_reader import read as read_again
 from journal.making import adopted, append, frames, put, records, segment_bytes, small
 from mgit_hooks import compress
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import compaction, format, reader, repair, swap, writer
+from mgit_hooks.journal import blockformat, compaction, format, reader, repair, swap, writer
+from mgit_hooks.journal.blockformat import frame_cursor
 from mgit_hooks.journal.database import open_index
-from mgit_hooks.journal.format import BLOCK, MASKED, Cursor, frame_cursor, segment_info
+from mgit_hooks.journal.format import BLOCK, MASKED, Cursor, segment_info
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
 
@@ -111,7 +112,7 @@ def test_a_block_ends_before_it_gets_large(tmp_path: Path) -> None:
     compact(journal)
     blocks = [item.frame for item in frames(journal, "00000001.seg") if item.frame.kind == BLOCK]
     assert [frame.records for frame in blocks] == [3, 3, 3, 1]
-    assert all(frame.raw_length <= format.BLOCK_TARGET for frame in blocks)
+    assert all(frame.raw_length <= blockformat.BLOCK_TARGET for frame in blocks)
 
 
 def test_erased_records_stay_erased(tmp_path: Path) -> None:
@@ -121,7 +122,9 @@ def test_erased_records_stay_erased(tmp_path: Path) -> None:
     block = reader.open_block(item)
     gone = block.entries[0]._replace(payload=None, salt=None)
     cursor = frame_cursor(item.frame)
-    frame = format.block_frame((gone, *block.entries[1:]), block.first_seq, block.previous, cursor, compress.SNAPPY)
+    frame = blockformat.block_frame(
+        (gone, *block.entries[1:]), block.first_seq, block.previous, cursor, compress.SNAPPY
+    )
     data = segment_bytes(journal)[name]
     own = segment_info(frames(journal, name)[0].frame).journal
     put(journal, name, data[: item.offset] + format.pack_frame(frame, own) + data[item.end :])
@@ -305,9 +308,9 @@ def test_a_forged_block_breaks_the_chain_and_is_refused(tmp_path: Path) -> None:
     name = segment_names(journal)[1]
     item = next(each for each in frames(journal, name) if each.frame.kind == BLOCK)
     block = reader.open_block(item)
-    entries = [format.new_entry(b"never said", bytes(16)), *block.entries[1:]]
+    entries = [blockformat.new_entry(b"never said", bytes(16)), *block.entries[1:]]
     cursor = frame_cursor(item.frame)
-    frame = format.block_frame(entries, block.first_seq, block.previous, cursor, compress.SNAPPY)
+    frame = blockformat.block_frame(entries, block.first_seq, block.previous, cursor, compress.SNAPPY)
     own = segment_info(frames(journal, name)[0].frame).journal
     data = segment_bytes(journal)[name]
     forged = data[: item.offset] + format.pack_frame(frame, own) + data[item.end :]
@@ -390,7 +393,7 @@ def erase_and_cut(journal: str, name: str, dice: random.Random) -> None:
                 for entry in reader.open_block(item).entries
             ]
             place = (frame.first_seq, frame.previous, frame_cursor(frame))
-            frame = format.block_frame(entries, *place, compress.SNAPPY)
+            frame = blockformat.block_frame(entries, *place, compress.SNAPPY)
         parts.append(format.pack_frame(frame, own))
     put(journal, name, b"".join(parts))
 

@@ -22,7 +22,7 @@ from journal.making import (
 )
 from mgit_hooks import compress
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import format, identity, reader, repair, writer
+from mgit_hooks.journal import blockformat, format, identity, reader, repair, writer
 from mgit_hooks.journal.format import BLOCK, CURSOR, GENESIS, SEGMENT, Cursor, JournalId, SegmentInfo
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -139,8 +139,8 @@ def test_frames_and_segments_of_another_journal_are_refused(journal: str, tmp_pa
 
 
 def hostile_frame(id: JournalId, seq: int) -> bytes:
-    entry = format.new_entry(b"FALSE", bytes(16))
-    return format.pack_frame(format.block_frame([entry], Seq(seq), GENESIS, Cursor(9, 9), compress.NONE), id)
+    entry = blockformat.new_entry(b"FALSE", bytes(16))
+    return format.pack_frame(blockformat.block_frame([entry], Seq(seq), GENESIS, Cursor(9, 9), compress.NONE), id)
 
 
 def hostile_header(number: int) -> bytes:
@@ -238,10 +238,10 @@ def test_records_changed_by_someone_who_knows_the_format_break_the_chain(journal
         if item.frame.kind != BLOCK:
             continue
         data = segment_bytes(journal)[item.segment]
-        entries = format.block_entries(item.frame)
-        entries[0] = format.new_entry(b"forged", bytes(16))
+        entries = blockformat.block_entries(item.frame)
+        entries[0] = blockformat.new_entry(b"forged", bytes(16))
         frame = item.frame
-        forged = format.block_frame(entries, frame.first_seq, frame.previous, format.frame_cursor(frame), 0)
+        forged = blockformat.block_frame(entries, frame.first_seq, frame.previous, blockformat.frame_cursor(frame), 0)
         mutant = data[: item.offset] + format.pack_frame(forged, own.journal) + data[item.end :]
         put(journal, item.segment, mutant)
         report = verify(journal)

@@ -12,7 +12,8 @@ import pytest
 from journal.making import append, eighteen, records
 from journal.tampering import EDITS, Hand
 from mgit_hooks.journal import erasemark
-from mgit_hooks.journal.format import GENESIS, Entry
+from mgit_hooks.journal.blockformat import Entry
+from mgit_hooks.journal.format import GENESIS
 from mgit_hooks.journal.verify import verify
 
 

@@ -16,7 +16,7 @@ from journal.making import frames, is_subsequence, put, records, segment_bytes, 
 from journal.mending import in_quarantine, mended
 from mgit_hooks.compress import ZSTD
 from mgit_hooks.errors import JournalError, LaterFormatError
-from mgit_hooks.journal import format, identity, repair, segment, swap
+from mgit_hooks.journal import blockformat, format, identity, repair, segment, swap
 from mgit_hooks.journal import verify as verify_module
 from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, pack_frame
 from mgit_hooks.journal.reader import Stored, journal_ids
@@ -199,7 +199,9 @@ def test_a_zstd_block_that_goes_back_raises_its_segments_version(tmp_path: Path)
     header, *_, block = (item for item in frames(journal, name) if item.frame.kind in (SEGMENT, BLOCK))
     assert format.segment_info(header.frame).version == 1
     place = block.frame.first_seq, block.frame.previous
-    frame = format.block_frame(format.block_entries(block.frame), *place, format.frame_cursor(block.frame), ZSTD)
+    frame = blockformat.block_frame(
+        blockformat.block_entries(block.frame), *place, blockformat.frame_cursor(block.frame), ZSTD
+    )
     assert frame.codec == ZSTD
     data, later = segment_bytes(journal)[name], segment_bytes(journal)[following]
     put(journal, name, data[: block.offset + 70] + b"lost" + data[block.offset + 74 :])

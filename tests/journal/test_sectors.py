@@ -13,7 +13,8 @@ from journal.making import append, segment_bytes
 from journal.mutants import Trial, bad_sectors, boundaries
 from mgit_hooks import compress
 from mgit_hooks.journal import segment, writer
-from mgit_hooks.journal.format import BLOCK, ChainId, Cursor, Entry, Frame, block_frame
+from mgit_hooks.journal.blockformat import Entry, block_frame
+from mgit_hooks.journal.format import BLOCK, ChainId, Cursor, Frame
 from mgit_hooks.record import Seq
 
 FILLS = ("zeros", "ones", "noise")

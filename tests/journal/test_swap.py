@@ -20,7 +20,7 @@ from reliability import Tally
 from journal.making import append, frames, records, segment_bytes, small
 from journal.test_compaction import compact, large, roll
 from mgit_hooks.errors import DamageError, JournalError
-from mgit_hooks.journal import compaction, format, reader, swap
+from mgit_hooks.journal import blockformat, compaction, format, reader, swap
 from mgit_hooks.journal.format import BLOCK, Frame, segment_info
 from mgit_hooks.journal.reader import Block
 from mgit_hooks.journal.segment import segment_names
@@ -275,22 +275,22 @@ def test_it_is_synced_before_it_is_put_in_place(tmp_path: Path, monkeypatch: pyt
 
 
 def _forged(frame: Frame) -> Frame:
-    entries = [entry._replace(payload=b"x" + (entry.payload or b"")[1:]) for entry in format.block_entries(frame)]
-    return format.block_frame(entries, frame.first_seq, frame.previous, format.frame_cursor(frame), 2)
+    entries = [entry._replace(payload=b"x" + (entry.payload or b"")[1:]) for entry in blockformat.block_entries(frame)]
+    return blockformat.block_frame(entries, frame.first_seq, frame.previous, blockformat.frame_cursor(frame), 2)
 
 
 def _salted(frame: Frame) -> Frame:
-    entries = [entry._replace(salt=bytes(16)) for entry in format.block_entries(frame)]
-    return format.block_frame(entries, frame.first_seq, frame.previous, format.frame_cursor(frame), 2)
+    entries = [entry._replace(salt=bytes(16)) for entry in blockformat.block_entries(frame)]
+    return blockformat.block_frame(entries, frame.first_seq, frame.previous, blockformat.frame_cursor(frame), 2)
 
 
 def _shorter(frame: Frame) -> Frame:
-    cursor = format.frame_cursor(frame)
-    return format.block_frame(format.block_entries(frame)[:-1], frame.first_seq, frame.previous, cursor, 2)
+    cursor = blockformat.frame_cursor(frame)
+    return blockformat.block_frame(blockformat.block_entries(frame)[:-1], frame.first_seq, frame.previous, cursor, 2)
 
 
 def _without_cursor(frame: Frame) -> Frame:
-    return format.block_frame(format.block_entries(frame), frame.first_seq, frame.previous, None, 2)
+    return blockformat.block_frame(blockformat.block_entries(frame), frame.first_seq, frame.previous, None, 2)
 
 
 def _elsewhere(frame: Frame) -> Frame:
@@ -371,7 +371,9 @@ def test_erasure_may_take_the_payloads_that_it_names_and_no_other(tmp_path: Path
                 entry._replace(payload=None, salt=None) if seq in gone else entry
                 for seq, entry in enumerate(block.entries, block.first_seq)
             ]
-            yield format.block_frame(entries, block.first_seq, block.previous, format.frame_cursor(item.frame), 1)
+            yield blockformat.block_frame(
+                entries, block.first_seq, block.previous, blockformat.frame_cursor(item.frame), 1
+            )
 
     old = swap.source(journal, name)
 

@@ -22,7 +22,7 @@ from reliability import Tally
 
 from journal.making import adopted, append, frames, payloads, quarantined, records, segment_bytes, small
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import format, identity, reader, segment, writer
+from mgit_hooks.journal import blockformat, format, identity, reader, segment, writer
 from mgit_hooks.journal.format import BLOCK, CURSOR, FOOTER, SEGMENT, Cursor, footer_info, segment_info
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -65,7 +65,7 @@ def test_what_was_appended_is_what_is_read(
     assert report.records == len(expected)
 
 
-@pytest.mark.parametrize("size", [0, 1, format.BLOCK_TARGET, format.BLOCK_TARGET + 1, 9 * 1024 * 1024])
+@pytest.mark.parametrize("size", [0, 1, blockformat.BLOCK_TARGET, blockformat.BLOCK_TARGET + 1, 9 * 1024 * 1024])
 def test_a_record_of_any_size_between_others(journal: str, size: int) -> None:
     data = [b"before", os.urandom(size), b"after"]
     append(journal, data)
@@ -79,7 +79,7 @@ def test_a_block_holds_64_records_or_a_mebibyte(journal: str) -> None:
     append(journal, [bytes(400_000)] * 5)
     blocks = [item.frame for item in frames(journal) if item.frame.kind == BLOCK]
     assert [frame.records for frame in blocks] == [64, 64, 2, 2, 2, 1]
-    assert all(frame.raw_length <= format.BLOCK_TARGET + 200 for frame in blocks)
+    assert all(frame.raw_length <= blockformat.BLOCK_TARGET + 200 for frame in blocks)
 
 
 def test_a_record_over_the_limit_is_refused_and_those_before_stand(
@@ -97,8 +97,8 @@ def test_a_record_over_the_limit_is_refused_and_those_before_stand(
 def test_the_cursor_counts_only_with_the_last_of_its_records(journal: str) -> None:
     append(journal, [b"x"] * 100, Cursor(1, 500))
     first, second = (item for item in frames(journal) if item.frame.kind == BLOCK)
-    assert format.frame_cursor(first.frame) is None
-    assert format.frame_cursor(second.frame) == Cursor(1, 500)
+    assert blockformat.frame_cursor(first.frame) is None
+    assert blockformat.frame_cursor(second.frame) == Cursor(1, 500)
 
 
 def test_a_full_segment_is_sealed_and_the_next_goes_on(tmp_path: Path) -> None:

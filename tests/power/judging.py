@@ -10,7 +10,8 @@ from journal.making import append, records
 
 from mgit_hooks.errors import MgitError
 from mgit_hooks.journal import reader
-from mgit_hooks.journal.format import BLOCK, CURSOR, frame_cursor
+from mgit_hooks.journal.blockformat import frame_cursor
+from mgit_hooks.journal.format import BLOCK, CURSOR
 from mgit_hooks.journal.segment import Damage, segment_names
 from mgit_hooks.journal.verify import Report, verify
 from mgit_hooks.layout import Location
