@@ -19,8 +19,9 @@ from mgit_hooks.copies import not_recording
 from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read, sync_directory
-from mgit_hooks.journal import beginning, bundle, database, exchange, reader
-from mgit_hooks.journal.bundle import Checked, Extent, Selection
+from mgit_hooks.journal import beginning, bundle, bundling, database, exchange, reader
+from mgit_hooks.journal.bundle import Checked
+from mgit_hooks.journal.bundling import Extent, Selection
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, segment_info, unpack_frame
 from mgit_hooks.journal.manifest import BEGINNING
 from mgit_hooks.journal.segment import segment_names
@@ -51,7 +52,7 @@ def archive(
     that no more than so many bytes are left. The newest segment never goes. Raises BundleError where the journal is
     damaged, JournalError where something cannot be written.
     """
-    with not_recording(location, wait), bundle.still(location.mgit_dir):
+    with not_recording(location, wait), bundling.still(location.mgit_dir):
         exchange.settle(location.journal_dir)
         with journal_of(location):
             pass  # what a kill left of a segment that was being opened goes, as before any append
@@ -168,7 +169,7 @@ def _write(location: Location, directory: str, names: Sequence[str]) -> Checked:
     first = _first(location, names[0]).first_seq
     made = dates.now()[:26].replace("-", "").replace(":", "")
     path = os.path.join(directory, f"archive-{first:010d}-{last_seq:010d}-{made}Z.mgit")
-    return bundle.write(journal_dir, path, found, Selection(holes, erased))
+    return bundling.write(journal_dir, path, found, Selection(holes, erased))
 
 
 def _remember(location: Location, checked: Checked) -> None:

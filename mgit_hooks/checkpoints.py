@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import bundle, generations
+from mgit_hooks.journal import bundle, bundling, generations
 from mgit_hooks.judging import config
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive
@@ -31,7 +31,7 @@ def checkpoint(
     ConfigError, and JournalError where something cannot be read or written.
     """
     keep = config.load(location, overrides).keep_checkpoints
-    with bundle.still(location.mgit_dir):
+    with bundling.still(location.mgit_dir):
         checked = generations.make(location.journal_dir, directory)
     name = os.path.basename(checked.path)
     detail: dict[str, object] = {
@@ -46,6 +46,6 @@ def checkpoint(
         with journal_of(location) as journal:
             (appended,) = journal.append([encode(plain_record(location, "checkpoint", detail))])
             journal.sync()
-    with bundle.still(location.mgit_dir):
+    with bundling.still(location.mgit_dir):
         pruned = generations.prune(directory, name, keep)
     return Done(checked, appended.seq, tuple(pruned))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import bundle, database, exchange, generations, identity
+from mgit_hooks.journal import bundle, bundling, database, exchange, generations, identity
 from mgit_hooks.journal.segment import segment_journals, segment_names
 from mgit_hooks.journal.sources import Copy
 from mgit_hooks.journal.verify import exists
@@ -31,7 +31,7 @@ def not_recording(location: Location, wait: float = 60.0) -> Iterator[None]:
 @contextmanager
 def alone(location: Location, wait: float = 60.0) -> Iterator[None]:
     """Nobody records, and nobody rewrites what is recorded, meanwhile: both locks, in their order."""
-    with not_recording(location, wait), bundle.still(location.mgit_dir):
+    with not_recording(location, wait), bundling.still(location.mgit_dir):
         yield
 
 
@@ -93,7 +93,7 @@ def _looked_at(location: Location, path: str) -> bundle.Checked:
 
         with TemporaryDirectory(prefix="mgit-hooks-") as folder:
             return bundle.check(path, os.path.join(folder, "unpacked"))
-    with bundle.still(location.mgit_dir):
+    with bundling.still(location.mgit_dir):
         return bundle.check(path, bundle.scratch(location.journal_dir, path))
 
 

@@ -18,7 +18,7 @@ from mgit_hooks import archiving, erasing, lock, restored
 from mgit_hooks.copies import available, not_recording
 from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import bundle, database, exchange, identity, index, reader, sources
+from mgit_hooks.journal import bundle, bundling, database, exchange, identity, index, reader, sources
 from mgit_hooks.journal import repair as files
 from mgit_hooks.journal.contents import commit_of
 from mgit_hooks.journal.cursor import Cursor
@@ -61,7 +61,7 @@ def repair(location: Location, *, given: Sequence[str] = (), dry_run: bool = Fal
     LaterFormatError.
     """
     with not_recording(location, wait):
-        with bundle.still(location.mgit_dir):
+        with bundling.still(location.mgit_dir):
             done = mend(location, given, dry_run=dry_run)
         return done if dry_run else end_erasures(location, done)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mgit_hooks.copies import forget, is_of, not_recording
-from mgit_hooks.journal import bundle, exchange, generations, identity
+from mgit_hooks.journal import bundle, bundling, exchange, generations, identity
 from mgit_hooks.journal.verify import exists, verify
 from mgit_hooks.layout import Location
 from mgit_hooks.mend import Outcome, end_erasures, mend
@@ -32,7 +32,7 @@ def restore(location: Location, path: str, *, force: bool = False, wait: float =
     of it, or is another one.
     """
     with not_recording(location, wait):
-        with bundle.still(location.mgit_dir):
+        with bundling.still(location.mgit_dir):
             exchange.settle(location.journal_dir)
             checked = bundle.check(path, bundle.scratch(location.journal_dir, path))
             moved = None
@@ -95,7 +95,7 @@ def named(location: Location, name: str, path: str) -> str:
 def mend_all(location: Location, path: str, *, dry_run: bool) -> Outcome:
     """``repair`` of a journal that is gone altogether: what is told is what it brought back, numbers and all."""
     if dry_run:
-        with bundle.still(location.mgit_dir):
+        with bundling.still(location.mgit_dir):
             checked = bundle.check(path, bundle.scratch(location.journal_dir, path))
         head = identity.read_head(location.journal_dir)
         lost = max(head.seq - checked.manifest.last_seq, 0) if head is not None else 0

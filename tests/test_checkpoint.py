@@ -15,7 +15,7 @@ from recording import Recording, records
 
 from mgit_hooks.checkpoints import checkpoint
 from mgit_hooks.errors import MgitError
-from mgit_hooks.journal import bundle, generations
+from mgit_hooks.journal import bundle, bundling, generations
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
 
@@ -117,14 +117,14 @@ def test_no_generation_is_made_of_a_damaged_journal(work: Recording, mgit: Any) 
 
 def lie(work: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that keeps other bytes than it was given."""
-    real = bundle._write
+    real = bundling._write
 
     def bad(journal_dir: str, path: str, *rest: Any) -> None:
         real(journal_dir, path, *rest)
         data = Path(path).read_bytes()
         Path(path).write_bytes(data[:-100] + bytes((data[-100] ^ 1,)) + data[-99:])
 
-    monkeypatch.setattr(bundle, "_write", bad)
+    monkeypatch.setattr(bundling, "_write", bad)
 
 
 def test_what_the_disk_did_not_keep_is_not_reported_and_nothing_older_goes(

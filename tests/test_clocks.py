@@ -18,7 +18,7 @@ from recording import Recording, records
 from test_drain import is_whole
 
 from mgit_hooks.cli import main
-from mgit_hooks.journal import bundle, generations, reader, writer
+from mgit_hooks.journal import bundling, generations, reader, writer
 from mgit_hooks.journal.format import SEGMENT, segment_info
 from mgit_hooks.journal.segment import Located
 from mgit_hooks.journal.verify import verify
@@ -131,7 +131,7 @@ def newest(work: Recording, clock: Clock) -> tuple[list[int], list[int]]:
         clock(offset)
         work.commit(f"number {number}")
         work.drain()
-        with bundle.still(work.location.mgit_dir):
+        with bundling.still(work.location.mgit_dir):
             checked = generations.make(work.location.journal_dir, folder)
         generations.prune(folder, os.path.basename(checked.path), 2)
         made.append(checked.manifest.last_seq)

@@ -23,7 +23,7 @@ from mgit_hooks import erasing, log
 from mgit_hooks.commands import erase as command
 from mgit_hooks.erasing import Target
 from mgit_hooks.errors import UsageError
-from mgit_hooks.journal import bundle, database, erasemark, erasure, reader
+from mgit_hooks.journal import bundle, bundling, database, erasemark, erasure, reader
 from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.segment import Located, segment_names
 from mgit_hooks.journal.verify import verify
@@ -158,8 +158,8 @@ def everywhere(work: Recording, mgit: Any, tmp_path: Path) -> None:
     shutil.copytree(work.location.journal_dir, old)
     (mgit_dir / "checkpoints").mkdir(exist_ok=True)
     for path in (mgit_dir / "checkpoints" / "journal-5-x.mgit", tmp_path / "elsewhere.mgit"):
-        with bundle.still(str(mgit_dir)):
-            bundle.write(work.location.journal_dir, str(path))
+        with bundling.still(str(mgit_dir)):
+            bundling.write(work.location.journal_dir, str(path))
     damaged = bytearray((tmp_path / "elsewhere.mgit").read_bytes())
     damaged[len(damaged) // 2] ^= 1
     (mgit_dir / "checkpoints" / "journal-6-x.mgit").write_bytes(damaged)

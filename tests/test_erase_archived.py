@@ -19,7 +19,7 @@ from recording import Recording
 from reliability import Tally
 
 from mgit_hooks import archives, archiving, erasing
-from mgit_hooks.journal import beginning, bundle, database, erasemark, erasure, reader, writer
+from mgit_hooks.journal import beginning, bundle, bundling, database, erasemark, erasure, reader, writer
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import locate
 
@@ -161,7 +161,7 @@ def test_an_archive_of_another_journal_proves_nothing(work: Recording, erase: An
     shutil.copytree(work.path, other)
     shutil.rmtree(other / ".git" / "mgit")
     assert mgit("-C", str(other), "backfill").code == 0
-    bundle.write(locate(str(other)).journal_dir, str(tmp_path / "other.mgit"))
+    bundling.write(locate(str(other)).journal_dir, str(tmp_path / "other.mgit"))
     path.unlink()
     told = erase(str(seq), "--also", str(tmp_path / "other.mgit"))
     assert (told.code != 0, f"record {seq} is in the archive" in told.err) == (True, True)

@@ -29,7 +29,7 @@ from recording import Recording, faults, records
 
 from mgit_hooks import mend
 from mgit_hooks.encoding import encode
-from mgit_hooks.journal import bundle, database, generations, sources
+from mgit_hooks.journal import bundle, bundling, database, generations, sources
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.record import Record
@@ -221,7 +221,7 @@ def forked(work: Recording, tmp_path: Path) -> str:
         first = next(iter(records(str(other))))
         journal.append([encode(first._replace(repository_name=f"false {number}")) for number in range(60)])
         journal.sync()
-    return bundle.write(str(other), str(tmp_path / "fork.mgit")).path
+    return bundling.write(str(other), str(tmp_path / "fork.mgit")).path
 
 
 def test_a_copy_that_went_another_way_gives_nothing_back(work: Recording, tmp_path: Path) -> None:

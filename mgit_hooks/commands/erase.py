@@ -15,7 +15,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.erasing import Outcome, Target
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.journal import bundle, database, erasure
+from mgit_hooks.journal import bundling, database, erasure
 from mgit_hooks.journal.wanted import PROTECTED, Secret, commit_of, value_of
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
@@ -179,7 +179,7 @@ def _held(location: Location, seqs: set[int], secret: Secret | None, also: Seque
     def is_wanted(seq: int, payload: bytes | None) -> bool:
         return seq in seqs or (secret is not None and payload is not None and secret.is_in_bytes(payload))
 
-    with bundle.still(location.mgit_dir):
+    with bundling.still(location.mgit_dir):
         found = archives.search(location, also, is_wanted)
     found.require(seqs)
     return found

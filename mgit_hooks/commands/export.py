@@ -54,12 +54,12 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _bundle(location: Location, target: str, name: str, out: Output) -> int:
-    from mgit_hooks.journal import bundle
+    from mgit_hooks.journal import bundle, bundling
 
     if os.path.lexists(target):
         raise UsageError(f"{name} is there already", "name another file, or remove that one")
-    with bundle.still(location.mgit_dir):
-        written = bundle.write(location.journal_dir, target)
+    with bundling.still(location.mgit_dir):
+        written = bundling.write(location.journal_dir, target)
     if out.as_json:
         out.json(bundle.told(written))
     else:

@@ -1,4 +1,4 @@
-"""The journal as one file: the bundle of ``export --bundle``, of generations and of archives.
+"""The journal as one file: the bundle of ``export --bundle``, of generations and of archives. ``bundling`` writes it.
 
 Two lines that tell every length and SHA-256 (manifest.py), then the segments byte for byte. Nothing of a
 bundle is believed before it was held against those lines, and none is reported as written, or put in a
@@ -8,51 +8,28 @@ journal's place, before ``verify`` has read through the journal that is in it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import BinaryIO, Final, NamedTuple
 
-from mgit_hooks import dates
 from mgit_hooks.display import escape
 from mgit_hooks.errors import JournalError, LaterFormatError
 from mgit_hooks.files import create, open_to_read, remove_folder, sync_directory
 from mgit_hooks.journal import identity, manifest
-from mgit_hooks.journal.format import ChainId, FormatError, Frame, JournalId, unpack_frame
-from mgit_hooks.journal.manifest import BEGINNING, Gap, Manifest, Part
-from mgit_hooks.journal.segment import known_journals, segment_names
-from mgit_hooks.journal.tail import Tail, read_tail
+from mgit_hooks.journal.manifest import Manifest
 from mgit_hooks.journal.verify import Hole, Report, verify
 from mgit_hooks.layout import make_private_dir
-from mgit_hooks.lock import exclusive, required
-from mgit_hooks.record import Json, Seq
+from mgit_hooks.record import Json
 from mgit_hooks.report import counted
 
 _PIECE: Final = 1024 * 1024
-# A writer at work is waited for this long, before a bundle takes the journal as it was last reported.
-_PATIENCE: Final = 1.0
 
 
 class BundleError(JournalError):
     """A file that is no bundle, or not the one that it says it is."""
 
     exit_code = 1
-
-
-class Extent(NamedTuple):
-    """The bytes of a journal that are there to stay: sealed segments, and the newest to its last whole frame."""
-
-    parts: tuple[tuple[str, int], ...]  # name and length of each segment, oldest first
-    last_seq: Seq
-    head: ChainId
-    journals: tuple[JournalId, ...]
-
-
-class Selection(NamedTuple):
-    """That ``found`` is a part of the journal only; what is missing in it is declared in what is not taken."""
-
-    holes: tuple[Hole, ...]
-    erased: tuple[int, ...]
 
 
 class Checked(NamedTuple):
@@ -90,166 +67,10 @@ def words(checked: Checked) -> list[str]:
     ]
 
 
-# Writing
-
-
-@contextmanager
-def still(mgit_dir: str) -> Iterator[None]:
-    """Nobody rewrites or removes a sealed segment meanwhile. Where we may not write, no lock can be had."""
-    if not os.access(mgit_dir, os.W_OK):
-        yield
-        return
-    with required(os.path.join(mgit_dir, "maintenance.lock"), "the journal"):
-        yield
-
-
-def write(journal_dir: str, path: str, found: Extent | None = None, selection: Selection | None = None) -> Checked:
-    """Write the journal, or the ``selection`` of it, to ``path``: synced, read back, verified, then named.
-
-    ``found`` is what ``extent`` said a moment ago, where that was asked. Call it under ``still``. Raises
-    BundleError where the journal is damaged or ``path`` is there already, JournalError where something cannot be
-    read or written; ``path`` is then as it was.
-    """
-    if os.path.lexists(path):
-        raise BundleError(f"{path} is there already", "name another file, or remove that one")
-    temporary = f"{path}.{os.getpid()}.new"
-    try:
-        _write(journal_dir, temporary, found or extent(journal_dir), selection)
-        checked = check(temporary, scratch(journal_dir, temporary))
-        _name(temporary, path)
-    except OSError as error:
-        what = error.filename or path
-        raise JournalError(f"cannot write {what}: {error.strerror}", "mend that and try again") from error
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-    return checked._replace(path=path)
-
-
 def scratch(journal_dir: str, path: str) -> str:
     """A folder to unpack the bundle ``path`` into, to look at it under ``still``: the next one clears what is left."""
     mgit_dir = os.path.dirname(journal_dir)
     return os.path.join(mgit_dir, "unpacked.new") if os.access(mgit_dir, os.W_OK) else f"{path}.unpacked"
-
-
-def extent(journal_dir: str) -> Extent:
-    """How far the journal stands: with the writer's lock all whole frames, else what the head last reported.
-
-    A drain may hold that lock for minutes; what it has not reported is not waited for.
-    """
-    if not os.access(journal_dir, os.W_OK):
-        return _extent(journal_dir, reported=False)
-    with exclusive(os.path.join(journal_dir, "lock"), wait=_PATIENCE) as held:
-        return _extent(journal_dir, reported=not held)
-
-
-def _extent(journal_dir: str, *, reported: bool) -> Extent:
-    names = segment_names(journal_dir)
-    hint = identity.read_head(journal_dir)
-    journals = tuple(known_journals(journal_dir, names, identity.read(journal_dir)))
-    if reported:
-        if hint is None or hint.segment not in names:
-            raise JournalError("the journal is in use by another process", "wait for it to end and try again")
-        names = names[: names.index(hint.segment) + 1]
-    tail = _tail(journal_dir, names, journals, hint)
-    if tail is not None and not tail.end:
-        names.pop()  # what a crash left of a segment that was being opened
-        tail = _tail(journal_dir, names, journals, hint)
-    if tail is None or not tail.end:
-        raise BundleError("there is no journal to copy", "run 'mgit-hooks init' to begin one")
-    if hint is not None and hint.seq >= tail.next_seq:
-        raise BundleError("the journal has lost its end, and a copy would hide that", "run 'mgit-hooks repair' first")
-    end, last_seq, head = tail.end, Seq(tail.next_seq - 1), tail.head
-    if reported and hint is not None and not tail.sealed:
-        end, last_seq, head = hint.end, Seq(hint.seq), ChainId(hint.id)
-    lengths = [os.path.getsize(os.path.join(journal_dir, name)) for name in names[:-1]]
-    return Extent(tuple(zip(names, [*lengths, end], strict=True)), last_seq, head, journals)
-
-
-def _tail(
-    journal_dir: str, names: Sequence[str], journals: Sequence[JournalId], hint: identity.Head | None
-) -> Tail | None:
-    return read_tail(journal_dir, names[-1], journals, hint) if names else None
-
-
-def _write(journal_dir: str, path: str, found: Extent, selection: Selection | None) -> None:
-    own = identity.read(journal_dir)
-    first = _first_frame(journal_dir, found)
-    beginning = _beginning(journal_dir)
-    value = Manifest(
-        journal=own.journal if own is not None and own.journal in found.journals else found.journals[-1],
-        lineage=found.journals,
-        first_seq=first.first_seq,
-        last_seq=found.last_seq,
-        before=first.previous,
-        head=found.head,
-        made_at=dates.now(),
-        segments=tuple(_part(journal_dir, name, length) for name, length in found.parts),
-        holes=tuple(Gap(*hole) for hole in selection.holes) if selection is not None else (),
-        erased=selection.erased if selection is not None else (),
-        beginning=beginning,
-    )
-    pack(journal_dir, path, value)
-
-
-def pack(directory: str, path: str, value: Manifest) -> None:
-    """Write the files of ``directory`` that ``value`` names to the new file ``path``, under that manifest; synced."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-    with open(descriptor, "wb") as target:
-        os.chmod(path, 0o600)
-        try:
-            target.write(manifest.encode(value))
-        except ValueError as error:
-            raise JournalError(f"the journal has {error}", "archive a part of it first") from error
-        for part in value.parts:
-            with open_to_read(os.path.join(directory, part.name)) as source:
-                for piece in _pieces(source, part.length):
-                    target.write(piece)
-        target.flush()
-        os.fsync(descriptor)
-
-
-def _first_frame(journal_dir: str, found: Extent) -> Frame:
-    with open_to_read(os.path.join(journal_dir, found.parts[0][0])) as file:
-        start = file.read(4096)
-    try:
-        return unpack_frame(start, 0, found.journals)
-    except FormatError as error:
-        raise BundleError("the journal is damaged, and a copy would be", "run 'mgit-hooks repair' first") from error
-
-
-def _part(journal_dir: str, name: str, length: int) -> Part:
-    digest = sha256()
-    with open_to_read(os.path.join(journal_dir, name)) as file:
-        for piece in _pieces(file, length):
-            digest.update(piece)
-    return Part(name, length, digest.hexdigest())
-
-
-def part(directory: str, name: str) -> Part:
-    """A file of ``directory`` as it stands there, whole. Raises OSError."""
-    return _part(directory, name, os.path.getsize(os.path.join(directory, name)))
-
-
-def _beginning(journal_dir: str) -> Part | None:
-    path = os.path.join(journal_dir, BEGINNING)
-    return part(journal_dir, BEGINNING) if os.path.isfile(path) else None
-
-
-def _name(temporary: str, path: str) -> None:
-    """Give a file its name, never one that another file has by now."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise BundleError(f"{path} is there already", "name another file, or remove that one") from None
-    except OSError:  # a file system without links
-        os.rename(temporary, path)
-    else:
-        os.unlink(temporary)
-    sync_directory(os.path.dirname(path) or ".")
-
-
-# Reading
 
 
 def read_manifest(path: str) -> Manifest:
@@ -311,7 +132,7 @@ def extract(path: str, value: Manifest, directory: str) -> None:
             with open(descriptor, "wb") as target:
                 os.chmod(os.path.join(directory, part.name), 0o600)
                 digest = sha256()
-                for piece in _pieces(file, part.length):
+                for piece in pieces(file, part.length):
                     digest.update(piece)
                     target.write(piece)
                 if digest.hexdigest() != part.sha256:
@@ -329,11 +150,11 @@ def _hold(path: str) -> tuple[Manifest, str]:
         end = file.tell()
         file.seek(0)
         whole = sha256()
-        for piece in _pieces(file, end):
+        for piece in pieces(file, end):
             whole.update(piece)
         for part in value.parts:
             digest = sha256()
-            for piece in _pieces(file, part.length):
+            for piece in pieces(file, part.length):
                 digest.update(piece)
                 whole.update(piece)
             if digest.hexdigest() != part.sha256:
@@ -385,7 +206,8 @@ def _fault(value: Manifest, report: Report) -> str | None:
     return None
 
 
-def _pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
+def pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
+    """The next ``length`` bytes of a file. Raises BundleError where it ends before."""
     while length:
         piece = file.read(min(_PIECE, length))
         if not piece:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import remove_folder, sync_directory
-from mgit_hooks.journal import beginning, bundle, erasure, reader, swap
+from mgit_hooks.journal import beginning, bundle, bundling, erasure, reader, swap
 from mgit_hooks.journal.format import BLOCK
 from mgit_hooks.journal.manifest import Manifest
 from mgit_hooks.journal.reader import open_block
@@ -36,8 +36,8 @@ def erase(path: str, scratch: str, wanted: Wanted, is_ref_wanted: IsRefWanted) -
         if erased or forgotten:
             known = set(erasure.declared(scratch)) | set(value.erased)
             named = sorted({*value.erased, *map(Seq, erased - known)})
-            segments = tuple(bundle.part(scratch, each.name) for each in value.segments)
-            sidecar = bundle.part(scratch, value.beginning.name) if value.beginning else None
+            segments = tuple(bundling.part(scratch, each.name) for each in value.segments)
+            sidecar = bundling.part(scratch, value.beginning.name) if value.beginning else None
             _replace(path, scratch, value._replace(segments=segments, erased=tuple(named), beginning=sidecar))
     except OSError as error:
         raise JournalError(f"cannot rewrite {path}: {error.strerror}", "mend that and try again") from error
@@ -67,7 +67,7 @@ def _replace(path: str, scratch: str, value: Manifest) -> None:
     with suppress(FileNotFoundError):
         os.unlink(temporary)
     try:
-        bundle.pack(scratch, temporary, value)
+        bundling.pack(scratch, temporary, value)
         os.chmod(temporary, os.stat(path).st_mode & 0o777)
         bundle.check(temporary, f"{scratch}.checked")
         os.replace(temporary, path)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.errors import MgitError
 from mgit_hooks.files import sync_directory
-from mgit_hooks.journal import bundle
+from mgit_hooks.journal import bundle, bundling
 from mgit_hooks.journal.manifest import Manifest
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Json
@@ -67,14 +67,14 @@ def listed(directory: str) -> list[Generation]:
 
 
 def make(journal_dir: str, directory: str) -> bundle.Checked:
-    """Write a generation into ``directory``, read back and verified. Call it under ``bundle.still``."""
+    """Write a generation into ``directory``, read back and verified. Call it under ``bundling.still``."""
     make_private_dir(directory)
     _sweep(directory)
-    found = bundle.extent(journal_dir)
+    found = bundling.extent(journal_dir)
     made_at = dates.now()
     compact = made_at[:26].replace("-", "").replace(":", "")
     name = f"journal-{found.last_seq:010d}-{compact}Z.mgit"
-    return bundle.write(journal_dir, os.path.join(directory, name), found)
+    return bundling.write(journal_dir, os.path.join(directory, name), found)
 
 
 def prune(directory: str, newest: str, keep: int) -> list[str]:

@@ -15,7 +15,7 @@ from reliability import Tally
 
 from journal.making import append, payloads, put, records, segment_bytes, small
 from mgit_hooks.errors import LaterFormatError, MgitError
-from mgit_hooks.journal import bundle, identity
+from mgit_hooks.journal import bundle, bundling, identity
 from mgit_hooks.journal.bundle import BundleError
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.lock import exclusive
@@ -28,7 +28,7 @@ def journal(tmp_path: Path) -> str:
 
 def written(journal: str, name: str = "b.mgit") -> Path:
     path = Path(journal).parents[1] / name
-    bundle.write(journal, str(path))
+    bundling.write(journal, str(path))
     return path
 
 
@@ -86,7 +86,7 @@ def test_the_torn_tail_is_left_out(journal: str) -> None:
 
 def test_a_writer_at_work_is_not_waited_for(journal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it has not reported yet is not in the copy: it may take it back."""
-    monkeypatch.setattr(bundle, "_PATIENCE", 0.01)
+    monkeypatch.setattr(bundling, "_PATIENCE", 0.01)
     head = identity.read_head(journal)
     append(journal, payloads(3))
     assert head is not None
@@ -98,7 +98,7 @@ def test_a_writer_at_work_is_not_waited_for(journal: str, monkeypatch: pytest.Mo
 
 def test_who_rewrites_segments_is_waited_for(journal: str) -> None:
     mgit_dir = os.path.dirname(journal)
-    with bundle.still(mgit_dir), exclusive(os.path.join(mgit_dir, "maintenance.lock"), wait=0.0) as got:
+    with bundling.still(mgit_dir), exclusive(os.path.join(mgit_dir, "maintenance.lock"), wait=0.0) as got:
         assert not got
 
 
