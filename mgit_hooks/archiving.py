@@ -22,10 +22,11 @@ from mgit_hooks.files import open_to_read, sync_directory
 from mgit_hooks.journal import beginning, bundle, bundling, database, exchange, reader
 from mgit_hooks.journal.bundle import Checked
 from mgit_hooks.journal.bundling import Extent, Selection
+from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, segment_info, unpack_frame
 from mgit_hooks.journal.manifest import BEGINNING
 from mgit_hooks.journal.segment import segment_names
-from mgit_hooks.journal.verify import Hole, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.record import Seq
 from mgit_hooks.recorder.intake import journal_of, plain_record

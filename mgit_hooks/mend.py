@@ -22,8 +22,9 @@ from mgit_hooks.journal import bundle, bundling, database, exchange, identity, i
 from mgit_hooks.journal import repair as files
 from mgit_hooks.journal.contents import commit_of
 from mgit_hooks.journal.cursor import Cursor
+from mgit_hooks.journal.findings import Hole, Report
 from mgit_hooks.journal.sources import Wanted
-from mgit_hooks.journal.verify import Hole, Report, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive

@@ -12,7 +12,8 @@ from mgit_hooks.files import open_to_read
 from mgit_hooks.git import anchorref
 from mgit_hooks.journal import anchors, erasure
 from mgit_hooks.journal.anchors import Checked, Place
-from mgit_hooks.journal.verify import Report, verify
+from mgit_hooks.journal.findings import Report
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.report import counted

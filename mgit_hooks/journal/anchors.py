@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.journal import identity, reader
+from mgit_hooks.journal.findings import Report
 from mgit_hooks.journal.format import SEGMENT, segment_info
 from mgit_hooks.journal.segment import Located, scan, segment_names
-from mgit_hooks.journal.verify import Report, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.record import Json
 
 TRAILER: Final = "Mgit-Anchor"

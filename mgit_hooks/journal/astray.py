@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError, JournalId, footer_info
 from mgit_hooks.journal.reader import Block, frames, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan
-from mgit_hooks.journal.verify import Hole, walk
+from mgit_hooks.journal.verify import walk
 
 
 class Astray(NamedTuple):

@@ -17,8 +17,9 @@ from mgit_hooks.display import escape
 from mgit_hooks.errors import JournalError, LaterFormatError
 from mgit_hooks.files import create, open_to_read, remove_folder, sync_directory
 from mgit_hooks.journal import identity, manifest
+from mgit_hooks.journal.findings import Hole, Report
 from mgit_hooks.journal.manifest import Manifest
-from mgit_hooks.journal.verify import Hole, Report, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Json
 from mgit_hooks.report import counted

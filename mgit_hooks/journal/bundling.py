@@ -13,11 +13,11 @@ from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read, sync_directory
 from mgit_hooks.journal import bundle, identity, manifest
 from mgit_hooks.journal.bundle import BundleError, Checked, pieces
+from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import ChainId, FormatError, Frame, JournalId, unpack_frame
 from mgit_hooks.journal.manifest import BEGINNING, Gap, Manifest, Part
 from mgit_hooks.journal.segment import known_journals, segment_names
 from mgit_hooks.journal.tail import Tail, read_tail
-from mgit_hooks.journal.verify import Hole
 from mgit_hooks.lock import exclusive, required
 from mgit_hooks.record import Seq
 

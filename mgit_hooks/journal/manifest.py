@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Records that the journal did not have when the bundle was made, as ``verify.Hole``."""
+    """Records that the journal did not have when the bundle was made, as ``findings.Hole``."""
 
     first_seq: int
     last_seq: int

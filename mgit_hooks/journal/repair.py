@@ -17,6 +17,7 @@ from mgit_hooks.errors import JournalError
 from mgit_hooks.files import sync_directory
 from mgit_hooks.journal import identity, swap
 from mgit_hooks.journal.astray import Astray, astray, left
+from mgit_hooks.journal.findings import Hole, Report
 from mgit_hooks.journal.format import (
     BLOCK,
     FOOTER,
@@ -34,7 +35,7 @@ from mgit_hooks.journal.format import (
 from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.reader import journal_ids, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number
-from mgit_hooks.journal.verify import Hole, Report, verify, walk
+from mgit_hooks.journal.verify import verify, walk
 from mgit_hooks.record import Seq
 
 

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 from mgit_hooks import restored
 from mgit_hooks.journal import reader
+from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import GENESIS
 from mgit_hooks.journal.reader import Block, Stored
 from mgit_hooks.journal.segment import Damage
-from mgit_hooks.journal.verify import Hole
 
 _DECLARING: Final = tuple(b'{"event":"%s"' % event for event in (b"repair", b"checkpoint", b"erase", b"adopted"))
 _REPAIR: Final = b'{"event":"repair"'

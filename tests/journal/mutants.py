@@ -24,10 +24,11 @@ from journal.making import records
 from mgit_hooks import compress
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.blockformat import SALT_LENGTH
+from mgit_hooks.journal.findings import Report
 from mgit_hooks.journal.format import BLOCK, ChainId
 from mgit_hooks.journal.reader import Stored, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names
-from mgit_hooks.journal.verify import Report, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.record import Seq
 
 # Of an entry, what is not payload: its length, its flags, its salt (docs/format.md).

@@ -11,8 +11,9 @@ from reliability import Tally
 
 from mgit_hooks.journal import anchors, identity, repair, writer
 from mgit_hooks.journal.anchors import Anchor, Given, Place
+from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import Cursor
-from mgit_hooks.journal.verify import Hole, verify
+from mgit_hooks.journal.verify import verify
 
 from . import forging, making
 

@@ -16,9 +16,10 @@ import pytest
 from journal.making import eighteen, frames, put, records, segment_bytes
 from journal.tampering import EDITS, Hand, Place
 from mgit_hooks.journal import format, identity
+from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import GENESIS, ChainId
 from mgit_hooks.journal.segment import Damage
-from mgit_hooks.journal.verify import Hole, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.record import Seq
 
 ONE, TWO, THREE = "00000001.seg", "00000002.seg", "00000003.seg"

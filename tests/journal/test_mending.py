@@ -16,8 +16,7 @@ from journal.making import frames, is_subsequence, put, records, segment_bytes, 
 from journal.mending import in_quarantine, mended
 from mgit_hooks.compress import ZSTD
 from mgit_hooks.errors import JournalError, LaterFormatError
-from mgit_hooks.journal import blockformat, format, identity, repair, segment, swap
-from mgit_hooks.journal import verify as verify_module
+from mgit_hooks.journal import blockformat, findings, format, identity, repair, segment, swap
 from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, pack_frame
 from mgit_hooks.journal.reader import Stored, journal_ids
 from mgit_hooks.journal.segment import Located, scan, segment_names
@@ -244,7 +243,7 @@ def test_a_repair_that_cuts_all_after_the_first_damage_is_missed(fast: Path, mon
 
 
 def test_a_repair_that_declares_no_hole_is_missed(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_module.Hole, "to_json", lambda self: {})
+    monkeypatch.setattr(findings.Hole, "to_json", lambda self: {})
     assert planted(fast / "declares").silent
 
 

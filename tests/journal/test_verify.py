@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from journal.making import append, frames, put, records, segment_bytes, small
+from mgit_hooks.journal.findings import Hole, Report
 from mgit_hooks.journal.format import BLOCK, FOOTER, GENESIS
 from mgit_hooks.journal.segment import Damage
-from mgit_hooks.journal.verify import Hole, Report, exists, verify
+from mgit_hooks.journal.verify import exists, verify
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from journal.making import append, records
 from mgit_hooks.errors import MgitError
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.blockformat import frame_cursor
+from mgit_hooks.journal.findings import Report
 from mgit_hooks.journal.format import BLOCK, CURSOR
 from mgit_hooks.journal.segment import Damage, segment_names
-from mgit_hooks.journal.verify import Report, verify
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import Location
 from mgit_hooks.mend import repair
 from power.acts import told
