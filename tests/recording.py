@@ -25,8 +25,9 @@ class Recording:
     The stubs start no drain of their own: what is drained when is the test's to say.
     """
 
-    def __init__(self, repo: Any, *, every: bool = False) -> None:
+    def __init__(self, repo: Any, *, every: bool = False, asked_for: tuple[str, ...] = ()) -> None:
         self.repo = repo
+        self.asked_for = asked_for
         self.path: str = repo.path
         self.every = every
         boot = Path(repo.path).parent / "boot.py"
@@ -36,7 +37,7 @@ class Recording:
         self.drain()
 
     def install(self, path: str) -> None:
-        install(locate(path), python="/bin/true", boot=self.boot)
+        install(locate(path), python="/bin/true", boot=self.boot, asked_for=self.asked_for)
 
     @property
     def location(self) -> Location:

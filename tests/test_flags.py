@@ -393,6 +393,15 @@ def test_drain_for_a_framework_says_nothing_and_records_say_so(work: Recording, 
     assert work.of(work.head()).source == "framework"
 
 
+def test_install_writes_a_hook_with_a_price_only_when_told(repo: Repo, mgit: Any) -> None:
+    assert "reference-transaction" not in mgit("-C", repo.path, "install").out
+    assert (
+        "written   reference-transaction\n" in mgit("-C", repo.path, "install", "--with", "reference-transaction").out
+    )
+    refused = mgit("-C", repo.path, "install", "--with", "update")
+    assert (refused.code, "reference-transaction" in refused.err) == (2, True)
+
+
 def test_init_goes_to_a_shared_hooks_folder_only_when_told(repo: Repo, mgit: Any, tmp_path: Path) -> None:
     shared = tmp_path / "shared-hooks"
     shared.mkdir()

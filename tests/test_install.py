@@ -490,3 +490,58 @@ def test_installs_at_once_do_not_undo_one_another(repo) -> None:  # type: ignore
         assert [(process.communicate()[1], process.returncode) for process in at_once] == [(b"", 0)] * 4
         assert {state for state, _ in states(locate(repo.path)).values()} == {"installed"}
         uninstall(locate(repo.path))
+
+
+# Hooks that are asked for
+
+
+def asked(location: Location) -> dict[str, str]:
+    return {hook: hookfiles.inspect(hooks_dir(location), hook).state for hook in stubs.ASKED_FOR}
+
+
+def test_a_hook_is_written_where_it_is_asked_for_and_stays_until_uninstall(repo) -> None:  # type: ignore[no-untyped-def]
+    location = locate(repo.path)
+    before = snapshot(folder(repo))
+    install(location)
+    assert asked(location) == {"reference-transaction": "missing"}
+    install(location, asked_for=["reference-transaction"])
+    assert {change.action for change in install(location).hooks} == {"unchanged"}
+    assert asked(location) == {"reference-transaction": "installed"}
+    uninstall(location)
+    assert snapshot(folder(repo)) == before
+    install(location)
+    assert asked(location) == {"reference-transaction": "missing"}
+
+
+def test_a_hook_that_was_asked_for_and_is_gone_is_a_fault_that_doctor_mends(repo, mgit) -> None:  # type: ignore[no-untyped-def]
+    location = locate(repo.path)
+    install(location)
+    assert "reference-transaction" not in mgit("-C", repo.path, "status").out
+    assert mgit("-C", repo.path, "doctor").code == 0
+    install(location, asked_for=["reference-transaction"])
+    assert "reference-transaction installed" in mgit("-C", repo.path, "status").out
+    assert mgit("-C", repo.path, "doctor").code == 0
+    (folder(repo) / "reference-transaction").unlink()
+    assert "not installed: reference-transaction" in mgit("-C", repo.path, "doctor").out
+    assert mgit("-C", repo.path, "doctor", "--fix").code == 0
+    assert asked(location) == {"reference-transaction": "installed"}
+
+
+def test_a_previous_hook_is_chained_and_comes_back(repo) -> None:  # type: ignore[no-untyped-def]
+    """It gets every call and all of its standard input, and can still stop git."""
+    said = Path(repo.path, "said")
+    hook = plant(folder(repo) / "reference-transaction", f'#!/bin/sh\necho "$1" >>{said}\ncat >>{said}\n'.encode())
+    before = snapshot(folder(repo))
+    location = locate(repo.path)
+    install(location, asked_for=["reference-transaction"])
+    oid = repo.commit("one")
+    said.unlink()
+    repo.git("tag", "here")
+    line = f"{'0' * 40} {oid} refs/tags/here\n"
+    assert said.read_text() == f"prepared\n{line}committed\n{line}"
+    plant(Path(f"{hook}.mgit-chained"), b"#!/bin/sh\nexit 1\n")
+    assert repo.run("tag", "there", check=False).returncode != 0
+    shutil.copystat(hook, f"{hook}.mgit-chained")
+    plant(Path(f"{hook}.mgit-chained"), f'#!/bin/sh\necho "$1" >>{said}\ncat >>{said}\n'.encode())
+    uninstall(location)
+    assert snapshot(folder(repo)) == before

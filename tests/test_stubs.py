@@ -51,11 +51,11 @@ class Bench:
         self.exit_code(0)
         self.install()
 
-    def install(self) -> None:
-        install(self.location(), python=str(self.python), boot=str(self.boot))
+    def install(self, *asked_for: str) -> None:
+        install(self.location(), python=str(self.python), boot=str(self.boot), asked_for=asked_for)
         Path(self.location().gate_flag).unlink()  # each test says what the flag says
         program, option = SHELLS[self.shell]
-        for hook in stubs.HOOKS:
+        for hook in (*stubs.HOOKS, *asked_for):
             stub = self.hook(hook)
             stub.write_bytes(stub.read_bytes().replace(b"#!/bin/sh\n", f"#!{program}{option}\n".encode(), 1))
 
@@ -642,6 +642,90 @@ def test_below_another_manager_git_is_found_all_the_same(bench: Bench) -> None:
     assert [line.ppid for line in bench.lines()] == [str(git.pid)]
 
 
+TRANSACTION = "reference-transaction"
+
+
+def test_a_transaction_is_one_line_once_it_is_committed(bench: Bench) -> None:
+    oid = bench.repo.commit("First")
+    bench.install(TRANSACTION)
+    bench.clear()
+    bench.repo.git("branch", "topic")
+    [line] = bench.lines()
+    assert line == (TRANSACTION, line.ppid, "u", "main-worktree", "-", [f"{ZERO} {oid} refs/heads/topic%0A"])
+    assert len(bench.drains(2)) == 2  # that of the commit, and this one
+
+
+def test_what_git_keeps_beside_refs_and_our_own_refs_are_left_out(bench: Bench) -> None:
+    oid = bench.repo.commit("First")
+    bench.install(TRANSACTION)
+    bench.clear()
+    bench.repo.git("update-ref", "ORIG_HEAD", oid)
+    bench.repo.git("update-ref", "refs/mgit/anchor", oid)
+    bench.repo.git("update-ref", "-d", "refs/mgit/anchor")
+    assert bench.lines() == []
+    told = f"create refs/mgit/x {oid}\ncreate refs/tags/x {oid}\n".encode()
+    bench.repo.run("update-ref", "--stdin", stdin=told)
+    assert [line.payload for line in bench.lines()] == [[f"{ZERO} {oid} refs/tags/x%0A"]]
+
+
+def test_a_transaction_of_many_refs_is_in_a_file_of_its_own(bench: Bench) -> None:
+    oid = bench.repo.commit("First")
+    bench.install(TRANSACTION)
+    bench.clear()
+    names = [f"refs/tags/tag-{number}" for number in range(200)]
+    bench.repo.run("update-ref", "--stdin", stdin="".join(f"create {name} {oid}\n" for name in names).encode())
+    [line] = bench.of(TRANSACTION)
+    assert line.payload[0].startswith("@x.")
+    side = (bench.mgit / "spool" / line.payload[0][1:]).read_text()
+    assert side == "".join(f"{ZERO} {oid} {name}\n" for name in names)
+
+
+def test_a_transaction_of_head_or_in_a_rebase_starts_no_drain(plain: Bench) -> None:
+    plain.repo.commit("First")
+    plain.repo.commit("Second")
+    plain.install(TRANSACTION)
+    started = len(plain.drains(2))
+    plain.repo.git("reset", "-q", "--soft", "HEAD~1")
+    (plain.mgit.parent / "rebase-merge").mkdir()
+    plain.repo.git("tag", "here")
+    time.sleep(0.3)
+    assert len(plain.of(TRANSACTION)) == 2
+    assert len(plain.drains()) == started
+
+
+def test_a_transaction_where_nothing_can_be_written_goes_through(plain: Bench) -> None:
+    plain.repo.commit("First")
+    plain.install(TRANSACTION)
+    shutil.rmtree(plain.mgit / "spool")
+    (plain.mgit / "spool").touch()
+    done = plain.repo.run("tag", "here")
+    assert b"this ref movement is not spooled; git goes on" in done.stderr
+    assert plain.repo.git("tag") == "here"
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@pytest.mark.parametrize("state", ["prepared", "aborted", "committed"])
+def test_a_transaction_forks_nothing(bench: Bench, state: str) -> None:
+    oid = bench.repo.commit("First")
+    bench.install(TRANSACTION)
+    (bench.mgit / "draining").write_text(str(os.getpid()))
+    trace = bench.scratch / "trace"
+    command = [
+        "strace",
+        "-f",
+        "-o",
+        trace,
+        "-e",
+        "trace=execve,fork,vfork,clone,clone3",
+        bench.hook(TRANSACTION),
+        state,
+    ]
+    subprocess.run(command, cwd=bench.repo.path, input=f"{ZERO} {oid} refs/tags/x\n".encode(), check=True)
+    assert trace.read_text().count("execve(") == 1
+    assert [line for line in trace.read_text().splitlines() if "+++" not in line and "execve" not in line] == []
+    assert len(bench.of(TRANSACTION)) == (state == "committed")
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("hook", ["post-commit", "post-merge", "post-checkout", "pre-commit", "commit-msg"])
 def test_the_fast_path_forks_nothing(bench: Bench, hook: str) -> None:
@@ -669,7 +753,7 @@ def test_the_fast_path_forks_nothing(bench: Bench, hook: str) -> None:
     assert trace.read_text().count("execve(") == 1
 
 
-@pytest.mark.parametrize("hook", stubs.HOOKS)
+@pytest.mark.parametrize("hook", stubs.KNOWN)
 def test_a_stub_tells_what_it_is_and_whether_it_is_whole(hook: str) -> None:
     content = stubs.assemble(hook, "/it's/a python", "/boot.py")
     stub = stubs.recognise(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mgit_hooks.display import escape
+from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
@@ -17,12 +18,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write even to a hooks folder that others use too",
     )
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        choices=stubs.ASKED_FOR,
+        dest="asked_for",
+        help="write this hook as well: what it tells and what it costs is in docs/sources.md",
+        metavar="HOOK",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     require_readable(location)
-    report = install(location, allow_shared=args.shared)
+    report = install(location, allow_shared=args.shared, asked_for=args.asked_for)
     drain_first(location, out)  # recording begins now: with where all refs stand, not after the first commit
     if args.json:
         out.json(report.to_json())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mgit_hooks.display import escape
 from mgit_hooks.files import open_to_read
-from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer import choice, hookfiles
 from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
 from mgit_hooks.journal.format import Cursor
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def look(location: Location) -> Status:
     directory = hookfiles.hooks_dir(location)
-    hooks = tuple(hookfiles.inspect(directory, hook) for hook in stubs.HOOKS)
+    hooks = tuple(hookfiles.inspect(directory, hook) for hook in choice.expected(location, directory))
     pythons = dict.fromkeys(each.python for each in hooks if each.python is not None)
     records, head, cursor = _journal(location)
     flag = gateflag.read(location)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from mgit_hooks.errors import MgitError
 from mgit_hooks.git import plumbing
-from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer import choice, hookfiles, stubs
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 from mgit_hooks.report import counted
@@ -79,7 +79,7 @@ def _git(location: Location) -> Iterator[Finding]:
 def _hooks(location: Location) -> Iterator[Finding]:
     directory = hookfiles.hooks_dir(location)
     owner = hookfiles.sharing(location, directory)
-    found = [hookfiles.inspect(directory, hook) for hook in stubs.HOOKS]
+    found = [hookfiles.inspect(directory, hook) for hook in choice.expected(location, directory)]
     remedy = "run 'mgit-hooks install'"
     mend: Callable[[], object] | None = lambda: _reinstall(location)  # noqa: E731
     if owner is not None:
@@ -116,7 +116,7 @@ def _reinstall(location: Location) -> None:
 
 def _interpreter(location: Location) -> Iterator[Finding]:
     directory = hookfiles.hooks_dir(location)
-    paths = [os.path.join(directory, hook + end) for hook in stubs.HOOKS for end in ("", ".legacy")]
+    paths = [os.path.join(directory, hook + end) for hook in stubs.KNOWN for end in ("", ".legacy")]
     contents = map(hookfiles.read, paths)
     starts = dict.fromkeys(stubs.paths(content) for content in contents if content and stubs.recognise(content))
     for python, boot in starts:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from mgit_hooks import __version__, lock
 from mgit_hooks.errors import MgitError, UsageError
-from mgit_hooks.files import open_to_read
-from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer import choice, hookfiles, stubs
 from mgit_hooks.installer.hookfiles import HookFile, hooks_dir, sharing
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.record import Json
@@ -52,10 +51,16 @@ def boot_path() -> str:
 
 
 def install(
-    location: Location, *, allow_shared: bool = False, python: str | None = None, boot: str | None = None
+    location: Location,
+    *,
+    allow_shared: bool = False,
+    asked_for: Collection[str] = (),
+    python: str | None = None,
+    boot: str | None = None,
 ) -> Report:
     """Write the stubs of all hooks, keeping each hook that is there and running it from the stub.
 
+    ``asked_for`` are those of ``stubs.ASKED_FOR`` that are wanted too, besides those that are there already.
     Running it again changes nothing but what is missing, changed or of another version. ``python`` is
     the interpreter the stubs start, by default the one that runs now. Raises UsageError for a hooks folder
     that others use too, unless ``allow_shared``; MgitError where something cannot be written, after undoing
@@ -76,12 +81,14 @@ def install(
     with _alone(location), _undoing(directory) as undo:
         _make_private_tree(location, undo)
         created = _make_hooks_dir(directory, undo)
+        wanted = choice.expected(location, directory)
         changes = tuple(
-            _install_hook(hookfiles.inspect(directory, hook), stubs.assemble(hook, python, boot or boot_path()), undo)
-            for hook in stubs.HOOKS
+            _install_hook(hookfiles.inspect(directory, hook), stubs.assemble(hook, python, boot), undo)
+            for hook in stubs.KNOWN
+            if hook in wanted or hook in asked_for
         )
         hookfiles.sync_folder(directory)
-        before = _remembered(location)
+        before = choice.remembered(location)
         created = created or (before.get("hooks_dir") == directory and before.get("created_hooks_dir") is True)
         _remember(location, directory, created, (python, boot), changes)
     _evaluate(location)
@@ -104,20 +111,20 @@ def _alone(location: Location) -> AbstractContextManager[None]:
 
 
 def _uninstall(location: Location) -> Report:
-    before = _remembered(location)
+    before = choice.remembered(location)
     current = hooks_dir(location)
     folders = dict.fromkeys((current, before.get("hooks_dir") or current))
     changes: list[Change] = []
     for directory in folders:
         if os.path.isdir(directory):
             with _undoing(directory):
-                changes += [_uninstall_hook(hookfiles.inspect(directory, hook)) for hook in stubs.HOOKS]
+                changes += [_uninstall_hook(hookfiles.inspect(directory, hook)) for hook in stubs.KNOWN]
                 hookfiles.sync_folder(directory)
     if before.get("created_hooks_dir") is True:
         with suppress(OSError):  # somebody has put a hook there since
             os.rmdir(before["hooks_dir"])
     with suppress(FileNotFoundError):
-        os.unlink(_memory(location))
+        os.unlink(choice.memory_path(location))
     return Report(current, tuple(change for change in changes if change.action != "absent"))
 
 
@@ -280,20 +287,6 @@ def _make_hooks_dir(directory: str, undo: ExitStack) -> bool:
     return True
 
 
-def _memory(location: Location) -> str:
-    return os.path.join(location.mgit_dir, "install.json")
-
-
-def _remembered(location: Location) -> Json:
-    """What the last ``install`` wrote down; nothing where that is lost or damaged."""
-    try:
-        with open_to_read(_memory(location)) as file:
-            value = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _remember(
     location: Location, directory: str, created: bool, starts: tuple[str, str], changes: tuple[Change, ...]
 ) -> None:
@@ -313,8 +306,8 @@ def _remember(
     }
     # ASCII: a path that is not UTF-8 keeps its bytes as surrogates.
     content = json.dumps(value, indent=2).encode("ascii") + b"\n"
-    if content != (hookfiles.read(_memory(location)) or b""):
-        hookfiles.write(_memory(location), content, 0o600)
+    if content != (hookfiles.read(choice.memory_path(location)) or b""):
+        hookfiles.write(choice.memory_path(location), content, 0o600)
 
 
 def _name(path: str) -> str:

@@ -26,7 +26,14 @@ _PARTS = {
     "post-applypatch": (*_RECORDER, "post-applypatch"),
     "post-checkout": (*_RECORDER, "post-checkout"),
 }
+# Of use to some, at a price (docs/sources.md): written only where `install --with HOOK` asks for it.
+_ASKED_FOR = {
+    "reference-transaction": ("prepared", *_TOLD, "reference-transaction"),
+}
 HOOKS = tuple(_PARTS)
+"""What every install writes."""
+ASKED_FOR = tuple(_ASKED_FOR)
+KNOWN = (*HOOKS, *ASKED_FOR)
 
 # The digest covers all that follows its line: a stub tells by itself whether somebody has changed it.
 _HEADER = re.compile(rb"#!/bin/sh\n# mgit-hooks stub, version (\d+): ([a-z-]+) ([0-9a-f]{16})\n")
@@ -49,7 +56,7 @@ def assemble(hook: str, python: str, boot: str) -> bytes:
             f"hook={hook}\n".encode(),
             b"python=" + _quote(python) + b"\n",
             b"boot=" + _quote(boot) + b"\n",
-            *(_read(part) for part in _PARTS[hook]),
+            *(_read(part) for part in (_PARTS | _ASKED_FOR)[hook]),
         )
     )
     return f"#!/bin/sh\n# mgit-hooks stub, version {VERSION}: {hook} {_digest(text)}\n".encode() + text

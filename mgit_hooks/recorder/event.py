@@ -12,7 +12,7 @@ from mgit_hooks.record import Issue, Json, Oid
 
 _FIELD_COUNT = {
     "post-commit": 0, "post-applypatch": 0, "post-merge": 1, "post-rewrite": 2, "post-checkout": 3,
-    "pre-push": 3, "skip": 2, "gate": 1,
+    "pre-push": 3, "skip": 2, "gate": 1, "reference-transaction": 1,
 }  # fmt: skip
 
 
@@ -32,6 +32,14 @@ class PushLine(NamedTuple):
     local_oid: Oid | None
     remote_ref: str
     remote_oid: Oid | None
+
+
+class Transacted(NamedTuple):
+    """A ref that a transaction of git's has moved. ``old_oid`` None: it was not there, or git does not say."""
+
+    ref: str
+    old_oid: Oid | None
+    new_oid: Oid | None
 
 
 class Verdict(NamedTuple):
@@ -71,6 +79,8 @@ def check(said: HookEvent) -> None:
             push_lines(said.fields[2])
         elif said.hook == "post-rewrite":
             rewrite_pairs(said.fields[1])
+        elif said.hook == "reference-transaction":
+            transacted(said.fields[0])
         elif said.hook == "gate":
             verdict(said)
     except (KeyError, TypeError, AttributeError) as error:
@@ -126,6 +136,21 @@ def rewrite_pairs(stdin: str) -> tuple[tuple[Oid, Oid], ...]:
             raise ValueError("a rewrite from or to nothing")
         pairs.append((old, new))
     return tuple(pairs)
+
+
+def transacted(stdin: str) -> tuple[Transacted, ...]:
+    """What a committed transaction moved, as git tells reference-transaction: refs that are recorded, and HEAD.
+
+    A symbolic ref that was set to another name (``ref:NAME`` in place of an id, from git 2.46 on) is not among them.
+    Raises ValueError for a line that git does not write.
+    """
+    moved = []
+    for line in filter(None, stdin.split("\n")):
+        old, new, ref = line.split(" ", 2)
+        recorded = ref == "HEAD" or (ref.startswith("refs/") and not ref.startswith("refs/mgit/"))
+        if recorded and not old.startswith("ref:") and not new.startswith("ref:"):
+            moved.append(Transacted(ref, oid(old), oid(new)))
+    return tuple(moved)
 
 
 def verdict(event: HookEvent) -> Verdict:

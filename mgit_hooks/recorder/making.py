@@ -55,6 +55,8 @@ class Maker:
         return "framework" if self._setting.source == "framework" else "reconcile"
 
     def source_of(self, movement: Movement) -> str:
+        if movement.by_hook:
+            return self._setting.source
         fetched = classify.is_fetched(movement.refs[0].name, movement.message)
         return "fetch" if fetched else self.unwitnessed
 
@@ -96,8 +98,8 @@ class Maker:
         return self._record(
             event,
             self.source_of(movement),
-            movement.occurred_at,
-            "reflog",
+            movement.occurred_at or None,
+            "reflog" if movement.occurred_at else None,
             worktree=movement.worktree,
             branch=movement.branch,
             refs=movement.refs,

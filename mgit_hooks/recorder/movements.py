@@ -18,7 +18,10 @@ _RENAMED: Final = re.compile(r"Branch: (?:renamed|copied) refs/heads/")
 
 
 class Movement(NamedTuple):
-    """One act on one or more refs: HEAD and the branch it is on move together."""
+    """One act on one or more refs: HEAD and the branch it is on move together.
+
+    ``by_hook``: no reflog tells it, but the reference-transaction hook does, which knows neither when nor why.
+    """
 
     worktree: str | None
     old_oid: Oid | None
@@ -26,6 +29,7 @@ class Movement(NamedTuple):
     occurred_at: str
     message: str
     refs: tuple[RefMovement, ...]
+    by_hook: bool = False
 
     @property
     def branch(self) -> str | None:

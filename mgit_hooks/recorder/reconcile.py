@@ -15,7 +15,7 @@ from mgit_hooks import credentials, dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git.reflog import ref_text
 from mgit_hooks.record import Commit, Oid, Push, Record, RefMovement, Seq
-from mgit_hooks.recorder import classify
+from mgit_hooks.recorder import classify, transactions
 from mgit_hooks.recorder.event import HookEvent, push_lines
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.making import Maker, Setting
@@ -67,12 +67,14 @@ class Reconciler:
         self._places: dict[Oid | None, list[int]] = {}
         self._told: set[int] = set()
         self._made: dict[Oid, int] = {}
-        self._unsaid = list(evidence.events)
+        self._unsaid = [said for said in evidence.events if said.hook != transactions.HOOK]
         self.unreadable: list[Oid] = []
 
     def records(self, movements: list[Movement]) -> Iterator[Record]:
         """The records of all movements and hook events, in the order in which they happened as far as it is known."""
-        self._queue = [new for movement in movements if (new := self._new_part(movement)) is not None]
+        logged = [new for movement in movements if (new := self._new_part(movement)) is not None]
+        lines = transactions.told(self._evidence.events)
+        self._queue = transactions.joined(logged, lines, self._memory.last_oid, self._standing)
         self._made = dict(self._made_here())
         for number, movement in enumerate(self._queue):
             self._places.setdefault(movement.new_oid, []).append(number)
@@ -93,6 +95,8 @@ class Reconciler:
 
     def _new_part(self, movement: Movement) -> Movement | None:
         """The movement less what of it is on record; None where all of it is."""
+        if movement.by_hook:
+            return movement  # it has no time to be known by: ``transactions`` has left out what is on record
         new = tuple(
             ref for ref in movement.refs if not self._memory.has_movement(movement.worktree, ref, movement.occurred_at)
         )
@@ -105,7 +109,8 @@ class Reconciler:
             oid = movement.new_oid
             if oid is None or oid in seen or self._memory.has_record(oid):
                 continue
-            if classify.made_by(movement.message) is not None or self._evidence.made(oid):
+            made = classify.made_by(movement.message) is not None or self._evidence.made(oid)
+            if made and not movement.by_hook:
                 seen.add(oid)
                 yield oid, number
 
@@ -176,7 +181,7 @@ class Reconciler:
             self.unreadable.append(oid)
             return
         at = self._made.get(oid, next(iter(self._places.get(oid, ())), None))
-        message = self._queue[at].message if at is not None else None
+        message = self._queue[at].message if at is not None and not self._queue[at].by_hook else None
         made = self._new_part(self._queue[self._made[oid]]) if oid in self._made else None
         record = self._make.of_commit(commit, source, made, message)
         yield from self._unseen(record.refs or ())
@@ -227,8 +232,9 @@ class Reconciler:
     # What no reflog tells
 
     def _heads_without_reflog(self) -> Iterator[Record]:
-        """Commits that a hook stood at, in a repository that keeps no reflogs."""
-        for oid in self._evidence.hooks:
+        """Commits that a hook spoke of and no reflog tells: there is none, or it went with its worktree."""
+        heads = transactions.heads(self._evidence.events)
+        for oid in (*self._evidence.hooks, *self._evidence.rewrites, *heads):
             if not self._knows(oid):
                 for new in self._walked(oid):
                     yield from self._commit(new, self._make.unwitnessed)
@@ -245,9 +251,13 @@ class Reconciler:
                     replaces=replaces, supersedes=record.seq, recorded_at=dates.now(), seq=None, id=None
                 )
 
+    def _standing(self) -> dict[str, Oid]:
+        """Where refs are now, by their names as they are recorded."""
+        return {ref_text(name): oid for name, oid in self._git.references().items()}
+
     def _refs_without_reflog(self) -> Iterator[Record]:
         """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
-        current = {ref_text(name): oid for name, oid in self._git.references().items()}
+        current = self._standing()
         for name, oid in sorted(current.items()):
             if name.startswith("refs/mgit/"):
                 continue
