@@ -40,7 +40,7 @@ def reading(directory: str, out: Output) -> Iterator[Session]:
 
 
 def require_readable(location: Location) -> None:
-    """Raise RepositoryError, with nothing changed, where libgit2 cannot read what is to be recorded."""
+    """Raise RepositoryError, with nothing changed, where neither libgit2 nor git can read what is to be recorded."""
     from mgit_hooks.capture.capturer import Capturer
 
     Capturer(location.common_dir)

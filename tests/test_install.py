@@ -473,13 +473,15 @@ def test_real_managers_and_we_run_side_by_side_in_any_order(repo, tmp_path: Path
 @pytest.mark.parametrize("command", ["install", "init"])
 def test_a_repository_that_cannot_be_recorded_gets_no_hooks(tmp_path: Path, command: str) -> None:
     path = tmp_path / "other"
-    subprocess.run(["git", "init", "-q", "--object-format=sha256", path], check=True)
+    subprocess.run(["git", "init", "-q", path], check=True)
+    for key, value in (("core.repositoryFormatVersion", "1"), ("extensions.newerThanUs", "true")):
+        subprocess.run(["git", "-C", path, "config", key, value], check=True)
     before = sorted(path.rglob("*"))
     done = subprocess.run(
         [sys.executable, "-m", "mgit_hooks", "-C", path, command], capture_output=True, text=True, check=False
     )
     assert done.returncode == 128
-    assert "SHA-256" in done.stderr
+    assert "newerthanus" in done.stderr.lower()
     assert sorted(path.rglob("*")) == before
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mgit_hooks.capture import rawcommit
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.git.library import MissingObject, Objects
+from mgit_hooks.git.backend import MissingObject, Objects
 from mgit_hooks.record import Oid
 
 

@@ -1,4 +1,4 @@
-"""From a commit id to what is recorded of the commit, through libgit2."""
+"""From a commit id to what is recorded of the commit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mgit_hooks.capture.rawdiff import GITLINK, Change
 from mgit_hooks.capture.similarity import pair
 from mgit_hooks.capture.treehash import changed_tree
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.git import library
+from mgit_hooks.git import gitfiles
 from mgit_hooks.git.attributes import Attributes
-from mgit_hooks.git.library import Head, MissingObject
+from mgit_hooks.git.backend import Backend, Head, MissingObject, open_backend
 from mgit_hooks.record import Commit, FileChange, Oid, readable
 
 _TREES_KNOWN = 4096
@@ -34,20 +34,19 @@ class Staged(NamedTuple):
 class Capturer:
     """Reads one repository; ``git_dir`` is its common directory or a linked worktree's. Not for two threads.
 
-    Raises RepositoryError where libgit2 cannot read the repository.
+    ``open_git`` opens what answers. Raises RepositoryError where nothing can read the repository.
     """
 
-    def __init__(self, git_dir: str) -> None:
-        self._repository = library.open_repository(git_dir)
-        self._objects = library.open_objects(git_dir)
-        self._contents = Contents(self._objects, Attributes(self._repository))
+    def __init__(self, git_dir: str, open_git: Callable[[str], Backend] = open_backend) -> None:
+        self._git = open_git(git_dir)
+        self._contents = Contents(self._git, Attributes(self._git))
         self._trees: dict[Oid, Oid] = {}
         self.missing: tuple[Oid, ...] = ()
-        self._boundary = library.shallow_boundary(self._repository)
+        self._boundary = gitfiles.shallow_boundary(git_dir)
 
     def commit(self, oid: Oid) -> Commit:
         """Raises ObjectError where the commit object itself is missing or is none."""
-        raw = rawcommit.parse(self._objects.read_commit(oid), oid)
+        raw = rawcommit.parse(self._git.read_commit(oid), oid)
         if len(self._trees) > _TREES_KNOWN:
             self._trees.clear()
         self._trees[oid] = raw.tree  # its children will ask
@@ -93,37 +92,37 @@ class Capturer:
 
         ``missing`` then names what could not be read on the way, tips included.
         """
-        walked = ancestry.walk(self._objects, self._boundary, tips, known, through=through)
+        walked = ancestry.walk(self._git, self._boundary, tips, known, through=through)
         self.missing = walked.missing
         return walked.oids
 
     def references(self) -> dict[str, Oid]:
         """All direct refs and their objects, tags not peeled."""
-        return library.references(self._repository)
+        return self._git.references()
 
     def head(self) -> Head:
-        return library.head(self._repository)
+        return self._git.head()
 
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
         """Whether ``new`` holds all of ``old``'s history; None where an object to tell by is missing."""
-        return library.is_ancestor(self._repository, old, new)
+        return self._git.is_ancestor(old, new)
 
     def staged(self, environment: Mapping[str, str]) -> Staged:
         """What `git commit` is about to commit, where ``environment`` is its hook's.
 
         During `git commit -a` and `git commit PATH` the index that counts is the one that git names in
         ``GIT_INDEX_FILE``. Nothing is written: the tree's id is computed. Raises RepositoryError where
-        libgit2 cannot read the index, ObjectError where HEAD's tree is missing.
+        the index cannot be read, ObjectError where HEAD's tree is missing.
         """
         head = self.head().oid
         tree = None if head is None else self._tree_of(head)
-        changes = library.staged_changes(self._repository, self._index_file(environment), tree)
+        changes = self._git.staged_changes(self._index_file(environment), tree)
         unmerged = any(change.status == "U" for change in changes)
         missing: list[Oid] = []
         files = self._files(changes, missing)
         return Staged(
-            parents=(() if head is None else (head,)) + library.merge_heads(self._repository),
-            tree=None if unmerged else changed_tree(tree, changes, self._objects.read),
+            parents=(() if head is None else (head,)) + gitfiles.merge_heads(self._git.git_dir),
+            tree=None if unmerged else changed_tree(tree, changes, self._git.read),
             files=files,
             missing=tuple(missing) or None,
         )
@@ -131,15 +130,15 @@ class Capturer:
     def _index_file(self, environment: Mapping[str, str]) -> str:
         named = environment.get("GIT_INDEX_FILE")
         if not named:
-            return os.path.join(self._repository.path, "index")
+            return os.path.join(self._git.git_dir, "index")
         # git runs hooks at the top of the worktree, and says the path from there.
-        return os.path.join(self._repository.workdir or os.getcwd(), named)
+        return os.path.join(self._git.workdir() or os.getcwd(), named)
 
     def _compared(self, raw: rawcommit.RawCommit, missing: list[Oid]) -> tuple[FileChange, ...] | None:
         """The files against the first parent; None where a tree cannot be read, which ``missing`` names."""
         try:
             parent = self._tree_of(raw.parents[0]) if raw.parents else None
-            changes = self._objects.changes(parent, raw.tree)
+            changes = self._git.changes(parent, raw.tree)
         except MissingObject as error:
             missing.append(error.oid)
             return None
@@ -150,7 +149,7 @@ class Capturer:
 
     def _tree_of(self, oid: Oid) -> Oid:
         known = self._trees.get(oid)
-        return rawcommit.parse(self._objects.read_commit(oid), oid).tree if known is None else known
+        return rawcommit.parse(self._git.read_commit(oid), oid).tree if known is None else known
 
     def _files(self, changes: list[Change], missing: list[Oid]) -> tuple[FileChange, ...]:
         return tuple(self._file(change, missing) for change in pair(changes, self._contents))

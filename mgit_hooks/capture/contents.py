@@ -7,7 +7,8 @@ from typing import NamedTuple
 from mgit_hooks.capture import onehunk
 from mgit_hooks.capture.rawdiff import GITLINK, Change
 from mgit_hooks.git.attributes import Attributes
-from mgit_hooks.git.library import Blob, Objects, line_counts
+from mgit_hooks.git.backend import Blob, Objects
+from mgit_hooks.git.library import line_counts
 from mgit_hooks.record import Oid
 
 BIG_FILE = 512 * 1024 * 1024  # git's core.bigFileThreshold: beyond it a blob is binary, unseen

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from mgit_hooks.git.library import common_dir
-
-if TYPE_CHECKING:
-    from pygit2 import Repository
+from mgit_hooks.git import gitfiles
+from mgit_hooks.git.backend import Backend
 
 _PATHS_KNOWN = 10_000
 _TRUE = ("true", "yes", "on", "1", "")
@@ -21,10 +18,11 @@ class Attributes:
     Looked up only where an attributes file can apply: a look-up per file would cost as much as its lines.
     """
 
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._root = os.fsencode(repository.workdir) if repository.workdir else None
-        self._everywhere = any(map(os.path.lexists, _attribute_files(repository)))
+    def __init__(self, git: Backend) -> None:
+        self._git = git
+        workdir = git.workdir()
+        self._root = os.fsencode(workdir) if workdir else None
+        self._everywhere = any(map(os.path.lexists, _attribute_files(git)))
         self._known: dict[bytes, bool | None] = {}
         self._folders: dict[bytes, bool] = {b"": self._everywhere or self._has_file(b"")}
 
@@ -40,9 +38,9 @@ class Attributes:
         return told
 
     def _ask(self, path: bytes) -> bool | None:
-        told = self._repository.get_attr(path, "diff")
+        told = self._git.attribute(path)
         if isinstance(told, str):  # a driver of the user's; it is text unless its configuration knows better
-            return _driver_binary(self._repository, told)
+            return _driver_binary(self._git, told)
         return None if told is None else not told
 
     def _may_apply(self, folder: bytes) -> bool:
@@ -56,18 +54,16 @@ class Attributes:
         return self._root is not None and os.path.lexists(os.path.join(self._root, folder, b".gitattributes"))
 
 
-def _attribute_files(repository: Repository) -> Iterator[str]:
-    yield os.path.join(common_dir(repository), "info", "attributes")
+def _attribute_files(git: Backend) -> Iterator[str]:
+    yield os.path.join(gitfiles.common_dir(git.git_dir), "info", "attributes")
     yield "/etc/gitattributes"
-    if "core.attributesfile" in repository.config:
-        yield os.path.expanduser(repository.config["core.attributesfile"] or "")
+    named = git.setting("core.attributesfile")
+    if named is not None:
+        yield os.path.expanduser(named)
     settings = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     yield os.path.join(settings, "git", "attributes")
 
 
-def _driver_binary(repository: Repository, driver: str) -> bool | None:
-    key = f"diff.{driver}.binary"
-    if key not in repository.config:
-        return None
-    told = repository.config[key]
-    return told is not None and told.lower() in _TRUE
+def _driver_binary(git: Backend, driver: str) -> bool | None:
+    told = git.setting(f"diff.{driver}.binary")
+    return None if told is None else told.lower() in _TRUE

@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import pygit2
 from pygit2.enums import DeltaStatus, DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.git.backend import Head, MissingObject, Refused
 from mgit_hooks.git.indexfile import intent_to_add
 from mgit_hooks.record import Oid
 
 _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
-Blob = pygit2.Blob
 EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 """git knows it without its being there; libgit2 does not."""
 _OID = re.compile(r"[0-9a-f]{40,64}")
@@ -34,27 +34,11 @@ if hasattr(pygit2.settings, "enable_strict_hash_verification"):  # pygit2 1.19 a
     pygit2.settings.set_extensions(["partialclone"])
 
 
-class MissingObject(ObjectError):
-    """An object that git should have and that cannot be read; ``oid`` names it."""
-
-    def __init__(self, oid: Oid) -> None:
-        remedy = "run 'git fsck'; then fetch it again or restore it from a backup"
-        super().__init__(f"object {oid} is missing or damaged", remedy)
-        self.oid = oid
-
-
-class Head(NamedTuple):
-    """``branch`` is None where HEAD is detached, ``oid`` where the branch is unborn."""
-
-    branch: str | None
-    oid: Oid | None
-
-
 def open_repository(git_dir: str) -> pygit2.Repository:
     """The repository whose git directory (or a linked worktree's) this is, and no other.
 
-    Raises RepositoryError for what libgit2 cannot read (SHA-256, reftable and other extensions of the
-    format) and for what it must not: someone else's repository.
+    Raises Refused for what libgit2 cannot read (SHA-256, reftable and other extensions of the format), and
+    RepositoryError for what it must not: someone else's repository.
     """
     return _open(git_dir, RepositoryOpenFlag.NO_SEARCH)
 
@@ -63,53 +47,38 @@ def _open(git_dir: str, flags: RepositoryOpenFlag) -> pygit2.Repository:
     try:
         return pygit2.Repository(git_dir, flags)
     except (pygit2.GitError, KeyError, ValueError) as error:
-        raise RepositoryError(*_explain(str(error), git_dir)) from None
+        raise _explained(str(error), git_dir) from None
 
 
-def _explain(reason: str, git_dir: str) -> tuple[str, str]:
+def _explained(reason: str, git_dir: str) -> RepositoryError:
     if "not owned by" in reason:
         trust = f"if you trust its owner, run 'git config --global --add safe.directory {git_dir}'"
-        return f"{git_dir} is owned by someone else", trust
+        return RepositoryError(f"{git_dir} is owned by someone else", trust)
     if "not found at" in reason:
-        return f"{git_dir} is not a git repository", "change to one, or name it with -C DIR"
-    if "object format" in reason:
-        return f"{git_dir} uses SHA-256 object ids, which libgit2 cannot read", "record it from a SHA-1 clone"
-    if "extensions.refstorage" in reason:
-        return (
-            f"{git_dir} keeps its refs in reftable, which libgit2 cannot read",
-            "run 'git refs migrate --ref-format=files' (git 2.48 or newer)",
-        )
-    if "extensions.partialclone" in reason:
-        return (
-            f"{git_dir} is a partial clone, which this pygit2 cannot read",
-            "upgrade pygit2 to 1.19 or newer, or run 'git fetch --unshallow --refetch' without a filter",
-        )
-    return f"libgit2 cannot read this repository: {reason}", "see what 'git status' says there"
+        return RepositoryError(f"{git_dir} is not a git repository", "change to one, or name it with -C DIR")
+    return Refused(f"libgit2 cannot read this repository: {reason}", "see what 'git status' says there")
 
 
-def open_objects(git_dir: str) -> Objects:
-    """Raises RepositoryError, as ``open_repository``.
+class Library:
+    """As ``backend.Backend``. Raises RepositoryError, as ``open_repository``."""
 
-    Opened as if bare: else libgit2 looks for attributes files in the worktree whenever it compares blobs.
-    """
-    open_repository(git_dir)
-    repository = _open(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
-    try:
-        return Objects(repository)
-    except pygit2.GitError as error:
-        raise RepositoryError(*_explain(_said(error), git_dir)) from None
-
-
-class Objects:
-    """The objects of one repository, read as bytes. Not for use by two threads at once."""
-
-    def __init__(self, repository: pygit2.Repository) -> None:
-        self._repository = repository
-        self._odb = repository.odb
+    def __init__(self, git_dir: str) -> None:
+        self.git_dir = git_dir
+        self._repository = open_repository(git_dir)
+        # Opened as if bare: else libgit2 looks for attributes files in the worktree whenever it compares blobs.
+        self._bare = _open(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
+        try:
+            self._odb = self._bare.odb
+        except pygit2.GitError as error:
+            raise _explained(_said(error), git_dir) from None
         self._read_header: Any = getattr(self._odb, "read_header", None)  # pygit2 1.19 and newer
 
+    def close(self) -> None:
+        """Nothing was started."""
+
+    # Objects
+
     def read(self, oid: Oid) -> bytes:
-        """Raises MissingObject."""
         if oid == EMPTY_TREE:
             return b""
         try:
@@ -118,7 +87,6 @@ class Objects:
             raise MissingObject(oid) from None
 
     def read_commit(self, oid: Oid) -> bytes:
-        """Raises MissingObject, or ObjectError where the object is not a commit."""
         try:
             kind, raw = self._odb.read(oid)
         except (pygit2.GitError, KeyError, ValueError):
@@ -128,10 +96,6 @@ class Objects:
         return raw
 
     def peel_to_commit(self, oid: Oid) -> Oid | None:
-        """The commit that a chain of tags ends at; None where it ends at something else.
-
-        Raises MissingObject.
-        """
         while True:
             try:
                 kind, raw = self._odb.read(oid)
@@ -141,10 +105,10 @@ class Objects:
                 return oid if kind == ObjectType.COMMIT else None
             oid = Oid(raw[7 : raw.find(b"\n")].decode("ascii", "replace"))
 
-    def blob(self, oid: Oid) -> Blob:
-        """Its memory is libgit2's, seen through the buffer protocol. Raises MissingObject."""
+    def blob(self, oid: Oid) -> pygit2.Blob:
+        """Its memory is libgit2's."""
         try:
-            found = self._repository[oid]
+            found = self._bare[oid]
         except (pygit2.GitError, KeyError, ValueError):
             raise MissingObject(oid) from None
         if not isinstance(found, pygit2.Blob):
@@ -152,7 +116,6 @@ class Objects:
         return found
 
     def size(self, oid: Oid) -> int:
-        """Bytes, from the object's header. Raises MissingObject."""
         try:
             if self._read_header is not None:
                 return int(self._read_header(oid)[1])
@@ -164,10 +127,6 @@ class Objects:
         return oid in self._odb
 
     def changes(self, old: Oid | None, new: Oid | None) -> list[Change]:
-        """What differs between two trees (None is the empty one), by path; renames are not looked for.
-
-        Raises MissingObject where a tree cannot be read.
-        """
         old, new = (None if oid == EMPTY_TREE else oid for oid in (old, new))
         if old == new:
             return []
@@ -175,15 +134,86 @@ class Objects:
             diff = self._diff(old, new)
         except (pygit2.GitError, KeyError, ValueError, TypeError) as error:
             named = _OID.search(str(error))
-            raise MissingObject(Oid(named.group()) if named else new or old or Oid("")) from None
+            unreadable = Oid(named.group()) if named else self._unreadable(old, new)
+            raise MissingObject(unreadable or new or old or Oid("")) from None
         return list(_changes(diff))
+
+    def _unreadable(self, old: Oid | None, new: Oid | None) -> Oid | None:
+        """The first tree on the way of a comparison that cannot be read: of one that is damaged libgit2 says no id."""
+        sides = []
+        for oid in (old, new):
+            try:
+                tree = cast(pygit2.Tree, self._bare[oid]) if oid is not None else ()
+                sides.append({entry.name: Oid(str(entry.id)) for entry in tree if entry.type_str == "tree"})
+            except (pygit2.GitError, KeyError, ValueError):
+                return oid
+        for name in sorted(sides[0].keys() | sides[1].keys(), key=str):
+            one, other = sides[0].get(name), sides[1].get(name)
+            found = self._unreadable(one, other) if one != other else None
+            if found is not None:
+                return found
+        return None
 
     def _diff(self, old: Oid | None, new: Oid | None) -> pygit2.Diff:
         if old is None or new is None:
-            only = cast(pygit2.Tree, self._repository[cast(Oid, new or old)])
+            only = cast(pygit2.Tree, self._bare[cast(Oid, new or old)])
             return only.diff_to_tree(flags=_TREE_FLAGS, context_lines=0, swap=old is None)
-        tree = cast(pygit2.Tree, self._repository[old])
-        return tree.diff_to_tree(cast(pygit2.Tree, self._repository[new]), _TREE_FLAGS, 0)
+        tree = cast(pygit2.Tree, self._bare[old])
+        return tree.diff_to_tree(cast(pygit2.Tree, self._bare[new]), _TREE_FLAGS, 0)
+
+    # Refs, and what else the repository says
+
+    def references(self) -> dict[str, Oid]:
+        found: dict[str, Oid] = {}
+        try:
+            for reference in self._repository.references.iterator():
+                if reference.type == ReferenceType.DIRECT:
+                    found[os.fsdecode(reference.raw_name)] = Oid(str(reference.target))
+        except pygit2.GitError as error:
+            raise _explained(_said(error), self.git_dir) from None
+        return found
+
+    def head(self) -> Head:
+        try:
+            reference = self._repository.lookup_reference("HEAD")
+        except pygit2.GitError as error:
+            raise _explained(_said(error), self.git_dir) from None
+        if reference.type == ReferenceType.DIRECT:
+            return Head(None, Oid(str(reference.target)))
+        name = os.fsdecode(cast(bytes, reference.raw_target))
+        branch = name.removeprefix("refs/heads/")
+        try:
+            return Head(branch, Oid(str(reference.resolve().target)))
+        except (KeyError, ValueError):  # not there, or not a name that could be
+            return Head(branch, None)
+        except pygit2.GitError as error:
+            raise _explained(_said(error), self.git_dir) from None
+
+    def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
+        if old not in self or new not in self:
+            return None
+        try:
+            return old == new or self._repository.descendant_of(new, old)
+        except (pygit2.GitError, KeyError, ValueError):
+            return None
+
+    def staged_changes(self, index_file: str, tree: Oid | None) -> list[Change]:
+        try:
+            return _staged_changes(self._repository, index_file, tree)
+        except Refused:  # the index alone is beyond libgit2 (a split or sparse one): it alone is asked of git
+            from mgit_hooks.git import twin
+
+            return twin.staged_changes(self.git_dir, index_file, tree or EMPTY_TREE)
+
+    def workdir(self) -> str | None:
+        return self._repository.workdir
+
+    def attribute(self, path: bytes) -> str | bool | None:
+        return self._repository.get_attr(path, "diff")
+
+    def setting(self, key: str) -> str | None:
+        config = self._repository.config
+        return (config[key] or "") if key in config else None
 
 
 def _changes(diff: pygit2.Diff) -> Iterator[Change]:
@@ -211,12 +241,8 @@ class _Index(pygit2.Index):
             super().__del__()
 
 
-def staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | None) -> list[Change]:
-    """What the index in ``index_file`` has against ``tree``, by path; no renames. ``U`` is an unmerged path.
-
-    What `git add -N` only promised is left out, as git does. Raises RepositoryError where libgit2 cannot
-    read the index (a split or sparse one), MissingObject where it cannot read the tree.
-    """
+def _staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | None) -> list[Change]:
+    """Raises Refused where libgit2 cannot read the index, MissingObject where it cannot read the tree."""
     try:
         index = _Index(index_file)
         with open(index_file, "rb") as file:
@@ -224,10 +250,7 @@ def staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | N
     except FileNotFoundError:  # nothing was ever added
         promised = frozenset()
     except (pygit2.GitError, OSError, ValueError) as error:
-        raise RepositoryError(
-            f"libgit2 cannot read the index: {error}",
-            "run 'git update-index --no-split-index', or 'git sparse-checkout reapply --no-sparse-index'",
-        ) from None
+        raise Refused(f"libgit2 cannot read the index: {error}") from None
     if tree is None or tree == EMPTY_TREE:
         whole = (Change("A", 0, int(entry.mode), None, Oid(str(entry.id)), os.fsencode(entry.path)) for entry in index)
         return [change for change in whole if change.path not in promised]
@@ -240,7 +263,7 @@ def staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | N
     return [change for change in changes if change.path not in promised]
 
 
-def line_counts(old: Blob | bytes, new: Blob | bytes) -> tuple[int, int]:
+def line_counts(old: pygit2.Blob | bytes, new: pygit2.Blob | bytes) -> tuple[int, int]:
     """Lines added and deleted between two texts of one type, by libgit2's copy of git's own xdiff.
 
     Of bytes, libgit2 first computes an object id, which costs more than the comparison.
@@ -251,78 +274,6 @@ def line_counts(old: Blob | bytes, new: Blob | bytes) -> tuple[int, int]:
     return added, deleted
 
 
-def shallow_boundary(repository: pygit2.Repository) -> frozenset[Oid]:
-    """The commits whose parents a shallow clone left out (``$GIT_COMMON_DIR/shallow``)."""
-    if not repository.is_shallow:
-        return frozenset()
-    try:
-        with open(os.path.join(common_dir(repository), "shallow"), encoding="ascii") as lines:
-            return frozenset(Oid(line.strip()) for line in lines)
-    except FileNotFoundError:
-        return frozenset()
-
-
-def merge_heads(repository: pygit2.Repository) -> tuple[Oid, ...]:
-    """What the next commit merges, besides HEAD (``MERGE_HEAD``)."""
-    try:
-        with open(os.path.join(repository.path, "MERGE_HEAD"), encoding="ascii", errors="replace") as lines:
-            return tuple(Oid(line.strip()) for line in lines if line.strip())
-    except FileNotFoundError:
-        return ()
-
-
-def common_dir(repository: pygit2.Repository) -> str:
-    path = repository.path
-    try:
-        with open(os.path.join(path, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
-            return os.path.normpath(os.path.join(path, file.read().rstrip("\n")))
-    except FileNotFoundError:
-        return path
-
-
-def references(repository: pygit2.Repository) -> dict[str, Oid]:
-    """Every direct ref and its object, tags not peeled. A symbolic ref only repeats another: left out.
-
-    Raises RepositoryError where they cannot be read: a ref that is passed over would count as deleted.
-    """
-    found: dict[str, Oid] = {}
-    try:
-        for reference in repository.references.iterator():
-            if reference.type == ReferenceType.DIRECT:
-                found[os.fsdecode(reference.raw_name)] = Oid(str(reference.target))
-    except pygit2.GitError as error:
-        raise RepositoryError(*_explain(_said(error), repository.path)) from None
-    return found
-
-
 def _said(error: Exception) -> str:
     """libgit2's words: the text of its not-found errors, which are KeyErrors too, has quotes around it."""
     return str(error.args[0]) if error.args else str(error)
-
-
-def head(repository: pygit2.Repository) -> Head:
-    """Raises RepositoryError where HEAD, or the branch that it names, cannot be read."""
-    try:
-        reference = repository.lookup_reference("HEAD")
-    except pygit2.GitError as error:
-        raise RepositoryError(*_explain(_said(error), repository.path)) from None
-    if reference.type == ReferenceType.DIRECT:
-        return Head(None, Oid(str(reference.target)))
-    name = os.fsdecode(cast(bytes, reference.raw_target))
-    branch = name.removeprefix("refs/heads/")
-    try:
-        return Head(branch, Oid(str(reference.resolve().target)))
-    except (KeyError, ValueError):  # not there, or not a name that could be
-        return Head(branch, None)
-    except pygit2.GitError as error:
-        raise RepositoryError(*_explain(_said(error), repository.path)) from None
-
-
-def is_ancestor(repository: pygit2.Repository, old: Oid, new: Oid) -> bool | None:
-    """None where an object on the way is not here to tell."""
-    if old not in repository.odb or new not in repository.odb:
-        return None
-    try:
-        return old == new or repository.descendant_of(new, old)
-    except (pygit2.GitError, KeyError, ValueError):
-        return None

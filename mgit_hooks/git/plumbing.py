@@ -14,6 +14,8 @@ LOCAL_ENV_VARS = (
     "GIT_INDEX_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE",
     "GIT_COMMON_DIR", "GIT_INTERNAL_SUPER_PREFIX",
 )  # fmt: skip
+# Of a file that is there git says that grafts are deprecated, even of an empty one.
+_NO_GRAFTS = os.path.join(os.devnull, "none")
 
 
 class Result(NamedTuple):
@@ -23,9 +25,14 @@ class Result(NamedTuple):
 
 
 def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment in which git speaks plainly and never goes to the network or asks anyone."""
+    """An environment in which git speaks plainly, asks nobody, and reads the objects that are here as they are.
+
+    Before 2.44 git does not know GIT_NO_LAZY_FETCH. With no protocol allowed, its fetch ends before it has
+    reached for anything, be the remote a folder, a helper or a server (git(1), GIT_ALLOW_PROTOCOL).
+    """
     env = dict(os.environ if base is None else base)
-    env.update(LC_ALL="C", GIT_NO_LAZY_FETCH="1", GIT_TERMINAL_PROMPT="0", GIT_OPTIONAL_LOCKS="0")
+    env.update(LC_ALL="C", GIT_NO_LAZY_FETCH="1", GIT_ALLOW_PROTOCOL="", GIT_TERMINAL_PROMPT="0")
+    env.update(GIT_OPTIONAL_LOCKS="0", GIT_NO_REPLACE_OBJECTS="1", GIT_GRAFT_FILE=_NO_GRAFTS)
     return env
 
 
@@ -48,7 +55,7 @@ def run(
     """Run ``git ARGUMENTS`` to its end. A git that cannot be started has status 127."""
     command = ["git", *(("-C", directory) if directory is not None else ()), *arguments]
     # Files, not pipes: no reader threads, no deadlock, whatever the sizes.
-    with _scratch() as out, _scratch() as err, _scratch() as given:
+    with scratch() as out, scratch() as err, scratch() as given:
         given.write(stdin)
         given.seek(0)
         try:
@@ -60,7 +67,8 @@ def run(
         return Result(status, out.read(), err.read().decode("utf-8", "replace"))
 
 
-def _scratch() -> IO[bytes]:
+def scratch() -> IO[bytes]:
+    """A file without a name."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("mgit-hooks"), "w+b")
     import tempfile  # costs more than git itself does: only where there is no memfd
