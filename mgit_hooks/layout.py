@@ -86,7 +86,9 @@ def _ask(directory: str, question: str) -> str:
 
 
 def _explain(stderr: str, directory: str) -> tuple[str, str]:
-    reason = stderr.strip().splitlines()[0].removeprefix("fatal: ") if stderr.strip() else "git failed"
+    lines = stderr.strip().removeprefix("fatal: ").splitlines() or ["git failed"]
+    # Of an unknown extension the name stands in the line below.
+    reason = " ".join(map(str.strip, lines)) if lines[0].endswith(":") else lines[0]
     if "dubious ownership" in reason:
         return (
             f"{reason}",

@@ -122,7 +122,7 @@ class Capturer:
         files = self._files(changes, missing)
         return Staged(
             parents=(() if head is None else (head,)) + gitfiles.merge_heads(self._git.git_dir),
-            tree=None if unmerged else changed_tree(tree, changes, self._git.read),
+            tree=None if unmerged else changed_tree(tree, changes, self._git.read, self._git.object_format),
             files=files,
             missing=tuple(missing) or None,
         )

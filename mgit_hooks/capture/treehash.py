@@ -8,24 +8,37 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.record import Oid
 
 _FOLDER = 0o40000
 _Entries = dict[bytes, tuple[int, Oid]]  # name to mode and id
+_Hash = Callable[[bytes], "hashlib._Hash"]
+_HASHES: Final[dict[str, _Hash]] = {
+    "sha1": partial(hashlib.sha1, usedforsecurity=False),
+    "sha256": hashlib.sha256,
+}
 
 
-def changed_tree(root: Oid | None, changes: Iterable[Change], read: Callable[[Oid], bytes]) -> Oid:
-    """The tree ``root`` (None is the empty one) with ``changes`` made; ``read`` gives a tree's bytes."""
-    return _rewritten(root, [(change.path.split(b"/"), change) for change in changes], read)[0]
+def changed_tree(
+    root: Oid | None, changes: Iterable[Change], read: Callable[[Oid], bytes], object_format: str = "sha1"
+) -> Oid:
+    """The tree ``root`` (None is the empty one) with ``changes`` made; ``read`` gives a tree's bytes.
+
+    ``object_format`` is the repository's: ``sha1`` or ``sha256``.
+    """
+    hashed = _HASHES[object_format]
+    return _rewritten(root, [(change.path.split(b"/"), change) for change in changes], read, hashed)[0]
 
 
 def _rewritten(
-    oid: Oid | None, changes: Iterable[tuple[list[bytes], Change]], read: Callable[[Oid], bytes]
+    oid: Oid | None, changes: Iterable[tuple[list[bytes], Change]], read: Callable[[Oid], bytes], hashed: _Hash
 ) -> tuple[Oid, bool]:
     """The new id, and whether anything is left in it."""
-    entries = _parsed(read(oid)) if oid is not None else {}
+    entries = _parsed(read(oid), hashed(b"").digest_size) if oid is not None else {}
     below: dict[bytes, list[tuple[list[bytes], Change]]] = {}
     for path, change in changes:
         if len(path) > 1:
@@ -34,7 +47,7 @@ def _rewritten(
             entries.pop(path[0], None)
     for name, inner in below.items():
         mode, folder = entries.get(name, (0, None))
-        new, filled = _rewritten(folder if mode == _FOLDER else None, inner, read)
+        new, filled = _rewritten(folder if mode == _FOLDER else None, inner, read, hashed)
         if filled:
             entries[name] = (_FOLDER, new)
         elif mode == _FOLDER:
@@ -43,21 +56,23 @@ def _rewritten(
     for path, change in changes:
         if len(path) == 1 and change.new_oid is not None:
             entries[path[0]] = (change.new_mode, change.new_oid)
-    return _hashed(entries), bool(entries)
+    return _hashed(entries, hashed), bool(entries)
 
 
-def _parsed(raw: bytes) -> _Entries:
+def _parsed(raw: bytes, size: int) -> _Entries:
+    """``size`` is that of an object id in bytes."""
     entries: _Entries = {}
     at = 0
     while at < len(raw):
         space, end = raw.index(b" ", at), raw.index(b"\0", at)
-        entries[raw[space + 1 : end]] = (int(raw[at:space], 8), Oid(raw[end + 1 : end + 21].hex()))
-        at = end + 21
+        following = end + 1 + size
+        entries[raw[space + 1 : end]] = (int(raw[at:space], 8), Oid(raw[end + 1 : following].hex()))
+        at = following
     return entries
 
 
-def _hashed(entries: _Entries) -> Oid:
+def _hashed(entries: _Entries, hashed: _Hash) -> Oid:
     # git sorts a folder as if its name ended in a slash.
     ordered = sorted(entries.items(), key=lambda item: item[0] + b"/" if item[1][0] == _FOLDER else item[0])
     body = b"".join(b"%o %s\0%s" % (mode, name, bytes.fromhex(oid)) for name, (mode, oid) in ordered)
-    return Oid(hashlib.sha1(b"tree %d\0%s" % (len(body), body), usedforsecurity=False).hexdigest())
+    return Oid(hashed(b"tree %d\0%s" % (len(body), body)).hexdigest())

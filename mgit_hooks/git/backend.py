@@ -82,6 +82,8 @@ class Backend(Objects, Protocol):
     """One repository. ``git_dir`` is its common directory or a linked worktree's."""
 
     git_dir: str
+    object_format: str
+    """``sha1`` or ``sha256``."""
 
     def references(self) -> dict[str, Oid]:
         """Every direct ref and its object, tags not peeled. A symbolic ref only repeats another: left out.

@@ -62,6 +62,8 @@ def _explained(reason: str, git_dir: str) -> RepositoryError:
 class Library:
     """As ``backend.Backend``. Raises RepositoryError, as ``open_repository``."""
 
+    object_format = "sha1"
+
     def __init__(self, git_dir: str) -> None:
         self.git_dir = git_dir
         self._repository = open_repository(git_dir)

@@ -54,7 +54,8 @@ class Twin:
         told = self._run("rev-parse", "--show-object-format")
         if told.status:
             raise RepositoryError(f"git cannot read {git_dir}: {_reason(told)}", "see what 'git status' says there")
-        self._digits = 64 if told.stdout.strip() == b"sha256" else 40
+        self.object_format = told.stdout.decode("ascii").strip()
+        self._digits = 64 if self.object_format == "sha256" else 40
         self._empty_tree = _EMPTY_TREES[self._digits]
 
     def close(self) -> None:
