@@ -1,7 +1,8 @@
 """A journal that has grown large: what each command takes of time and of memory, and how little `log` reads.
 
 The records are those of no repository, of the size that a commit of two files has. Each step is a process of its
-own. The yardstick of memory is 150 MiB, whatever the number of records.
+own. The yardstick of memory is 150 MiB, whatever the number of records. Last comes a journal that loses nearly all of
+its records, all of commits that git still has.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from hashlib import sha1
 from itertools import islice
 
@@ -26,11 +28,13 @@ _LIMIT = 150 * 1024  # KiB
 _DATE = "2024-01-01T00:00:00+00:00"
 _CHUNK = 1024
 _PASSES = 5
+_END = 8192  # bytes that are left at either end of a segment
 
 
 def main() -> None:
     parser = timing.options(__doc__, rounds=1)
     parser.add_argument("--records", type=int, default=1_000_000, metavar="N", help="default: 1,000,000")
+    parser.add_argument("--lost", type=int, default=300_000, metavar="N", help="commits to lose; default: 300,000")
     parser.add_argument("--step", nargs=2, metavar=("STEP", "DIR"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     count = 2000 if args.quick else args.records
@@ -42,14 +46,18 @@ def main() -> None:
         path = os.path.join(folder, "repository")
         timing.run(("git", "init", "-q", path), env)
         _grow(folder, path, count, env)
+        _lose(os.path.join(folder, "loser"), 2000 if args.quick else args.lost, env)
+
+
+def _step(count: int, env: Mapping[str, str], name: str, command: tuple[str, ...], *, output: str = os.devnull) -> None:
+    cost = timing.run(command, env, output=output)
+    rate = f"{count / cost.seconds:,.0f} records/s"
+    print(f"{name:<40} {cost.seconds:8.2f} s, {rate:>20}, {cost.peak / 1024:6.1f} MiB at most", flush=True)
+    timing.say_ratio(f"peak memory of {name} / 150 MiB", [cost.peak], [_LIMIT], "<= 1")
 
 
 def _grow(folder: str, path: str, count: int, env: Mapping[str, str]) -> None:
-    def step(name: str, command: tuple[str, ...], *, output: str = os.devnull) -> None:
-        cost = timing.run(command, env, output=output)
-        rate = f"{count / cost.seconds:,.0f} records/s"
-        print(f"{name:<40} {cost.seconds:8.2f} s, {rate:>20}, {cost.peak / 1024:6.1f} MiB at most", flush=True)
-        timing.say_ratio(f"peak memory of {name} / 150 MiB", [cost.peak], [_LIMIT], "<= 1")
+    step = partial(_step, count, env)
 
     def own(name: str, directory: str) -> tuple[str, ...]:
         return (sys.executable, os.path.abspath(__file__), "--records", str(count), "--step", name, directory)
@@ -77,14 +85,38 @@ def _grow(folder: str, path: str, count: int, env: Mapping[str, str]) -> None:
     _damage(os.path.join(journal_dir, names[len(names) // 2]))
     index = os.path.join(path, ".git", "mgit", "index.sqlite")
     os.rename(index, os.path.join(folder, "index"))
-    dry_run = (*timing.MGIT, "repair", "--dry-run", "-C", path)
-    step("repair --dry-run without an index", ("sh", "-c", '"$@"; test $? = 1', "sh", *dry_run))
+    step("repair --dry-run without an index", _dry_run(path))
     os.rename(os.path.join(folder, "index"), index)
     step("repair", (*timing.MGIT, "repair", "-C", path))
     step("verify once repaired", (*timing.MGIT, "verify", "-C", path))
     alone = os.path.join(folder, "alone")
     timing.run(own("alone", alone), env)
     _headers("each in a frame of its own", alone, count)
+
+
+def _lose(path: str, count: int, env: Mapping[str, str]) -> None:
+    """A journal of ``count`` commits in which nothing is left but both ends of each segment."""
+    timing.run(("git", "init", "-q", path), env)
+    with open(f"{path}.stream", "wb") as stream:
+        stream.writelines(_commits(count))
+    timing.run(("sh", "-c", 'git -C "$1" fast-import --quiet <"$2"', "sh", path, stream.name), env)
+    timing.run((*timing.MGIT, "backfill", "-C", path), env)
+    timing.run((*timing.MGIT, "log", "-n", "1", "-C", path), env)  # makes the index, which knows what is lost then
+    journal_dir = os.path.join(path, ".git", "mgit", "journal")
+    for name in segment_names(journal_dir):
+        with open(os.path.join(journal_dir, name), "r+b") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(_END)
+            file.write(bytes(max(size - 2 * _END, 0)))
+    step = partial(_step, count, env)
+    step(f"repair --dry-run, {count:,} lost", _dry_run(path))
+    step(f"repair, {count:,} lost", (*timing.MGIT, "repair", "-C", path))
+    timing.run((*timing.MGIT, "verify", "-C", path), env)
+
+
+def _dry_run(path: str) -> tuple[str, ...]:
+    """It ends with 1 where there is something to repair."""
+    return ("sh", "-c", '"$@"; test $? = 1', "sh", *timing.MGIT, "repair", "--dry-run", "-C", path)
 
 
 # Steps in a process of their own
@@ -142,6 +174,17 @@ def _records(count: int) -> Iterator[Record]:
             "import", "backfill", _DATE, _DATE, "commit", "bench", None, None, Gate("none", "not made here"),
             Validation("standard", True), commit=commit,
         )  # fmt: skip
+
+
+def _commits(count: int) -> Iterator[bytes]:
+    """A history for git fast-import, in which each commit changes one of fifty files."""
+    for number in range(count):
+        who = b"Ada <ada@example.org> %d +0000" % (1_500_000_000 + number)
+        message = b"Change number %d\n\nWith a line that says why.\n" % number
+        yield b"commit refs/heads/main\nmark :%d\nauthor %b\ncommitter %b\n" % (number + 1, who, who)
+        yield b"data %d\n%b" % (len(message), message)
+        yield b"from :%d\n" % number if number else b""
+        yield b"M 100644 inline file%d\ndata 8\n%08d\n" % (number % 50, number)
 
 
 def _change(name: str, number: int) -> FileChange:

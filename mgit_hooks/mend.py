@@ -9,27 +9,26 @@ undeclared, sees what it has brought back already, and goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
-from mgit_hooks import archiving, erasing, lock, restored
-from mgit_hooks.copies import available, not_recording
+from mgit_hooks import archiving, erasing, lock
+from mgit_hooks.copies import not_recording
 from mgit_hooks.encoding import encode
-from mgit_hooks.errors import JournalError, ObjectError
-from mgit_hooks.journal import bundle, bundling, database, exchange, identity, index, reader, sources
+from mgit_hooks.errors import JournalError
+from mgit_hooks.finding import Finder
+from mgit_hooks.journal import bundle, bundling, database, exchange, identity, index
 from mgit_hooks.journal import repair as files
+from mgit_hooks.journal.commitset import CommitSet
 from mgit_hooks.journal.contents import commit_of
-from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.findings import Hole, Report
-from mgit_hooks.journal.sources import Wanted
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive
-from mgit_hooks.record import Json, Oid, Record
-from mgit_hooks.recorder import backfill
+from mgit_hooks.record import Json, Oid
 from mgit_hooks.recorder.intake import Intake, journal_of, plain_record
 from mgit_hooks.report import counted
 
@@ -80,7 +79,9 @@ def mend(location: Location, given: Sequence[str], *, dry_run: bool) -> Outcome:
     holes = files.remaining_holes(location.journal_dir, before)
     if dry_run:
         return _would(location, before, holes, given)
-    return _repair(location, before, holes, given)
+    # The index may still know what the holes held: ask before it is made anew.
+    with database.lost_commits(location.mgit_dir, _ranges(holes)) as lost:
+        return _repair(location, before, lost, given)
 
 
 def end_erasures(location: Location, done: Outcome) -> Outcome:
@@ -97,89 +98,20 @@ def end_erasures(location: Location, done: Outcome) -> Outcome:
     return done._replace(actions=actions, clean=verify(location.journal_dir).is_clean)
 
 
-class _Finder:
-    """Brings back what the holes held: first from copies, then from git."""
-
-    def __init__(self, location: Location, holes: Sequence[Hole], given: Sequence[str]) -> None:
-        self._location = location
-        self._holes = holes
-        self._given = given
-        self.wanted = Wanted(holes)
-        self._known = sources.survey(location.journal_dir, holes, self.wanted)
-        self.rebuilt_before = self._known.rebuilt if holes else 0
-        self.notes: list[str] = []
-        self.used: dict[str, int] = {}
-        self.cursor: Cursor | None = None  # how far the spool was read for what was brought back
-
-    def restored(self) -> Iterator[bytes]:
-        """Payloads from copies, proven by the chain; what was erased stays away."""
-        for copy in available(self._location, self._given, self.notes) if len(self.wanted) else ():
-            ranges, last_seq = sources.prove(copy, self._holes, self._known)
-            for stored, proven in sources.taken(copy, ranges):
-                if stored.seq not in self.wanted or stored.seq in self._known.erased or stored.payload is None:
-                    continue
-                evidence = restored.Evidence(copy.name, copy.sha256, stored.seq, stored.id.hex(), proven.proof)
-                payload = restored.payload(stored.payload, evidence)
-                if payload is not None:
-                    self.wanted.discard(stored.seq)
-                    self.used[copy.name] = self.used.get(copy.name, 0) + 1
-                    yield payload
-            self._pass_spool(copy, last_seq)
-            if not len(self.wanted):
-                return
-
-    def _pass_spool(self, copy: sources.Copy, last_seq: int) -> None:
-        """Lines of the spool whose records are all on file, by this copy, are not to be read again for lack of a
-        cursor; what was recorded later and is lost may still stand there."""
-        first = next((first for first, _ in self.wanted.ranges()), last_seq + 1)
-        if copy.related and first > last_seq:
-            found = reader.last_cursor(copy.directory)
-            if found is not None and (self.cursor is None or found > self.cursor):
-                self.cursor = found
-
-    def rebuilt(self, lost: Sequence[Oid] | None, knows: Callable[[Oid], bool]) -> Iterator[Record]:
-        """Records of the commits that the holes held and nothing else gave back, as far as git has them.
-
-        Where the index could not say which those were (``lost`` is None), of every commit that git has and the
-        journal has not.
-        """
-        if not len(self.wanted):
-            return
-        intake = Intake(self._location)
-        if lost is None:
-            lost = intake.capturer.new_commits(backfill.tips(self._location, intake.capturer), knows, through=True)
-        for oid in dict.fromkeys(lost):
-            if knows(oid) or oid in self._known.commits:
-                continue
-            try:
-                commit = intake.capturer.commit(oid)
-            except ObjectError:
-                continue  # git has it no more: it counts as lost
-            yield intake.judge(backfill.imported(self._location, commit, "rebuilt", "rebuilt"))
-
-    def left(self, rebuilt: int) -> int:
-        return max(len(self.wanted) - rebuilt - self.rebuilt_before, 0)
-
-    def words(self, rebuilt: int, restore: str, rebuild: str) -> list[str]:
-        lines = [f"{restore} {counted(count, 'record')} from {name}" for name, count in self.used.items()]
-        if rebuilt:
-            lines.append(f"{rebuild} {counted(rebuilt, 'commit record')} from git")
-        return [*self.notes, *lines]
-
-
 def _would(location: Location, before: Report, holes: Sequence[Hole], given: Sequence[str]) -> Outcome:
     mending = files.mend(location.journal_dir, dry_run=True)
-    finder = _Finder(location, holes, given)
-    found: set[Oid | None] = set()
-    count = 0
-    for payload in finder.restored():
-        count += 1
-        found.add(commit_of(payload))
-    rebuilt = 0
-    if len(finder.wanted):
-        lost = database.lost_commits(location.mgit_dir, _ranges(holes))
-        with _index_aside(location) as aside:
-            rebuilt = sum(1 for _ in finder.rebuilt(lost, lambda oid: oid in found or aside.knows(oid)))
+    finder = Finder(location, holes, given)
+    with CommitSet() as found:
+        count = 0
+        for payload in finder.restored():
+            count += 1
+            commit = commit_of(payload)
+            if commit is not None:
+                found.add(commit)
+        rebuilt = 0
+        if len(finder.wanted):
+            with database.lost_commits(location.mgit_dir, _ranges(holes)) as lost, _index_aside(location) as aside:
+                rebuilt = sum(1 for _ in finder.rebuilt(lost, lambda oid: oid in found or aside.knows(oid)))
     actions = [
         *mending.actions,
         *_hole_words(holes, "would declare"),
@@ -202,14 +134,12 @@ def _index_aside(location: Location) -> Iterator[index.Index]:
         yield made
 
 
-def _repair(location: Location, before: Report, holes: Sequence[Hole], given: Sequence[str]) -> Outcome:
-    # The index may still know what the holes held: ask before it is made anew.
-    lost = database.lost_commits(location.mgit_dir, _ranges(holes))
+def _repair(location: Location, before: Report, lost: Iterable[Oid] | None, given: Sequence[str]) -> Outcome:
     with lock.journal(location.journal_dir):
         named = files.restore_identity(location.journal_dir)
         mending = files.mend(location.journal_dir, dry_run=False)
     actions = [*([named] if named else []), *mending.actions]
-    finder: _Finder | None = None
+    finder: Finder | None = None
     rebuilt = count = 0
     report = verify(location.journal_dir)
     # With all that is damaged taken out, only the head can still be at odds with the chain.
@@ -219,7 +149,7 @@ def _repair(location: Location, before: Report, holes: Sequence[Hole], given: Se
         with journal_of(location) as journal:
             # The writer may have opened a segment after a lost end: the hole then has its final form.
             holes = verify(location.journal_dir).holes
-            finder = _Finder(location, holes, given)
+            finder = Finder(location, holes, given)
             count = _append(journal, finder.restored())
             if finder.cursor is not None and (journal.cursor is None or finder.cursor > journal.cursor):
                 journal.append((), finder.cursor)
@@ -261,7 +191,7 @@ class _Mended(NamedTuple):
     rebuilt: int
 
 
-def _declare(location: Location, journal: Appender, mended: _Mended, finder: _Finder) -> int:
+def _declare(location: Location, journal: Appender, mended: _Mended, finder: Finder) -> int:
     """The record that says what was lost and what became of it; last, so that a kill leaves the holes undeclared.
 
     How many erased entries it owns up to: those whose erase record is lost too.

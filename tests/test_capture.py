@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mgit_hooks.capture import contents
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import plumbing
@@ -307,6 +308,15 @@ def test_ten_thousand_files(repo: Repo) -> None:
     assert move.files is not None
     assert len(many.files) == 10_000
     assert [sum(file.index_status == letter for file in move.files) for letter in "RAD"] == [100, 1, 1]
+
+
+def test_small_blobs_are_not_kept_without_end(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One holds a hundred times as much memory as the few bytes that are in it."""
+    monkeypatch.setattr(contents, "_KEPT_BYTES", 64 * 1024)
+    one = capturer(repo)
+    oids = [Oid(repo.commit(f"Number {number}", {"small": f"{number}\n"})) for number in range(80)]
+    assert [commit.files is not None and commit.files[0].additions for commit in one.commits(oids)] == [1] * 80
+    assert 2 <= len(one._contents._kept) <= 64
 
 
 def peak_mib_of(script: str, *arguments: str) -> int:

@@ -117,7 +117,17 @@ HEAVY = {
     "snappy": (),
     "sqlite3": tuple(
         f"journal.{name}"
-        for name in ("advance", "beginning", "database", "index", "indexing", "places", "postings", "tables")
+        for name in (
+            "advance",
+            "beginning",
+            "commitset",
+            "database",
+            "index",
+            "indexing",
+            "places",
+            "postings",
+            "tables",
+        )
     ),
     "subprocess": (),
     "tempfile": (),

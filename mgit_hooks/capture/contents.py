@@ -14,6 +14,7 @@ from mgit_hooks.record import Oid
 BIG_FILE = 512 * 1024 * 1024  # git's core.bigFileThreshold: beyond it a blob is binary, unseen
 _LOOK = 8000  # git looks for a NUL in so many first bytes
 _KEPT_BYTES = 16 * 1024 * 1024
+_KEPT_EACH = 1024  # about what a blob takes beside its content: small ones would else be kept without end
 _KEPT_AT_MOST = 1024 * 1024
 _LARGE = 8 * 1024 * 1024  # two files beyond it are worth a look before they are compared line by line
 
@@ -94,9 +95,9 @@ class Contents:
             kept = _Kept(blob, b"\0" in bytes(memoryview(blob)[:_LOOK]))
             if blob.size > _KEPT_AT_MOST:
                 return kept
-            self._room -= blob.size
+            self._room -= blob.size + _KEPT_EACH
             while self._room < 0:
-                self._room += self._kept.pop(next(iter(self._kept))).blob.size
+                self._room += self._kept.pop(next(iter(self._kept))).blob.size + _KEPT_EACH
         self._kept[oid] = kept  # last again: the first is the one to go
         return kept
 

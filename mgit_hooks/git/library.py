@@ -34,6 +34,14 @@ if hasattr(pygit2.settings, "enable_strict_hash_verification"):  # pygit2 1.19 a
     pygit2.settings.set_extensions(["partialclone"])
 
 
+def spare_memory() -> None:
+    """From here on, keep less of what was read, and map packs by the piece, not whole: for who reads all of a long
+    history once, each object a few times and close together."""
+    pygit2.settings.cache_max_size(8 * 1024 * 1024)
+    pygit2.settings.mwindow_size = 1024 * 1024
+    pygit2.settings.mwindow_mapped_limit = 16 * 1024 * 1024
+
+
 def open_repository(git_dir: str) -> pygit2.Repository:
     """The repository whose git directory (or a linked worktree's) this is, and no other.
 

@@ -11,16 +11,16 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from typing import Final
 from urllib.parse import quote
 
 from mgit_hooks.errors import JournalError
+from mgit_hooks.journal.commitset import CommitSet
 from mgit_hooks.journal.index import Index
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import required
-from mgit_hooks.record import Oid
 
 _ATTEMPTS: Final = 10
 _MEMORY: Final = ":memory:"
@@ -116,30 +116,39 @@ def _raise_if_busy(error: Exception) -> None:
         raise JournalError("the index is in use by another process", "try again in a moment") from error
 
 
-def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> list[Oid] | None:
-    """The commits whose records had the seqs of ``ranges``, as the index on file still has it.
+@contextmanager
+def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> Iterator[CommitSet | None]:
+    """The commits whose records had the seqs of ``ranges``, as the index on file still has it; it may go meanwhile.
 
-    None where it cannot tell: there is none, it cannot be read, or it never came that far.
+    None where it cannot tell: there is none, it cannot be read, or it never came that far. Raises JournalError where
+    there is no room to keep them.
     """
+    with CommitSet() as found:
+        yield found if _look_up(mgit_dir, ranges, found) else None
+
+
+def _look_up(mgit_dir: str, ranges: Sequence[tuple[int, int]], found: CommitSet) -> bool:
     path = os.path.join(mgit_dir, "index.sqlite")
     if not os.path.exists(path):
-        return None
-    found: list[Oid] = []
+        return False
     try:
-        database = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)
-        try:
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)) as database:
             for first, last in ranges:
-                rows = database.execute(
-                    "SELECT hash FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
-                ).fetchall()
-                if len(rows) != last - first + 1:
-                    return None
-                found += [Oid(row[0].hex()) for row in rows if row[0] is not None]
-        finally:
-            database.close()
+                within = "FROM record WHERE seq BETWEEN ? AND ?"
+                count = database.execute(f"SELECT count(*) {within}", (first, last)).fetchone()[0]
+                if count != last - first + 1:
+                    return False
+                rows = database.execute(f"SELECT hash {within} AND hash IS NOT NULL ORDER BY seq", (first, last))
+                found.update(map(_hash, rows))
     except sqlite3.DatabaseError:
-        return None
-    return found
+        return False
+    return True
+
+
+def _hash(row: tuple[object]) -> bytes:
+    if not isinstance(row[0], bytes):
+        raise sqlite3.DatabaseError("a row of another type than was written")
+    return row[0]
 
 
 def remove(mgit_dir: str) -> None:
