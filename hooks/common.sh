@@ -9,6 +9,37 @@ case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 chained=$here/$hook.mgit-chained
 [ -f "$chained" ] && [ -x "$chained" ] || chained=
 ppid=$PPID
+
+# Makes ppid the git that this hook runs under, PID.STARTED: an id comes around again. Other programs may stand between
+# (a hook manager, a shell); so may `git hook run`, by which a hooks folder of somebody's goes on to this one.
+# Without a /proc it stays PID. Reading takes a tenth of a millisecond: only where somebody will want to know.
+name_process() {
+	case $ppid in *.*) return ;; esac
+	named=
+	{
+		while IFS= read -r line <"/proc/$ppid/stat"; do
+			set -- "${line#*(}" ${line##*) ? }
+			case $1 in
+			'git)'* | git-* | .git*)
+				named=$ppid.${20}
+				runs_hook || break
+				;;
+			esac
+			named=${named:-$ppid.${20}}
+			ppid=$2
+		done
+	} 2>/dev/null
+	ppid=${named:-$PPID}
+}
+
+# Whether git process $ppid is a `git hook run`. That one is pointed to this folder, or it would not have come here.
+runs_hook() {
+	case ${GIT_CONFIG_PARAMETERS-}${GIT_CONFIG_COUNT+x} in '') return 1 ;; esac
+	line=
+	IFS= read -r line <"/proc/$ppid/cmdline"
+	case $line in *hookrun*) named= ;; *) return 1 ;; esac
+}
+
 case ${0##*/} in
 "$hook") ;;
 *)
@@ -22,13 +53,9 @@ case ${0##*/} in
 	}
 	# And $PPID is that manager. All stubs of one git process must name that one: where there is a /proc,
 	# its files lead there; elsewhere a fork does.
-	{
-		while IFS= read -r line <"/proc/$ppid/stat"; do
-			case $line in *' (git) '*) break ;; esac
-			line=${line##*) ? }
-			ppid=${line%% *}
-		done
-		[ -e /proc/self/stat ] || while line=$(ps -o ppid= -o comm= -p "$ppid"); do
+	name_process
+	[ -e /proc/self/stat ] || {
+		while line=$(ps -o ppid= -o comm= -p "$ppid"); do
 			case $line in *git) break ;; esac
 			line=${line#"${line%%[! ]*}"}
 			ppid=${line%% *}

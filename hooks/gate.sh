@@ -5,6 +5,7 @@ gate_wanted() {
 	code=0
 	read_flag
 	[ "$armed" != o ] || return 1
+	name_process
 	if [ "${MGIT-}" = 0 ]; then
 		complaint=
 		read_head

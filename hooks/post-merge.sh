@@ -1,6 +1,10 @@
 what=merge
 if find_repository; then
 	read_flag
-	record "$tab$1"
+	# What is merged is forgotten after this hook; a fast-forward has made no commit, and noted nothing.
+	doing=ff
+	[ ! -f "$gitdir/MERGE_HEAD" ] || doing=merge
+	[ "$armed" = o ] || name_process
+	record "$tab$1$tab$doing"
 fi
 finish "$@"

@@ -23,6 +23,7 @@ strip() {
 
 read_input
 read_flag
+name_process
 strip "$1"
 encode "$text"
 remote=$text
@@ -31,7 +32,12 @@ encode "$text"
 remote=$remote$tab$text
 input_field "$remote"
 record "$tab$remote$tab$text"
-[ -z "$chained" ] || feed "$chained" "$@" || exit
+[ -z "$chained" ] || feed "$chained" "$@" || {
+	code=$?
+	# Nobody went round the gate: it was not asked.
+	spool stopped "$tab$hook"
+	exit "$code"
+}
 gate_wanted || exit "$code"
 MGIT_GATE_WAS=$was
 export MGIT_GATE_WAS

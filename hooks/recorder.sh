@@ -5,12 +5,13 @@ rebasing() {
 	[ -d "$gitdir/rebase-merge" ] || [ -d "$gitdir/rebase-apply" ]
 }
 
-# $1 is the payload, with a tab before each field.
+# $1 is the payload, with a tab before each field. Where later is set, another hook starts the drain.
+later=
 record() {
 	complaint=
 	read_head
 	spool "$hook" "$1"
-	start_drain
+	[ -n "$later" ] || start_drain
 	[ -z "$complaint" ] || printf 'mgit-hooks: %s\n' "$complaint" >&2
 }
 

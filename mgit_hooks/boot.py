@@ -1,4 +1,4 @@
-"""What a stub starts, by path: ``python -I boot.py gate STAGE PPID -- ARGS`` or ``... drain ARGS``.
+"""What a stub starts, by path: ``python -I boot.py gate STAGE PID.STARTED -- ARGS`` or ``... drain ARGS``.
 
 It is compiled anew each time, being a script: so it is short, and what it calls is imported.
 """
@@ -17,12 +17,12 @@ def main(arguments: list[str]) -> int:
     return _drain(arguments[1:])
 
 
-def _gate(stage: str, ppid: str, arguments: list[str]) -> int:
+def _gate(stage: str, git: str, arguments: list[str]) -> int:
     """A gate that fails must not pass for one that let through: where the policy may refuse, git stops."""
     try:
         from mgit_hooks.gatekeeper import gate
 
-        return gate.main(stage, int(ppid), arguments)
+        return gate.main(stage, git, arguments)
     except KeyboardInterrupt:
         return 130
     except Exception as error:

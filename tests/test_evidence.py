@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mgit_hooks.record import Commit, Oid
-from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
 
 A, B, C, D = (Oid(letter * 40) for letter in "abcd")
@@ -40,7 +40,7 @@ def commit(oid: Oid, tree: Oid = TREE) -> Commit:
     return Commit(oid, (), tree, *who, *who, "x\n", ())
 
 
-def evidence(*events: HookEvent, held: tuple[HookEvent, ...] = (), alive: frozenset[int] = frozenset()) -> Evidence:
+def evidence(*events: HookEvent, held: tuple[HookEvent, ...] = (), alive: frozenset[Process] = frozenset()) -> Evidence:
     return Evidence(events, held, alive)
 
 
@@ -89,21 +89,21 @@ def test_no_hook_ran() -> None:
 
 
 def test_a_verdict_waits_while_its_process_lives() -> None:
-    assert evidence(verdict(7), alive=frozenset((7,))).to_hold == (verdict(7),)
+    assert evidence(verdict(7), alive=frozenset((Process(7),))).to_hold == (verdict(7),)
     assert evidence(verdict(7)).to_hold == ()
     later = evidence(made(7, A), held=(verdict(7),))
     assert status(later, A) == "passed"
 
 
 def test_a_push_waits_for_its_verdict() -> None:
-    waits = evidence(pushed(7), alive=frozenset((7,)))
+    waits = evidence(pushed(7), alive=frozenset((Process(7),)))
     assert (waits.to_hold, waits.events) == ((pushed(7),), ())
     later = evidence(verdict(7, "pre-push"), held=(pushed(7),))
     assert pushed(7) in later.events
     assert later.push_gate(pushed(7), armed=False).status == "passed"
 
 
-@pytest.mark.parametrize("alive", [frozenset(), frozenset((7,))])
+@pytest.mark.parametrize("alive", [frozenset(), frozenset((Process(7),))])
 def test_a_push_through_an_open_gate_waits_for_nothing(alive: frozenset[int]) -> None:
     found = evidence(pushed(7, "o"), alive=alive)
     assert found.events == (pushed(7, "o"),)

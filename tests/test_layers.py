@@ -21,6 +21,7 @@ PURE = frozenset(
         "restored",
         "recorder.event",
         "recorder.evidence",
+        "recorder.ledger",
         "recorder.classify",
         "judging.validate",
         "judging.checks",

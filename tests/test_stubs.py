@@ -17,6 +17,7 @@ import pytest
 from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.layout import locate
+from mgit_hooks.recorder import event, held
 
 SHELLS = {
     "sh": ("/bin/sh", ""),
@@ -25,6 +26,12 @@ SHELLS = {
     "busybox": (shutil.which("busybox"), " sh"),
 }
 ZERO = "0" * 40
+
+
+def process_of(pid: int) -> str:
+    """A process as the stubs name it."""
+    began = held.started(pid)
+    return str(pid) if began is None else f"{pid}.{began}"
 
 
 class Line(NamedTuple):
@@ -147,9 +154,9 @@ def plain(repo, tmp_path: Path) -> Bench:  # type: ignore[no-untyped-def]
 def test_a_commit_is_one_line(bench: Bench) -> None:
     oid = bench.repo.commit("First", {"a": "1"})
     [line] = bench.lines()
-    assert line == ("post-commit", line.ppid, "u", "main-worktree", oid, [])
-    assert int(line.ppid) > 1
-    assert bench.raw().endswith(f"\t{oid}\n".encode())
+    assert line == ("post-commit", line.ppid, "u", "main-worktree", oid, ["own"])
+    assert event.process(line.ppid).pid > 1
+    assert bench.raw().endswith(f"\t{oid}\town\n".encode())
 
 
 def test_gate_and_recorder_name_the_same_git_process(bench: Bench) -> None:
@@ -172,7 +179,7 @@ def test_each_operation_leaves_its_lines(bench: Bench) -> None:
     repo.git("commit", "-q", "--amend", "-m", "Amended")
     amended = repo.git("rev-parse", "HEAD")
     assert [(line.hook, line.head, line.payload) for line in bench.lines()] == [
-        ("post-commit", amended, []),
+        ("post-commit", amended, ["own"]),
         ("post-rewrite", amended, ["amend", f"{second} {amended}%0A"]),
     ]
     bench.clear()
@@ -185,7 +192,7 @@ def test_each_operation_leaves_its_lines(bench: Bench) -> None:
 
     repo.git("merge", "-q", "--no-ff", "-m", "Merged", "side")
     merged = repo.git("rev-parse", "HEAD")
-    assert [(line.hook, line.head, line.payload) for line in bench.lines()] == [("post-merge", merged, ["0"])]
+    assert [(line.hook, line.head, line.payload) for line in bench.lines()] == [("post-merge", merged, ["0", "merge"])]
     assert [call[3] for call in bench.gates()] == ["pre-merge-commit", "commit-msg"]
     repo.git("reset", "-q", "--hard", amended)
     bench.clear()
@@ -466,7 +473,7 @@ def test_what_the_gate_is_told_and_what_it_says(bench: Bench) -> None:
     assert call[5] == "--"
     done = subprocess.run([bench.hook("commit-msg"), "a file", ""], cwd=bench.repo.path, stdin=subprocess.DEVNULL)
     assert done.returncode == 7
-    assert bench.gates()[1][3:] == ["commit-msg", str(os.getpid()), "--", "a file", "", ""]
+    assert bench.gates()[1][3:] == ["commit-msg", process_of(os.getpid()), "--", "a file", "", ""]
 
 
 def test_without_the_gate_a_skip_is_spooled(bench: Bench) -> None:
@@ -477,7 +484,7 @@ def test_without_the_gate_a_skip_is_spooled(bench: Bench) -> None:
     assert [(line.hook, line.armed, line.payload) for line in lines] == [
         ("skip", "a", ["pre-commit", "50%25 of%09it%0Ais ü"]),
         ("skip", "a", ["commit-msg", "50%25 of%09it%0Ais ü"]),
-        ("post-commit", "a", []),
+        ("post-commit", "a", ["own"]),
     ]
     assert len({line.ppid for line in lines}) == 1
     bench.clear()
@@ -599,7 +606,9 @@ def test_the_hook_that_was_here_runs_as_before(bench: Bench, hook: str, code: in
     assert done.returncode == code
     assert said.read_bytes() == "".join(f"{text}|" for text in (kept, *arguments)).encode() + told
     if hook.startswith("post-") or hook == "pre-push":
-        assert [line.hook for line in bench.lines()] == [hook]  # spooled even where the other one fails
+        # Spooled even where the other one fails; then nobody has gone round the gate.
+        stopped = ["stopped"] if hook == "pre-push" and code else []
+        assert [line.hook for line in bench.lines()] == [hook, *stopped]
     if hook in ("pre-commit", "pre-merge-commit", "commit-msg", "pre-push"):
         assert len(bench.gates()) == (1 if code == 0 else 0)
 
@@ -638,8 +647,8 @@ def test_below_another_manager_git_is_found_all_the_same(bench: Bench) -> None:
         stub.chmod(0o755)
     git = subprocess.Popen(["git", "-C", bench.repo.path, "commit", "-q", "--allow-empty", "-m", "Second"])
     assert git.wait() == 0
-    assert [call[4] for call in bench.gates()] == [str(git.pid)] * 2
-    assert [line.ppid for line in bench.lines()] == [str(git.pid)]
+    assert [call[4].partition(".")[0] for call in bench.gates()] == [str(git.pid)] * 2
+    assert [line.ppid for line in bench.lines()] == [bench.gates()[0][4]]
 
 
 TRANSACTION = "reference-transaction"
@@ -789,7 +798,7 @@ def test_boot_hands_over_to_the_gate_and_imports_little(tmp_path: Path) -> None:
     )
     done = boot(tmp_path, gate + "    return 9\n", *GATE)
     assert done.returncode == 9
-    assert done.stdout == b"('pre-push', 42, ['origin', 'a b']) []\n"
+    assert done.stdout == b"('pre-push', '42', ['origin', 'a b']) []\n"
     assert done.stderr == b""
 
 

@@ -18,6 +18,7 @@ from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
 from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.event import Process
 from mgit_hooks.recorder.held import is_alive
 from mgit_hooks.report import counted
 
@@ -111,7 +112,7 @@ def _draining(location: Location) -> int | None:
             pid = int(file.read(20))
     except (OSError, ValueError):
         return None
-    return pid if is_alive(pid) else None
+    return pid if is_alive(Process(pid)) else None
 
 
 def _changed_at(path: str) -> str | None:

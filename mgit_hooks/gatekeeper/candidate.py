@@ -64,7 +64,7 @@ def from_commit(
     if head.oid and process is not None and amends(process):
         parents = staged.parents_of(head.oid)
     base = parents[0] if parents else None
-    if events == ("merge",):
+    if events == ("merge",) or _has(location, "MERGE_HEAD"):  # a rebase, too, may stop in a merge
         parents = _merged(location, head.oid) if stage == "commit-msg" else None
     commit: Json = {
         "hash": None,

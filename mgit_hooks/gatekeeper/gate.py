@@ -31,8 +31,8 @@ _SKIP_NAMES = {
 _LAST_STAGES = ("commit-msg", "pre-push")
 
 
-def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
-    """Judge ``stage`` as a stub calls it: 0 lets git go on, 1 stops it.
+def main(stage: str, git: str, arguments: Sequence[str]) -> int:
+    """Judge ``stage`` as a stub calls it: 0 lets git go on, 1 stops it. ``git`` is the process that waits: PID.STARTED.
 
     ``MGIT_GATE_WAS`` is what the gate flag last said (a, o or u). Where the policy cannot be read or not be
     applied, git stops; a failure of another kind stops it unless the policy is known to refuse nothing.
@@ -43,15 +43,15 @@ def main(stage: str, ppid: int, arguments: Sequence[str]) -> int:
         if not policy.armed(config):
             return 0
         if (because := _skipped(stage)) is not None:
-            return _skip(stage, because, location, ppid, "a")
-        return _judge(_candidate(stage, ppid, arguments, location, config), config, location, ppid)
+            return _skip(stage, because, location, git, "a")
+        return _judge(_candidate(stage, git, arguments, location, config), config, location, git)
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
         unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") != "o"
         return _not_judged(stage, error, stops=unknown)
 
 
-def framework(stage: str, ppid: int, arguments: Sequence[str], pushes: Sequence[PushLine] | None) -> int:
+def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[PushLine] | None) -> int:
     """Judge ``stage`` for a hook manager, armed or not: it was asked for by name.
 
     ``pushes``: of pre-push, where the manager tells of the push in its own way.
@@ -62,10 +62,10 @@ def framework(stage: str, ppid: int, arguments: Sequence[str], pushes: Sequence[
         flag = "a" if policy.armed(config) else "o"
         because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage)
         if because is not None:
-            return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, ppid, flag)
-        found = _candidate(stage, ppid, arguments, location, config, pushes)
+            return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, git, flag)
+        found = _candidate(stage, git, arguments, location, config, pushes)
         found.value["source"] = "framework"
-        return _judge(found, config, location, ppid, flag=flag, alone=True)
+        return _judge(found, config, location, git, flag=flag, alone=True)
     except MgitError as error:
         return _not_judged(stage, error, stops=True)
 
@@ -90,7 +90,7 @@ def _here() -> Location:
 
 def _candidate(
     stage: str,
-    ppid: int,
+    git: str,
     arguments: Sequence[str],
     location: Location,
     config: Config,
@@ -99,16 +99,16 @@ def _candidate(
     from mgit_hooks.gatekeeper import candidate as candidates
 
     if stage != "pre-push":
-        return candidates.from_commit(stage, arguments, location, config.rules, command_line(ppid))
+        return candidates.from_commit(stage, arguments, location, config.rules, command_line(git))
     remote, url = (*arguments, "", "")[:2]
     lines = candidates.pushed(candidates.read_stdin()) if pushes is None else pushes
     return candidates.from_push(remote, url, lines, location, config.rules)
 
 
-def command_line(pid: int) -> list[str] | None:
+def command_line(git: str) -> list[str] | None:
     """The words that started a git process; None where the system does not tell, or it is not git."""
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
+        with open(f"/proc/{git.partition('.')[0]}/cmdline", "rb") as file:
             words = os.fsdecode(file.read()).split("\0")[:-1]
     except OSError:
         return None
@@ -116,7 +116,7 @@ def command_line(pid: int) -> list[str] | None:
 
 
 def _judge(
-    candidate: Candidate, config: Config, location: Location, ppid: int, *, flag: str = "a", alone: bool = False
+    candidate: Candidate, config: Config, location: Location, git: str, *, flag: str = "a", alone: bool = False
 ) -> int:
     """``alone``: no later stage of ours is sure to speak of the same commit."""
     from mgit_hooks.gatekeeper import verdicts
@@ -124,7 +124,7 @@ def _judge(
     from mgit_hooks.judging import schemas
 
     judgement = judge(candidate, config, schemas.load(), _names(os.environ.get("MGIT_SKIP")))
-    _write(location, ppid, verdicts.of(candidate, judgement, os.environ.get("MGIT_SKIP_REASON")), flag)
+    _write(location, git, verdicts.of(candidate, judgement, os.environ.get("MGIT_SKIP_REASON")), flag)
     refused = isinstance(judgement.decision, policy.Abort)
     if judgement.issues and (refused or alone or candidate.stage in _LAST_STAGES):
         from mgit_hooks.gatekeeper.words import words
@@ -133,10 +133,10 @@ def _judge(
     return 1 if refused else 0
 
 
-def _skip(stage: str, because: str, location: Location, ppid: int, flag: str) -> int:
+def _skip(stage: str, because: str, location: Location, git: str, flag: str) -> int:
     from mgit_hooks.gatekeeper import verdicts
 
-    _write(location, ppid, verdicts.skip(stage, because), flag)
+    _write(location, git, verdicts.skip(stage, because), flag)
     return 0
 
 
@@ -152,12 +152,12 @@ def _names(text: str | None) -> frozenset[str]:
     return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def _write(location: Location, ppid: int, verdict: Verdict, flag: str) -> None:
+def _write(location: Location, git: str, verdict: Verdict, flag: str) -> None:
     """Before git goes on. A spool that cannot take the verdict (a full disk, a read-only one) stops nobody."""
     from mgit_hooks.gatekeeper import verdicts
 
     try:
-        verdicts.write(location, ppid, verdict, flag)
+        verdicts.write(location, git, verdict, flag)
     except OSError as error:
         where = error.filename or location.spool_dir
         _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])

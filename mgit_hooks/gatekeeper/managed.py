@@ -39,25 +39,32 @@ def _tracked(remote: str, remote_ref: str) -> Oid | None:
     return _oid(f"refs/remotes/{remote}/{remote_ref.removeprefix('refs/heads/')}")
 
 
-def git_process(stage: str, env: Mapping[str, str]) -> int:
-    """The git that runs the manager that runs us; 0, which matches no other hook's, where nobody can tell.
+def git_process(stage: str, env: Mapping[str, str]) -> str:
+    """The git that runs the manager that runs us, as PID.STARTED; 0, which matches no other hook's, where none is seen.
 
-    Only inside a hook: a manager started by hand may stand below some other git (``rebase --exec``).
+    Only inside a hook: a manager started by hand may stand below some other git (``rebase --exec``). A manager may
+    have come to us by ``git hook run``: that git makes no commit.
     """
     sign = "PRE_COMMIT_REMOTE_NAME" if stage == "pre-push" else "GIT_INDEX_FILE"
     if sign not in env:
-        return 0
+        return "0"
     pid = os.getppid()
     try:
         while pid > 1:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 _, name, rest = _stat(file.read())
-            if name == b"git":
-                return pid
-            pid = int(rest.split()[1])
+            fields = rest.split()
+            if name == b"git" and not _runs_hook(pid):
+                return f"{pid}.{int(fields[19])}"
+            pid = int(fields[1])
     except (OSError, ValueError, IndexError):
         pass
-    return 0
+    return "0"
+
+
+def _runs_hook(git: int) -> bool:
+    with open(f"/proc/{git}/cmdline", "rb") as file:
+        return b"\0hook\0run\0" in file.read()
 
 
 def _stat(line: bytes) -> tuple[bytes, bytes, bytes]:

@@ -11,8 +11,8 @@ from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.gatekeeper.judgement import Judgement, culprit, culprits
 from mgit_hooks.judging.policy import FAILING, Abort, Recover
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Issue, Json
-from mgit_hooks.recorder import spool
+from mgit_hooks.record import Issue, Json, Oid
+from mgit_hooks.recorder import event, spool
 from mgit_hooks.recorder.event import HookEvent, Verdict
 
 _MOST_ISSUES = 20
@@ -35,6 +35,7 @@ def of(candidate: Candidate, judgement: Judgement, skip_reason: str | None) -> V
         judgement.level,
         tuple(map(_bounded, judgement.issues[:_MOST_ISSUES])),
         _detail(candidate, judgement),
+        _parents(candidate),
     )
 
 
@@ -43,12 +44,19 @@ def skip(stage: str, because: str) -> Verdict:
     return Verdict(stage, "skipped", _text(because), None, None, "standard", (), {"event": None})
 
 
-def write(location: Location, ppid: int, verdict: Verdict, flag: str) -> None:
-    """Append to the spool; on return it is on the disk. Raises OSError."""
+def write(location: Location, git: str, verdict: Verdict, flag: str) -> None:
+    """Append to the spool; on return it is on the disk. ``git`` is the process that asked. Raises OSError."""
     said = encode_json(verdict.to_json()).decode("utf-8")
     head = staged.head(location).oid
     layout.make_private_dir(location.mgit_dir)
-    spool.append(location.spool_dir, HookEvent("gate", ppid, flag, location.worktree, head, (said,)), sync=True)
+    pid, started = event.process(git)
+    line = HookEvent("gate", pid, flag, location.worktree, head, (said,), started)
+    spool.append(location.spool_dir, line, sync=True)
+
+
+def _parents(candidate: Candidate) -> tuple[Oid, ...] | None:
+    found = candidate.value["commit"]["parents"] if "commit" in candidate.value else None
+    return None if found is None else tuple(map(Oid, found))
 
 
 def _reason(judgement: Judgement, skip_reason: str | None) -> str | None:

@@ -12,19 +12,41 @@ from mgit_hooks.record import Issue, Json, Oid
 
 _FIELD_COUNT = {
     "post-commit": 0, "post-applypatch": 0, "post-merge": 1, "post-rewrite": 2, "post-checkout": 3,
-    "pre-push": 3, "skip": 2, "gate": 1, "reference-transaction": 1,
+    "pre-push": 3, "skip": 2, "gate": 1, "stopped": 1, "reference-transaction": 1,
 }  # fmt: skip
+# What the stub saw of git's state files, in a field more than older stubs wrote.
+_DOING = {"post-commit": ("own", "pick"), "post-merge": ("merge", "ff")}
+
+
+class Process(NamedTuple):
+    """A process of git's: its id comes around again, its id and start together do not."""
+
+    pid: int
+    started: int | None = None  # field 22 of /proc/PID/stat; None where there is no /proc, and in older lines
 
 
 class HookEvent(NamedTuple):
     """One spool line. ``fields`` are decoded; a standard input that stands elsewhere begins with ``@``."""
 
     hook: str
-    ppid: int  # of the hook's shell: the git process itself
+    ppid: int  # the git process that the hook ran under
     flag: str  # a: armed, o: open, u: unknown
     worktree: str
     head: Oid | None
     fields: tuple[str, ...]
+    started: int | None = None  # of that process
+
+    @property
+    def process(self) -> Process:
+        return Process(self.ppid, self.started)
+
+    @property
+    def doing(self) -> str | None:
+        """``own`` (the user's commit) or ``pick`` (git's, for which it runs no gate) at post-commit, ``merge`` or
+        ``ff`` (no commit of its own) at post-merge; None where an older stub did not say.
+        """
+        found = self.fields[_FIELD_COUNT[self.hook] :] if self.hook in _DOING else ()
+        return found[0] if found else None
 
 
 class PushLine(NamedTuple):
@@ -53,23 +75,36 @@ class Verdict(NamedTuple):
     level: str
     issues: tuple[Issue, ...]
     detail: Json
+    parents: tuple[Oid, ...] | None = None  # that the commit was to have; older lines do not say
 
     def to_json(self) -> Json:
         return {**self._asdict(), "issues": [issue.to_json() for issue in self.issues]}
 
     @classmethod
     def from_json(cls, value: Json) -> Verdict:
-        return cls(**{**value, "issues": tuple(map(Issue.from_json, value["issues"]))})
+        parents = value.get("parents")
+        read = {"issues": tuple(map(Issue.from_json, value["issues"])), "parents": parents and tuple(parents)}
+        return cls(**{**value, **read})
 
 
 def parse(line: bytes) -> HookEvent:
     """The event of one line without its newline; ValueError where it is none of ours."""
     if b"\0" in line:  # no hook can say that: bytes that a power cut kept from the disk
         raise ValueError("not a line of the spool")
-    version, hook, ppid, flag, worktree, head, *fields = line.decode("utf-8", "surrogateescape").split("\t")
-    if version != "1" or len(fields) != _FIELD_COUNT.get(hook, -1) or flag not in ("a", "o", "u"):
+    version, hook, git, flag, worktree, head, *fields = line.decode("utf-8", "surrogateescape").split("\t")
+    more = fields[_FIELD_COUNT.get(hook, len(fields) + 1) :]
+    if version != "1" or flag not in ("a", "o", "u") or len(fields) - len(more) != _FIELD_COUNT.get(hook):
         raise ValueError("not a line of the spool")
-    return HookEvent(hook, int(ppid), flag, worktree, oid(head), tuple(map(decode, fields)))
+    if len(more) > 1 or (more and more[0] not in _DOING.get(hook, ())):
+        raise ValueError("not a line of the spool")
+    pid, started = process(git)
+    return HookEvent(hook, pid, flag, worktree, oid(head), tuple(map(decode, fields)), started)
+
+
+def process(text: str) -> Process:
+    """The process that ``PID.STARTED`` or ``PID`` names; ValueError where it names none."""
+    pid, dot, started = text.partition(".")
+    return Process(int(pid), int(started) if dot else None)
 
 
 def check(said: HookEvent) -> None:
@@ -88,7 +123,8 @@ def check(said: HookEvent) -> None:
 
 
 def format(event: HookEvent) -> bytes:
-    fields = ("1", event.hook, str(event.ppid), event.flag, event.worktree, event.head or "-")
+    git = str(event.ppid) if event.started is None else f"{event.ppid}.{event.started}"
+    fields = ("1", event.hook, git, event.flag, event.worktree, event.head or "-")
     text = "\t".join((*fields, *map(encode, event.fields))) + "\n"
     return text.encode("utf-8", "surrogateescape")
 

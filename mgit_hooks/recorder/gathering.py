@@ -12,7 +12,7 @@ from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import classify, event, movements, spool
-from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.held import is_alive
 from mgit_hooks.recorder.state import State
@@ -73,7 +73,9 @@ def _hook_is_due(
     )
 
 
-def _settled(spool_dir: str, cursor: Cursor | None, held: Sequence[HookEvent]) -> tuple[spool.Batch, frozenset[int]]:
+def _settled(
+    spool_dir: str, cursor: Cursor | None, held: Sequence[HookEvent]
+) -> tuple[spool.Batch, frozenset[Process]]:
     """The spool, and which of the git processes in it had not ended before it was read.
 
     Those that may say more in a moment (post-rewrite comes after post-commit, a push's verdict after
@@ -82,12 +84,12 @@ def _settled(spool_dir: str, cursor: Cursor | None, held: Sequence[HookEvent]) -
     deadline = time.monotonic() + SETTLE
     while True:
         batch = spool.read(spool_dir, cursor)
-        alive = frozenset(said.ppid for said in (*held, *batch.events) if is_alive(said.ppid))
-        waits = any(said.ppid in alive for said in batch.events if _may_say_more(said))
+        alive = frozenset(said.process for said in (*held, *batch.events) if is_alive(said.process))
+        waits = any(said.process in alive for said in batch.events if _may_say_more(said))
         if not waits or time.monotonic() >= deadline:
             # Once more: what a process that had ended by then wrote is in here.
             final = spool.read(spool_dir, cursor)
-            late = (said.ppid for said in final.events[len(batch.events) :])
+            late = (said.process for said in final.events[len(batch.events) :])
             return _readable(final), alive | frozenset(late)
         time.sleep(0.01)
 

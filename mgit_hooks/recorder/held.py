@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mgit_hooks.files import open_to_read
 from mgit_hooks.recorder import event, state
-from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.event import HookEvent, Process
 
 
 def path(mgit_dir: str) -> str:
@@ -36,14 +36,28 @@ def write(mgit_dir: str, events: Sequence[HookEvent]) -> None:
         os.unlink(path(mgit_dir))
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process has this id now. One that another user runs counts."""
+def is_alive(process: Process) -> bool:
+    """Whether a process has not ended. Where nothing tells when it began, any process with its id counts."""
     if os.name == "nt":
         return False
+    if process.started is not None and (began := started(process.pid)) is not None:
+        return began == process.started
     try:
-        os.kill(pid, 0)
+        os.kill(process.pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def started(pid: int) -> int | None:
+    """When the process with this id began, in clock ticks since the system did; None where there is none, or no /proc.
+
+    proc(5), field 22 of stat. The second field is a name in parentheses, and may itself hold some.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -18,6 +18,7 @@ from mgit_hooks.record import Commit, Oid, Push, Record, RefMovement, Seq
 from mgit_hooks.recorder import classify, transactions
 from mgit_hooks.recorder.event import HookEvent, push_lines
 from mgit_hooks.recorder.evidence import Evidence
+from mgit_hooks.recorder.ledger import NO_HOOK
 from mgit_hooks.recorder.making import Maker, Setting
 from mgit_hooks.recorder.movements import Movement
 
@@ -90,6 +91,7 @@ class Reconciler:
         yield from self._tell(range(at, len(self._queue)))
         yield from self._heads_without_reflog()
         yield from self._late_rewrites()
+        yield from self._late_witnesses()
         if self._setting.refs_may_differ:
             yield from self._refs_without_reflog()
 
@@ -254,6 +256,24 @@ class Reconciler:
     def _standing(self) -> dict[str, Oid]:
         """Where refs are now, by their names as they are recorded."""
         return {ref_text(name): oid for name, oid in self._git.references().items()}
+
+    def _late_witnesses(self) -> Iterator[Record]:
+        """Hooks that came to speak after a drain had given up waiting for them, and had said that none ran."""
+        for oid, said in self._evidence.hooks.items():
+            record = self._memory.recorded_before(oid)
+            if record is None or record.commit is None or record.gate != NO_HOOK:
+                continue
+            gate = self._evidence.gate(record.commit, record.event, self._setting.armed)
+            if gate != NO_HOOK:
+                yield record._replace(
+                    gate=gate,
+                    source=self._setting.source,
+                    worktree=record.worktree or said.worktree,
+                    supersedes=record.seq,
+                    recorded_at=dates.now(),
+                    seq=None,
+                    id=None,
+                )
 
     def _refs_without_reflog(self) -> Iterator[Record]:
         """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
