@@ -175,6 +175,27 @@ def test_a_number_is_one_record_and_the_others_of_the_archive_stay(work: Recordi
     assert (report.records, report.erased) == (kept, 1)
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_who_erased_a_record_is_in_an_archive_too(
+    work: Recording, mgit: Any, erase: Any, tmp_path: Path, apart: bool
+) -> None:
+    """In the same one as the record or in a later one; then the record that names that archive is moved as well."""
+    seq, _, commit = target(work)
+    if apart:
+        archive(work, tmp_path / "away")
+    said = erase(commit).json[0]["record"]
+    for name in ("later", "last"):
+        for number in range(8):
+            work.commit(f"{name}, {number}")
+        file = archive(work, tmp_path / "away", 0).name
+        database.remove(work.location.mgit_dir)
+        where = f"the archive {file}" if name == "later" else "an archive"
+        for word in (str(seq), commit, commit[:9]):
+            shown = mgit("-C", work.path, "show", word)
+            told = f"mgit-hooks: record {seq} was erased; record {said}, in {where}, tells of it"
+            assert (shown.code, shown.err.splitlines()[0]) == (1, told)
+
+
 def test_the_sidecar_is_made_again_from_an_archive_that_was_erased_from(
     work: Recording, mgit: Any, erase: Any, tmp_path: Path
 ) -> None:

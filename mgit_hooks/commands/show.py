@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _erased(index: Index, seq: Seq, erasure: Seq | None) -> NoRecord:
-    """Who erased the record, when and why, as far as a record that says so is there."""
+    """Who erased the record, when and why, as far as a record that says so is there; else where that one is."""
     said = index.by_seq(erasure) if erasure is not None else None
     told = index.read(said).record() if said is not None else None
     words = f"record {seq} was erased"
@@ -55,6 +55,10 @@ def _erased(index: Index, seq: Seq, erasure: Seq | None) -> NoRecord:
         by = f" by {detail['by']}" if detail.get("by") else ""
         why = f": {detail['reason']}" if detail.get("reason") else ""
         words += f" on {told.recorded_at[:10]}{by}{why} (record {told.seq})"
+    elif erasure is not None and said is None:
+        file = _archive_of(index, erasure)
+        where = f"the archive {file}" if file is not None else "an archive"
+        words += f"; record {erasure}, in {where}, tells of it"
     return NoRecord(words, "its place in the chain is kept: see 'mgit-hooks verify'")
 
 
@@ -94,12 +98,20 @@ def _refuse_gone(index: Index, seq: Seq) -> None:
     erasure = index.erasure(seq)
     if erasure is not None:
         raise _erased(index, seq, erasure)
+    file = _archive_of(index, seq)
+    if file is not None:
+        where = f"record {seq} is in the archive {file}"
+        raise NoRecord(where, "'mgit-hooks import' takes an archive into an empty repository")
+
+
+def _archive_of(index: Index, seq: Seq) -> str | None:
+    """The file that a record here says ``seq`` was moved to."""
     for row in index.newest(Filter(events=("checkpoint",))):
         record = index.read(row).record()
         detail = (record.detail or {}) if record is not None else {}
         if "archived" in detail and detail["first_seq"] <= seq <= detail["last_seq"]:
-            where = f"record {seq} is in the archive {detail['file']}"
-            raise NoRecord(where, "'mgit-hooks import' takes an archive into an empty repository")
+            return str(detail["file"])
+    return None
 
 
 def _of_commit(index: Index, commit: str, what: str) -> Row:

@@ -1,16 +1,16 @@
 """What must be known of records that were moved to an archive: ``journal/beginning``, which the index reads first.
 
-Their commits, so that none is recorded again; their ref movements, for the same reason; and where recording began.
-It is made from an index of the archive itself, and can be made again from it. Line of form, line of JSON, commits
-(hash, seq), movements, and the SHA-256 of all before it. Without it nothing is indexed, and so nothing is recorded:
-a drain that did not know of the archive would record all of it once more.
+Their commits, so that none is recorded again; their ref movements, for the same reason; where recording began; and
+which of them were erased. It is made from an index of the archive itself, and can be made again from it. Line of form,
+line of JSON, commits (hash, seq), movements, and the SHA-256 of all before it. Without it nothing is indexed, and so
+nothing is recorded: a drain that did not know of the archive would record all of it once more.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from sqlite3 import Connection
 from typing import BinaryIO, Final, NamedTuple
@@ -25,6 +25,7 @@ _SEQ: Final = 8
 _KEY: Final = 16
 _MAX_LINE: Final = 256 * 1024 * 1024
 _BATCH: Final = 10_000
+_ERASED: Final = "SELECT seq, erased_by FROM record WHERE erased_by IS NOT NULL UNION SELECT seq, erased_by FROM erased"
 
 
 class _Header(NamedTuple):
@@ -35,6 +36,7 @@ class _Header(NamedTuple):
     refs: list[list[object]]  # name, oid, seq
     baseline: list[str]
     began: list[list[object]]  # seq, time
+    erased: Sequence[Sequence[int]] = ()  # seq, and that of the record that says so
 
 
 def write(journal_dir: str, archive: Connection, last_seq: int) -> None:
@@ -105,6 +107,7 @@ def load(database: Connection, journal_dir: str) -> bool:
     database.executemany("INSERT OR IGNORE INTO ref VALUES (?,?,?)", header.refs)
     database.executemany("INSERT OR IGNORE INTO baseline VALUES (?)", ((oid,) for oid in header.baseline))
     database.executemany("INSERT OR IGNORE INTO beginning VALUES (?,?)", header.began)
+    database.executemany("INSERT OR IGNORE INTO erased VALUES (?,?)", header.erased)
     return True
 
 
@@ -120,6 +123,7 @@ def _pieces(archive: Connection, last_seq: int) -> Iterator[bytes]:
         archive.execute("SELECT name, oid, seq FROM ref ORDER BY name").fetchall(),
         [row[0] for row in archive.execute("SELECT oid FROM baseline ORDER BY oid")],
         archive.execute("SELECT seq, occurred_at FROM beginning ORDER BY seq").fetchall(),
+        archive.execute(f"{_ERASED} ORDER BY 1").fetchall(),
     )
     yield _FORM + json.dumps(header._asdict()).encode() + b"\n"
     for hash, seq in archive.execute(f"{commits} ORDER BY 1, 2"):
