@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mgit_hooks.capture import ancestry, rawcommit
-from mgit_hooks.capture.contents import UNKNOWN, Contents
+from mgit_hooks.capture.contents import EXPECTED_BYTES, UNKNOWN, Contents
 from mgit_hooks.capture.rawdiff import GITLINK, Change
 from mgit_hooks.capture.similarity import pair
 from mgit_hooks.capture.treehash import changed_tree
@@ -19,6 +19,8 @@ from mgit_hooks.git.backend import Backend, Head, MissingObject, open_backend
 from mgit_hooks.record import Commit, FileChange, Oid, readable
 
 _TREES_KNOWN = 4096
+# How many commits and changed files are looked at together.
+_WINDOW_LEAST, _WINDOW_MOST = 32, 512
 _TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
 
 
@@ -29,6 +31,16 @@ class Staged(NamedTuple):
     tree: Oid | None  # None while paths are unmerged: there is no tree yet
     files: tuple[FileChange, ...]
     missing: tuple[Oid, ...] | None = None
+
+
+class _Begun(NamedTuple):
+    """A commit whose trees are compared, and whose blobs are not read yet."""
+
+    oid: Oid
+    raw: rawcommit.RawCommit
+    boundary: bool
+    changes: list[Change] | None
+    missing: list[Oid]
 
 
 class Capturer:
@@ -46,13 +58,21 @@ class Capturer:
 
     def commit(self, oid: Oid) -> Commit:
         """Raises ObjectError where the commit object itself is missing or is none."""
+        return self._finished(self._begun(oid))
+
+    def _begun(self, oid: Oid) -> _Begun:
         raw = rawcommit.parse(self._git.read_commit(oid), oid)
         if len(self._trees) > _TREES_KNOWN:
             self._trees.clear()
         self._trees[oid] = raw.tree  # its children will ask
-        boundary = oid in self._boundary
+        if oid in self._boundary:
+            return _Begun(oid, raw, True, None, [])
         missing: list[Oid] = []
-        files = None if boundary else self._compared(raw, missing)
+        return _Begun(oid, raw, False, self._compared(raw, missing), missing)
+
+    def _finished(self, begun: _Begun) -> Commit:
+        oid, raw, boundary, changes, missing = begun
+        files = None if changes is None else self._files(changes, missing)
         text = functools.partial(rawcommit.decode, encoding=raw.encoding)
         author_name, author_name_bytes = text(raw.author.name)
         author_email, author_email_bytes = text(raw.author.email)
@@ -82,8 +102,35 @@ class Capturer:
         )
 
     def commits(self, oids: Iterable[Oid]) -> Iterator[Commit]:
-        """As ``commit``, in the given order; parents first is fastest: blobs are kept for children."""
-        return map(self.commit, oids)
+        """As ``commit``, in the given order; parents first is fastest: blobs are kept for children.
+
+        Some commits at a time, as many as need about ``EXPECTED_BYTES`` of blobs, which are read together.
+        """
+        size = _WINDOW_LEAST
+        waiting = iter(oids)
+        while True:
+            window, failed = self._window(waiting, size)
+            read = self._contents.expect(change for begun in window for change in begun.changes or ())
+            yield from map(self._finished, window)
+            if failed is not None:
+                raise failed
+            if not window:
+                return
+            size = _next_window(size, read)
+
+    def _window(self, oids: Iterator[Oid], size: int) -> tuple[list[_Begun], ObjectError | None]:
+        """So many commits that they and their changes are ``size``; what stopped it at one that cannot be read."""
+        window: list[_Begun] = []
+        for oid in oids:
+            try:
+                begun = self._begun(oid)
+            except ObjectError as error:
+                return window, error
+            window.append(begun)
+            size -= 1 + len(begun.changes or ())
+            if size <= 0:
+                break
+        return window, None
 
     def new_commits(self, tips: Iterable[Oid], known: Callable[[Oid], bool], *, through: bool = False) -> list[Oid]:
         """The commits that ``tips`` reach, less the known ones and all behind them; parents before children.
@@ -134,18 +181,17 @@ class Capturer:
         # git runs hooks at the top of the worktree, and says the path from there.
         return os.path.join(self._git.workdir() or os.getcwd(), named)
 
-    def _compared(self, raw: rawcommit.RawCommit, missing: list[Oid]) -> tuple[FileChange, ...] | None:
-        """The files against the first parent; None where a tree cannot be read, which ``missing`` names."""
+    def _compared(self, raw: rawcommit.RawCommit, missing: list[Oid]) -> list[Change] | None:
+        """What differs from the first parent; None where a tree cannot be read, which ``missing`` names."""
         try:
             parent = self._tree_of(raw.parents[0]) if raw.parents else None
-            changes = self._git.changes(parent, raw.tree)
+            return self._git.changes(parent, raw.tree)
         except MissingObject as error:
             missing.append(error.oid)
             return None
         except ObjectError:  # a parent that is no commit: nothing to compare with
             missing.append(raw.parents[0])
             return None
-        return self._files(changes, missing)
 
     def _tree_of(self, oid: Oid) -> Oid:
         known = self._trees.get(oid)
@@ -184,6 +230,12 @@ class Capturer:
             filename_bytes=filename_bytes,
             old_filename_bytes=old_filename_bytes,
         )
+
+
+def _next_window(size: int, read: int) -> int:
+    """As many as will fill what may be read ahead, where the next ones are like the last."""
+    fitting = size * EXPECTED_BYTES // max(read, 1)
+    return max(_WINDOW_LEAST, min(fitting * 7 // 8, 2 * size, _WINDOW_MOST))
 
 
 def _note(missing: list[Oid], oid: Oid) -> None:

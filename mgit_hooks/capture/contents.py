@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mgit_hooks.capture import onehunk
 from mgit_hooks.capture.rawdiff import GITLINK, Change
 from mgit_hooks.git.attributes import Attributes
-from mgit_hooks.git.backend import Blob, Objects
+from mgit_hooks.git.backend import Blob, MissingObject, Objects
 from mgit_hooks.git.library import line_counts
 from mgit_hooks.record import Oid
 
@@ -15,7 +16,9 @@ BIG_FILE = 512 * 1024 * 1024  # git's core.bigFileThreshold: beyond it a blob is
 _LOOK = 8000  # git looks for a NUL in so many first bytes
 _KEPT_BYTES = 16 * 1024 * 1024
 _KEPT_EACH = 1024  # about what a blob takes beside its content: small ones would else be kept without end
-_KEPT_AT_MOST = 1024 * 1024
+_KEPT_AT_MOST = 8 * 1024 * 1024
+EXPECTED_BYTES = 8 * 1024 * 1024
+"""So much is read ahead at most, and leaves room for what is at hand from before."""
 _LARGE = 8 * 1024 * 1024  # two files beyond it are worth a look before they are compared line by line
 
 
@@ -44,6 +47,32 @@ class Contents:
         self._attributes = attributes
         self._kept: dict[Oid, _Kept] = {}
         self._room = _KEPT_BYTES
+
+    def expect(self, changes: Iterable[Change]) -> int:
+        """Read what ``counts`` of these changes will ask for, in the order that costs least; the bytes read.
+
+        Where that is more than ``EXPECTED_BYTES``, the rest is read when it is asked for. So is what cannot
+        be read: it is for that to say.
+        """
+        wanted: dict[Oid, None] = {}
+        for change in changes:
+            old, new = change.old_oid, change.new_oid
+            if new is not None and new not in self._kept and change.new_mode != GITLINK:
+                wanted[new] = None
+            if old is not None and old not in self._kept and change.old_mode != GITLINK:
+                wanted[old] = None
+        read = 0
+        for oid in self._objects.reading_order(wanted):
+            try:
+                size = self._objects.size(oid)
+                if size <= _KEPT_AT_MOST:
+                    self._kept_blob(oid)
+            except MissingObject:
+                continue
+            read += size
+            if read > EXPECTED_BYTES:
+                break
+        return read
 
     def size(self, oid: Oid) -> int:
         """Raises MissingObject."""

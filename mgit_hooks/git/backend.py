@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
@@ -65,6 +66,9 @@ class Objects(Protocol):
 
     def blob(self, oid: Oid) -> Blob:
         """Seen through the buffer protocol. Raises MissingObject."""
+
+    def reading_order(self, oids: Iterable[Oid]) -> list[Oid]:
+        """The order in which many are read with the least work."""
 
     def size(self, oid: Oid) -> int:
         """Bytes, from the object's header. Raises MissingObject."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import pygit2
@@ -16,8 +16,10 @@ from pygit2.enums import DeltaStatus, DiffOption, ObjectType, ReferenceType, Rep
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.git import gitfiles
 from mgit_hooks.git.backend import Head, MissingObject, Refused
 from mgit_hooks.git.indexfile import intent_to_add
+from mgit_hooks.git.packorder import PackOrder
 from mgit_hooks.record import Oid
 
 _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
@@ -82,6 +84,7 @@ class Library:
         except pygit2.GitError as error:
             raise _explained(_said(error), git_dir) from None
         self._read_header: Any = getattr(self._odb, "read_header", None)  # pygit2 1.19 and newer
+        self._packs = PackOrder(os.path.join(gitfiles.common_dir(git_dir), "objects"))
 
     def close(self) -> None:
         """Nothing was started."""
@@ -124,6 +127,9 @@ class Library:
         if not isinstance(found, pygit2.Blob):
             raise MissingObject(oid)
         return found
+
+    def reading_order(self, oids: Iterable[Oid]) -> list[Oid]:
+        return self._packs.sorted(oids)
 
     def size(self, oid: Oid) -> int:
         try:

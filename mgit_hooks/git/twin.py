@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from mgit_hooks.capture.rawdiff import Change
@@ -87,6 +87,9 @@ class Twin:
         if kind != b"blob":
             raise MissingObject(oid)
         return Content(raw)
+
+    def reading_order(self, oids: Iterable[Oid]) -> list[Oid]:
+        return list(oids)  # git keeps more of what it comes through than libgit2
 
     def size(self, oid: Oid) -> int:
         return self._header(oid)[1]
