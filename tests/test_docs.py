@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = programs / "mgit-hooks"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -m mgit_hooks "$@"\n')
     program.chmod(0o700)
+    (programs / "git").symlink_to(shutil.which("git") or "")  # this environment may have another one
     monkeypatch.setenv("PATH", f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}")
     work = tmp_path / "work"
     subprocess.run(["git", "init", "-q", "-b", "main", work], check=True)

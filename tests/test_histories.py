@@ -36,8 +36,8 @@ def as_git_tells(change: FileChange) -> gitlog.GitFile:
     return gitlog.GitFile(
         change.old_mode or "000000",
         change.new_mode or "000000",
-        change.old_oid or "0" * 40,
-        change.new_oid or "0" * 40,
+        change.old_oid or "0" * len(change.new_oid or ""),
+        change.new_oid or "0" * len(change.old_oid or ""),
         change.index_status,
         original(change.old_filename, change.old_filename_bytes),
         path,

@@ -208,6 +208,10 @@ class Library:
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
         if old not in self or new not in self:
             return None
+        if os.path.exists(os.path.join(gitfiles.common_dir(self.git_dir), "info", "grafts")):
+            from mgit_hooks.git import twin  # libgit2 takes grafts for parents
+
+            return twin.is_ancestor(self.git_dir, old, new)
         try:
             return old == new or self._repository.descendant_of(new, old)
         except (pygit2.GitError, KeyError, ValueError):

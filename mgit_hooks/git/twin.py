@@ -186,7 +186,7 @@ class Twin:
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
         if old not in self or new not in self:
             return None
-        return {0: True, 1: False}.get(self._run("merge-base", "--is-ancestor", old, new).status)
+        return is_ancestor(self.git_dir, old, new, self._env)
 
     # What else the repository says
 
@@ -257,6 +257,13 @@ def _size(told: Conversation, size: int) -> int:
 
 def _content(told: Conversation, size: int) -> bytes:
     return told.exactly(size + 1)[:-1]  # a newline follows
+
+
+def is_ancestor(git_dir: str, old: Oid, new: Oid, environment: Mapping[str, str] | None = None) -> bool | None:
+    """As ``Backend.is_ancestor``, of two commits that are there."""
+    base = plumbing.without_local(os.environ) if environment is None else environment
+    told = plumbing.run(("merge-base", "--is-ancestor", old, new), env={**base, "GIT_DIR": git_dir})
+    return {0: True, 1: False}.get(told.status)
 
 
 class _Whole:
