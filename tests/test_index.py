@@ -75,7 +75,7 @@ def answers(mgit: str) -> tuple[Any, ...]:
             rows.has_movement(index.movement_key("main-worktree", moved, "2026-01-01T00:00:42+00:00")),
             rows.has_movement(index.movement_key("main-worktree", moved, None)),
             [rows.last_oid(f"refs/heads/b{number}") for number in range(5)],
-            sorted(rows.live_refs()),
+            sorted(name for name, oid in rows.refs().items() if oid is not None),
             rows.baseline(),
             rows.began(),
             [rows.confirmed(Seq(number)) for number in (7, 8)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
 
 from conftest import Repo
 from hypothesis import given
@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from mgit_hooks.git.reflog import Entry
 from mgit_hooks.record import Oid
-from mgit_hooks.recorder import movements
-from mgit_hooks.recorder.movements import Movement
-from mgit_hooks.recorder.state import EMPTY, State
+from mgit_hooks.recorder import looking, movements
+from mgit_hooks.recorder.looking import FILES, Look
+from mgit_hooks.recorder.movements import Movement, Reading
+from mgit_hooks.recorder.state import EMPTY, State, of_places
 
 HERE, THERE = "main-worktree", "worktrees/w"
 
@@ -106,34 +107,38 @@ def test_credentials_are_left_out() -> None:
     assert "secret" not in repr(found)
 
 
+def unread(common: str, state: State = EMPTY, since: int = 0, tips: frozenset[Oid] = frozenset()) -> Reading:
+    def see() -> Look:
+        return looking.look(common, state, time.time_ns(), FILES)
+
+    return movements.unread(common, state, see, since, tips)
+
+
 def test_a_renamed_branch_does_not_tell_its_past_again(repo: Repo) -> None:
     first = repo.commit("one")
     repo.git("branch", "a")
     repo.git("branch", "-f", "a", "HEAD")
-    before = movements.unread(f"{repo.path}/.git", EMPTY, 0)
+    before = unread(f"{repo.path}/.git")
     repo.git("branch", "-m", "a", "b")
-    after = movements.unread(f"{repo.path}/.git", State(before.reflogs, before.stamps, "x"), 0)
+    after = unread(f"{repo.path}/.git", of_places(before.places))
     assert [[(m.name, m.old_oid, m.new_oid) for m in movement.refs] for movement in after.movements] == [
         [("refs/heads/b", None, first)]
     ]
 
 
-def test_nothing_new_is_seen_by_the_stamps(repo: Repo) -> None:
+def test_a_reflog_is_read_from_its_place(repo: Repo) -> None:
     repo.commit("one")
-    common = str(Path(repo.path, ".git"))
-    reading = movements.unread(common, EMPTY, 0)
-    state = State(reading.reflogs, reading.stamps, "x")
-    assert movements.is_unchanged(common, state)
-    assert movements.unread(common, state, 0).movements == []
+    common = f"{repo.path}/.git"
+    state = of_places(unread(common).places)
+    assert unread(common, state).movements == []
     repo.commit("two")
-    assert not movements.is_unchanged(common, state)
-    assert len(movements.unread(common, state, 0).movements) == 1
+    assert [movement.message for movement in unread(common, state).movements] == ["commit: two"]
 
 
 def test_a_reflog_from_before_counts_only_since(repo: Repo) -> None:
     repo.commit("old", GIT_COMMITTER_DATE="1000000000 +0000")
     repo.commit("new", GIT_COMMITTER_DATE="1000000009 +0000")
-    found = movements.unread(f"{repo.path}/.git", EMPTY, 1000000009).movements
+    found = unread(f"{repo.path}/.git", since=1000000009).movements
     assert [movement.message for movement in found] == ["commit: new"]
 
 
@@ -141,5 +146,5 @@ def test_what_led_to_where_recording_began_is_from_before(repo: Repo) -> None:
     """Told again, a reflog's first entry would have the branch end and begin anew."""
     tip = repo.commit("old", GIT_COMMITTER_DATE="1000000009 +0000")
     repo.commit("new", GIT_COMMITTER_DATE="1000000009 +0000")
-    found = movements.unread(f"{repo.path}/.git", EMPTY, 1000000009, frozenset({tip})).movements
+    found = unread(f"{repo.path}/.git", since=1000000009, tips=frozenset({Oid(tip)})).movements
     assert [movement.message for movement in found] == ["commit: new"]

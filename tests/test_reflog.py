@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Place
-from mgit_hooks.recorder.state import fingerprint
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 ZERO = "0" * 40
@@ -163,10 +162,3 @@ def test_a_pipe_or_a_device_is_no_reflog(log: Path, tmp_path: Path) -> None:
     device = tmp_path / "device"
     device.symlink_to("/dev/zero")
     assert moves(device) == ([], Place(0, ()))
-
-
-def test_a_pipe_among_the_refs_holds_nobody_up(repo: Repo) -> None:
-    repo.commit("one")
-    before = fingerprint(f"{repo.path}/.git")
-    os.mkfifo(Path(repo.path, ".git", "refs", "heads", "pipe"))
-    assert fingerprint(f"{repo.path}/.git") == before

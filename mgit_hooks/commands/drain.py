@@ -30,6 +30,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         wait=args.wait,
         source="framework" if args.framework else "hook",
         overrides=policyoptions.overrides(args),
+        thorough=not args.framework,
     )
     if done.busy:
         raise JournalError(f"another drain is still running after {args.wait:g} s", "try again in a moment")

@@ -47,10 +47,8 @@ class Place(NamedTuple):
 
 def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
     """(ref, worktree, path) of every reflog: the HEADs of all worktrees, then the shared refs."""
-    yield from _reflog("HEAD", "main-worktree", os.path.join(common_dir, "logs", "HEAD"))
-    worktrees = os.path.join(common_dir, "worktrees")
-    for name in sorted(os.listdir(worktrees)) if os.path.isdir(worktrees) else ():
-        yield from _reflog("HEAD", f"worktrees/{name}", os.path.join(worktrees, name, "logs", "HEAD"))
+    for worktree in worktrees(common_dir):
+        yield from _reflog("HEAD", worktree, os.path.join(common_dir, head_key(worktree)))
     top = os.path.join(common_dir, "logs")
     for folder, folders, files in os.walk(os.path.join(top, "refs")):
         folders.sort()
@@ -59,6 +57,14 @@ def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
             ref = os.path.relpath(path, top).replace(os.sep, "/")
             if not ref.startswith("refs/mgit/"):
                 yield ref, None, path
+
+
+def worktrees(common_dir: str) -> Iterator[str]:
+    """``main-worktree``, then ``worktrees/NAME`` of each linked one."""
+    yield "main-worktree"
+    folder = os.path.join(common_dir, "worktrees")
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        yield f"worktrees/{name}"
 
 
 def worktree_folders(worktree: str) -> tuple[str, ...]:

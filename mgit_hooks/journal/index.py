@@ -129,8 +129,9 @@ class Index:
         row = self._one("SELECT oid FROM ref WHERE name = ?", ref)
         return None if row is None else (row[0],)
 
-    def live_refs(self) -> set[str]:
-        return {row[0] for row in self._all("SELECT name FROM ref WHERE oid IS NOT NULL")}
+    def refs(self) -> dict[str, Oid | None]:
+        """Where the newest record about each ref left it."""
+        return dict(self._all("SELECT name, oid FROM ref"))
 
     def baseline(self) -> list[Oid]:
         """Where refs and HEADs stood when recording began."""

@@ -58,7 +58,7 @@ def backfill(
         if not held:
             raise JournalError("another process is recording", "try again in a moment")
         # First what hooks and reflogs tell of: it knows more of a commit than that it is there.
-        Pass(location, "hook", overrides, read_state(location.mgit_dir)).run()
+        Pass(location, "hook", overrides, read_state(location.mgit_dir), thorough=True).run()
         with journal_of(location) as journal:
             return _backfill(location, journal, progress, workers, overrides or {})
 

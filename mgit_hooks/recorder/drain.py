@@ -19,7 +19,7 @@ from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location, locate, make_private_dir
 from mgit_hooks.lock import exclusive
-from mgit_hooks.recorder import held, movements, spool, state
+from mgit_hooks.recorder import held, looking, spool, state
 from mgit_hooks.recorder.state import State
 
 
@@ -73,12 +73,18 @@ def _detach(git_dir: str | None) -> Location:
 
 
 def drain(
-    location: Location, *, wait: float, source: str = "hook", overrides: Mapping[str, str] | None = None
+    location: Location,
+    *,
+    wait: float,
+    source: str = "hook",
+    overrides: Mapping[str, str] | None = None,
+    thorough: bool = False,
 ) -> Summary:
     """Record all that waits. ``wait`` is how long, in seconds, another drain is waited for.
 
     ``source`` is what records are said to come from where a hook bears witness to them; ``overrides`` go
-    before the configuration that judges.
+    before the configuration that judges. ``thorough``: look at each file of a ref or reflog, where else the times of
+    folders would do (recorder.looking).
     Raises JournalError or RepositoryError where something cannot be read or written; what was in the spool
     stays there.
     """
@@ -89,7 +95,7 @@ def drain(
             if not got:
                 return total._replace(busy=True)
             with _marked(location.mgit_dir):
-                done, cursor = _drain(location, source, overrides)
+                done, cursor = _drain(location, source, overrides, thorough)
         total = Summary(total.records + done.records, total.garbled + done.garbled)
         # A stub that saw this drain's mark has started no other: look once more, now that the mark is gone.
         if not spool.waiting(location.spool_dir, cursor):
@@ -112,25 +118,28 @@ def _marked(mgit_dir: str) -> Iterator[None]:
         os.unlink(path)
 
 
-def _drain(location: Location, source: str, overrides: Mapping[str, str] | None) -> tuple[Summary, Cursor | None]:
+def _drain(
+    location: Location, source: str, overrides: Mapping[str, str] | None, thorough: bool
+) -> tuple[Summary, Cursor | None]:
     """What was done, and how far the spool has been read."""
     before = state.read(location.mgit_dir)
     hint = identity.read_head(location.journal_dir)
     cursor = Cursor(*hint.cursor) if hint is not None and hint.cursor else None
-    if hint is not None and _nothing_waits(location, before, cursor):
+    if hint is not None and _nothing_waits(location, before, cursor, thorough):
         return Summary(), cursor
     from mgit_hooks.recorder.drainpass import Pass  # and with it pygit2: only where something waits
 
-    records, garbled, cursor = Pass(location, source, overrides, before).run()
+    records, garbled, cursor = Pass(location, source, overrides, before, thorough=thorough).run()
     return Summary(records, garbled), cursor
 
 
-def _nothing_waits(location: Location, before: State, cursor: Cursor | None) -> bool:
+def _nothing_waits(location: Location, before: State, cursor: Cursor | None, thorough: bool) -> bool:
     """Whether neither spool, reflogs nor refs have changed: seen without opening journal or repository."""
+    how = looking.level(before, thorough=thorough)
     return (
-        before.refs is not None
+        before.known
         and not spool.waiting(location.spool_dir, cursor)
         and not os.path.exists(held.path(location.mgit_dir))
-        and movements.is_unchanged(location.common_dir, before)
-        and state.fingerprint(location.common_dir) == before.refs
+        and not looking.is_due(before.looked_at)
+        and not looking.has_moved(location.common_dir, before, looking.clock(location), how)
     )

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from mgit_hooks import dates, log
 from mgit_hooks.encoding import encode
+from mgit_hooks.git import reffiles
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.database import open_index, remove
 from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Record, Seq
-from mgit_hooks.recorder import held, movements, spool, state
+from mgit_hooks.record import Oid, Record, Seq
+from mgit_hooks.recorder import held, looking, spool, state
 from mgit_hooks.recorder.anchoring import anchor
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
+from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.making import Setting
 from mgit_hooks.recorder.memory import Memory
 from mgit_hooks.recorder.reconcile import Reconciler
@@ -33,21 +35,29 @@ _OF_HOOKS: Final = ("push", "refused", "skipped")
 
 
 class Pass:
-    """``source`` and ``overrides`` as for ``drain``; ``before`` is where the last pass left off."""
+    """``source``, ``overrides`` and ``thorough`` as for ``drain``; ``before`` is where the last pass left off."""
 
-    def __init__(self, location: Location, source: str, overrides: Mapping[str, str] | None, before: State) -> None:
+    def __init__(
+        self,
+        location: Location,
+        source: str,
+        overrides: Mapping[str, str] | None,
+        before: State,
+        *,
+        thorough: bool = False,
+    ) -> None:
         self._location = location
         self._source = source
         self._overrides = overrides
         self._before = before
+        self._thorough = thorough
 
     def run(self) -> tuple[int, int, Cursor]:
         """How many records were made, how many lines were garbled, and where the spool is read to."""
         location = self._location
-        fingerprint = state.fingerprint(location.common_dir)
         with journal_of(location) as journal:
             waiting = held.read(location.mgit_dir)
-            if self._before == state.EMPTY:
+            if not self._before.known:
                 # All reflogs are read again, and only the index tells what of them is on record: it has no checksums.
                 remove(location.mgit_dir)
             with open_index(location.mgit_dir, location.journal_dir) as index:
@@ -60,10 +70,13 @@ class Pass:
                 tips = frozenset(index.baseline()) if since else frozenset()
                 if not tips:
                     since = 0  # where nothing was when recording began, nothing is from before
-                found = gather(location, self._before, journal.cursor, waiting, since, tips, memory.has_record)
+                how = looking.level(self._before, thorough=self._thorough)
+                found = gather(
+                    location, self._before, self._see(how), journal.cursor, waiting, since, tips, memory.has_record
+                )
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 held.write(location.mgit_dir, found.evidence.to_hold)
-                setting = self._setting(intake.armed, fingerprint, found.reading)
+                setting = self._setting(intake.armed, found.reading.look)
                 reconciler = Reconciler(intake.capturer, memory, found.evidence, setting)
                 records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)
@@ -72,8 +85,9 @@ class Pass:
             if hint is None or hint.cursor != journal.cursor:
                 journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
             _tidy(location.spool_dir, journal, found.batch.cursor)
-            places = (found.reading.reflogs, found.reading.stamps)
-            state.write(location.mgit_dir, State(*places, fingerprint, journal.next_seq, journal.cursor))
+            look = found.reading.look.without(reconciler.unsettled)
+            read = state.Read(look, how, found.reading.places)
+            state.write(location.mgit_dir, self._before, read, journal.next_seq, journal.cursor)
         anchor(location, intake.config)
         for line in found.batch.garbled:
             log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
@@ -83,17 +97,27 @@ class Pass:
 
     def _since(self, began: str | None) -> int:
         """The second from which on a new reflog counts: all of it, unless it is not known which are new."""
-        return dates.seconds(began) if began is not None and self._before == state.EMPTY else 0
+        return dates.seconds(began) if began is not None and not self._before.known else 0
 
-    def _setting(self, armed: bool, fingerprint: str, reading: movements.Reading) -> Setting:
+    def _see(self, how: str) -> Callable[[], Look]:
+        location, before = self._location, self._before
+        every_ref = looking.is_due(before.looked_at)
+
+        def see() -> Look:
+            return looking.look(location.common_dir, before, looking.clock(location), how, every_ref=every_ref)
+
+        return see
+
+    def _setting(self, armed: bool, look: Look) -> Setting:
         common_dir = self._location.common_dir
 
         def is_settled(ref: str) -> bool:
-            key = os.path.join("logs", *ref.split("/"))
-            return state.stamp(os.path.join(common_dir, key)) == reading.stamps.get(key)
+            return looking.is_settled(common_dir, self._before, look, ref)
 
-        name = self._location.repository_name
-        return Setting(name, armed, self._source, fingerprint != self._before.refs, is_settled)
+        def moved() -> dict[str, Oid | None] | None:
+            return None if look.refs is None else reffiles.look_up(common_dir, sorted(look.refs))
+
+        return Setting(self._location.repository_name, armed, self._source, moved, is_settled)
 
 
 def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:

@@ -15,6 +15,7 @@ from mgit_hooks.recorder import classify, event, movements, spool
 from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.held import is_alive
+from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.state import State
 
 SETTLE: Final = 1.0
@@ -32,6 +33,7 @@ class Found(NamedTuple):
 def gather(
     location: Location,
     before: State,
+    see: Callable[[], Look],
     cursor: Cursor | None,
     held: Sequence[HookEvent],
     since: int,
@@ -42,13 +44,13 @@ def gather(
 
     The reflogs after the spool: they tell of all that the lines name. A commit without a word from its
     hook may be seconds old, its hook about to run: it is given as long as a git process to end.
-    ``since`` and ``tips`` as for ``movements.unread``.
+    ``see``, ``since`` and ``tips`` as for ``movements.unread``.
     """
     deadline = time.monotonic() + SETTLE
     while True:
         batch, alive = _settled(location.spool_dir, cursor, held)
         evidence = Evidence(batch.events, held, alive)
-        reading = movements.unread(location.common_dir, before, since, tips)
+        reading = movements.unread(location.common_dir, before, see, since, tips)
         if time.monotonic() >= deadline or not _hook_is_due(location, reading, evidence, has_record):
             return Found(batch, evidence, reading)
         time.sleep(0.01)
@@ -63,7 +65,7 @@ def _hook_is_due(
     return any(
         movement.worktree is not None
         and classify.runs_hook(movement.message)
-        and reading.stamps[reflog.head_key(movement.worktree)][1] > recent
+        and _written_at(location, movement.worktree) > recent
         and movement.new_oid is not None
         and not evidence.made(movement.new_oid)
         and movement.new_oid not in evidence.hooks
@@ -71,6 +73,14 @@ def _hook_is_due(
         and not _rebasing(os.path.join(location.common_dir, *reflog.worktree_folders(movement.worktree)))
         for movement in reading.movements
     )
+
+
+def _written_at(location: Location, worktree: str) -> int:
+    """When HEAD's reflog was written last, in nanoseconds since 1970."""
+    try:
+        return os.stat(os.path.join(location.common_dir, reflog.head_key(worktree))).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _settled(

@@ -31,14 +31,15 @@ NOT_EXPECTED = Gate("none", "not made here")
 class Setting(NamedTuple):
     """What every record of this drain has in common.
 
-    ``refs_may_differ``: refs have changed since they were last listed. ``is_settled(ref)``: its reflog
-    has not grown since it was read, so that where the ref stands is not told by a line yet to be read.
+    ``moved``: where the refs stand now that may have moved since they were last looked at, None for one that is
+    gone; None where every ref may have. Names are as git has them. ``is_settled(ref)``: its
+    reflog has not grown since it was read, so that where the ref stands is not told by a line yet to be read.
     """
 
     repository_name: str
     armed: bool  # by the configuration as it is now, for lines whose stub could not tell
     source: str  # hook | framework | reconcile: how this drain was started, for what hooks bear witness to
-    refs_may_differ: bool
+    moved: Callable[[], dict[str, Oid | None] | None]
     is_settled: Callable[[str], bool]
 
 

@@ -66,9 +66,9 @@ class Memory:
     def last_oid(self, ref: str) -> tuple[Oid | None] | None:
         return (self._refs[ref],) if ref in self._refs else self._index.last_oid(ref)
 
-    def live_refs(self) -> set[str]:
-        """The refs that, as far as is on record, exist."""
-        return self._index.live_refs() | self._refs.keys()
+    def refs(self) -> dict[str, Oid | None]:
+        """Where the newest record about each ref left it."""
+        return self._index.refs() | self._refs
 
     def recorded_before(self, commit: Oid) -> Record | None:
         """The record of a commit, where an earlier drain made it."""

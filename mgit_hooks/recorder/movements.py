@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
@@ -12,6 +12,8 @@ from mgit_hooks import credentials, dates
 from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Entry, Place
 from mgit_hooks.record import Oid, RefMovement, readable
+from mgit_hooks.recorder import looking
+from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.state import State, stamp
 
 _RENAMED: Final = re.compile(r"Branch: (?:renamed|copied) refs/heads/")
@@ -41,47 +43,49 @@ class Movement(NamedTuple):
 
 
 class Reading(NamedTuple):
+    """``places`` are those of the reflogs that were read, by their paths below the common directory."""
+
     movements: list[Movement]
-    reflogs: dict[str, Place]
-    stamps: dict[str, list[int]]
+    places: dict[str, Place]
+    look: Look
 
 
-def unread(common_dir: str, state: State, since: int, tips: Set[Oid] = frozenset()) -> Reading:
+def unread(common_dir: str, state: State, see: Callable[[], Look], since: int, tips: Set[Oid] = frozenset()) -> Reading:
     """What the reflogs have that ``state`` has not, oldest first, and how far they are read then.
 
-    A reflog that was never read counts from ``since`` (seconds since 1970) on: what is older was there
-    before recording began. So was, in that very second, what led to one of ``tips``: where refs and HEADs
-    stood then. Where the times and the tips contradict each other, a clock was set, and the tips decide.
+    ``see`` gives a look at what moved. A reflog that was never read counts from ``since`` (seconds since 1970) on:
+    what is older was there before recording began. So was, in that very second, what led to one of ``tips``: where
+    refs and HEADs stood then. Where the times and the tips contradict each other, a clock was set, and the tips decide.
     """
     for _ in range(5):
-        reading = _unread(common_dir, state, since, tips)
+        look = see()
+        before = _sizes(common_dir, look)
+        reading = _unread(common_dir, state, look, since, tips)
         # HEAD's reflog and its branch's are two files: read them as they stand together, not in between.
-        if {key: stamp(os.path.join(common_dir, key)) for key in reading.stamps} == reading.stamps:
+        if _sizes(common_dir, look) == before:
             break
     return reading
 
 
-def _unread(common_dir: str, state: State, since: int, tips: Set[Oid]) -> Reading:
+def _sizes(common_dir: str, look: Look) -> list[list[int] | None]:
+    keys = {key for key in look.singles if looking.is_log(key)} | set(look.logs)
+    return [stamp(os.path.join(common_dir, *key.split("/"))) for key in sorted(keys)]
+
+
+def _unread(common_dir: str, state: State, look: Look, since: int, tips: Set[Oid]) -> Reading:
     logs: list[list[Entry]] = []
     places: dict[str, Place] = {}
-    stamps: dict[str, list[int]] = {}
-    for ref, worktree, path in reflog.paths(common_dir):
-        key = os.path.relpath(path, common_dir)
-        now = stamp(path)
-        if now is None:
-            continue
-        before = state.reflogs.get(key)
-        stamps[key] = now
-        if before is not None and state.stamps.get(key) == now:
-            places[key] = before
-            continue
-        entries, places[key] = reflog.read(ref, worktree, path, before)
+    for key, ref, worktree, path in looking.reflogs(common_dir, look.logs):
+        before = state.place(key)
+        entries, place = reflog.read(ref, worktree, path, before)
+        if place.tail or before is not None:
+            places[key] = place
         entries = _since_renamed(entries)
         if before is None:
             entries = _from(since, entries, tips)
         if entries:
             logs.append(entries)
-    return Reading(_in_order(logs), places, stamps)
+    return Reading(_in_order(logs), places, look)
 
 
 def _from(since: int, entries: list[Entry], tips: Set[Oid]) -> list[Entry]:
@@ -103,12 +107,6 @@ def _since_renamed(entries: list[Entry]) -> list[Entry]:
         if entry.worktree is None and _RENAMED.match(entry.message) and entry.message.endswith(f" to {entry.ref}"):
             return [entry._replace(old_oid=None), *entries[number + 1 :]]
     return entries
-
-
-def is_unchanged(common_dir: str, state: State) -> bool:
-    """Whether no reflog has changed since ``state`` was written."""
-    found = {os.path.relpath(path, common_dir): stamp(path) for _, _, path in reflog.paths(common_dir)}
-    return found == state.stamps
 
 
 class _Act:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Protocol
 
 from mgit_hooks import credentials, dates
@@ -42,7 +43,7 @@ class Memory(Protocol):
     def is_older(self, commit: Oid) -> bool: ...
     def has_movement(self, worktree: str | None, movement: RefMovement, occurred_at: str) -> bool: ...
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
-    def live_refs(self) -> set[str]: ...
+    def refs(self) -> dict[str, Oid | None]: ...
     def recorded_before(self, commit: Oid) -> Record | None: ...
     def find_push(self, moved: RefMovement) -> tuple[Seq, Push] | None: ...
     def was_told(self, record: Record) -> bool: ...
@@ -56,6 +57,7 @@ class Reconciler:
     """Makes the records of one drain. The caller appends each before it asks for the next.
 
     ``unreadable`` are commits that something named and git could not give: what happened is told all the same.
+    ``unsettled`` are refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
     """
 
     def __init__(self, capturer: Capturer, memory: Memory, evidence: Evidence, setting: Setting) -> None:
@@ -70,6 +72,7 @@ class Reconciler:
         self._made: dict[Oid, int] = {}
         self._unsaid = [said for said in evidence.events if said.hook != transactions.HOOK]
         self.unreadable: list[Oid] = []
+        self.unsettled: set[str] = set()
 
     def records(self, movements: list[Movement]) -> Iterator[Record]:
         """The records of all movements and hook events, in the order in which they happened as far as it is known."""
@@ -92,8 +95,7 @@ class Reconciler:
         yield from self._heads_without_reflog()
         yield from self._late_rewrites()
         yield from self._late_witnesses()
-        if self._setting.refs_may_differ:
-            yield from self._refs_without_reflog()
+        yield from self._refs_without_reflog()
 
     def _new_part(self, movement: Movement) -> Movement | None:
         """The movement less what of it is on record; None where all of it is."""
@@ -277,21 +279,41 @@ class Reconciler:
 
     def _refs_without_reflog(self) -> Iterator[Record]:
         """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
-        current = self._standing()
-        for name, oid in sorted(current.items()):
-            if name.startswith("refs/mgit/"):
+        gone: list[str] = []
+        for raw, oid in self._differing():
+            name = ref_text(raw)
+            if not self._setting.is_settled(raw):
+                self.unsettled.add(raw)
+                continue
+            if oid is None:
+                gone.append(name)
                 continue
             last = self._memory.last_oid(name)
-            if last == (oid,) or not self._setting.is_settled(name):
+            if last == (oid,):
                 continue
             moved = RefMovement(name, last[0] if last else None, oid, None)
             if not self._knows(oid):
                 yield from self._commits(oid, Movement(None, moved.old_oid, oid, "", "", (moved,)), _DEPTH)
             yield self._make.of_unlogged(moved)
-        for name in sorted(self._memory.live_refs() - current.keys()):
+        for name in gone:
             last = self._memory.last_oid(name)
-            if last is not None and last[0] is not None and self._setting.is_settled(name):
+            if last is not None and last[0] is not None:
                 yield self._make.of_unlogged(RefMovement(name, last[0], None, None))
+
+    def _differing(self) -> list[tuple[str, Oid | None]]:
+        """The refs that are not where their last record left them, by name, and where they are."""
+        found = self._setting.moved()
+        if found is None:
+            found = dict(self._git.references())
+            known = self._memory.refs()
+            texts = {ref_text(name) for name in found}
+            found |= {name: None for name, oid in known.items() if oid is not None and name not in texts}
+            found = {name: oid for name, oid in found.items() if known.get(ref_text(name)) != oid}
+        return [
+            (name, oid)
+            for name, oid in sorted(found.items(), key=itemgetter(0))
+            if not name.startswith("refs/mgit/") and (self._memory.last_oid(ref_text(name)) or (None,)) != (oid,)
+        ]
 
 
 def _logs(movement: Movement) -> set[tuple[str | None, str]]:

@@ -30,19 +30,16 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
         reflog.ref_text(name): oid for name, oid in capturer.references().items() if not name.startswith("refs/mgit/")
     }
     places: dict[str, Place] = {}
-    stamps: dict[str, list[int]] = {}
     heads: set[Oid] = set()
     last = _last_of_head(location) if before_last else None
     for ref, worktree, path in reflog.paths(location.common_dir):
-        key = os.path.relpath(path, location.common_dir)
+        key = os.path.relpath(path, location.common_dir).replace(os.sep, "/")
         entries, place = reflog.read(ref, worktree, path, None)
         if last is not None and entries and _is_same(entries[-1], last):
             place = reflog.before_last(path)
             if ref.startswith("refs/"):
                 refs[reflog.ref_text(ref)] = last.old_oid
             entries = entries[:-1]
-        else:
-            stamps[key] = state.stamp(path) or []
         places[key] = place
         if entries and worktree is not None and entries[-1].new_oid is not None:
             heads.add(entries[-1].new_oid)
@@ -66,7 +63,7 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
     )
     journal.append([encode(record)])
     journal.sync()
-    return State(places, stamps, None)
+    return state.of_places(places)
 
 
 def _last_of_head(location: Location) -> Entry | None:

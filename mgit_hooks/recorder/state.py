@@ -1,47 +1,230 @@
-"""Where reconcile left off. A hint: without it every reflog is read again, and the index knows what is new."""
+"""Where reconcile left off. A hint: without it every reflog is read again, and the index knows what is new.
+
+``state.json`` says how far the journal was; ``looked.sqlite`` what the last look saw of each folder of refs, and how
+far each reflog was read. In a repository with 100,000 refs that is megabytes, of which a drain touches the rows of the
+folders that changed. Killed between the two, the older one tells of less, and the index knows the rest.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
+import time
+from array import array
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote
 
+from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read, replacing
 from mgit_hooks.git.reflog import Place
 from mgit_hooks.layout import make_private_dir
+from mgit_hooks.recorder.looking import FILES, Folder, Look, Stamp
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_VERSION: Final = 1
+_TABLES: Final = """
+CREATE TABLE folder (path BLOB PRIMARY KEY, stamp INTEGER, files INTEGER, refs BLOB, logs BLOB);
+CREATE TABLE place (log BLOB PRIMARY KEY, size INTEGER, tail TEXT) WITHOUT ROWID;
+CREATE TABLE packed (content BLOB)
+"""
+_FILE: Final = "looked.sqlite"
 
 
-class State(NamedTuple):
-    """``reflogs``: how far each was read, by its path. ``stamps``: the files' size and time then.
+class State:
+    """What is remembered. ``known`` is false where nothing is.
 
-    ``refs``: a fingerprint of all refs; where it is unchanged there is nothing to list. ``next_seq`` and
-    ``cursor`` are the journal's after that drain: where the next one finds records past the one and not
-    the other, a drain was killed between its blocks.
+    ``next_seq`` and ``cursor`` are the journal's after that drain: where the next one finds records past the one and
+    not the other, a drain was killed between its blocks. ``looked_at`` is when each file was looked at and every ref
+    was listed last (seconds since 1970), ``files`` how many files there were, ``unwritten``
+    the places of reflogs that are not on file yet.
     """
 
-    reflogs: dict[str, Place]
-    stamps: dict[str, list[int]]
-    refs: str | None
-    next_seq: int | None = None
-    cursor: tuple[int, int] | None = None
+    def __init__(
+        self,
+        mgit_dir: str | None = None,
+        head: Mapping[str, Any] | None = None,
+        folders: Mapping[str, Stamp] | None = None,
+        places: Mapping[str, Place] | None = None,
+    ) -> None:
+        self.known = head is not None or places is not None
+        head = head or {}
+        self.next_seq: int | None = head.get("next_seq")
+        cursor = head.get("cursor")
+        self.cursor: tuple[int, int] | None = tuple(cursor) if cursor else None
+        self.looked_at = float(head.get("looked_at") or 0.0)
+        self.files = int(head.get("files") or 0)
+        self.singles: Mapping[str, Stamp] = dict(head.get("singles") or {})
+        self.folders: Mapping[str, Stamp] = folders or {}
+        self._mgit_dir = mgit_dir
+        self.unwritten = dict(places or {})
+        self._read: dict[str, Folder | None] = {}
+        self._database: Connection | None = None
+
+    def folder(self, path: str) -> Folder | None:
+        if path not in self._read and path in self.folders:
+            row = self._one("SELECT stamp, refs, logs FROM folder WHERE path = ?", os.fsencode(path))
+            self._read[path] = Folder(row[0], _unpacked(row[1]), _unpacked(row[2])) if row is not None else None
+        return self._read.get(path)
+
+    def place(self, log: str) -> Place | None:
+        """How far a reflog was read, by its path below the common directory."""
+        if log in self.unwritten:
+            return self.unwritten[log]
+        row = self._one("SELECT size, tail FROM place WHERE log = ?", os.fsencode(log))
+        return Place(row[0], tuple(row[1].split())) if row is not None else None
+
+    def packed(self) -> bytes | None:
+        """What was in ``packed-refs``."""
+        row = self._one("SELECT content FROM packed")
+        return None if row is None else row[0]
+
+    def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        from sqlite3 import DatabaseError
+
+        if self._mgit_dir is None:
+            return None
+        try:
+            if self._database is None:
+                self._database = _connect(self._mgit_dir)
+            row: tuple[Any, ...] | None = self._database.execute(query, values).fetchone()
+        except (DatabaseError, FileNotFoundError) as error:
+            forget(self._mgit_dir)
+            remedy = "run the command again: every reflog is read anew"
+            raise JournalError("how far the reflogs were read was damaged, and is removed", remedy) from error
+        return row
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
 
-EMPTY = State({}, {}, None)
+EMPTY: Final = State()
+
+
+class Read(NamedTuple):
+    """What a drain looked at and read: the places are those of the reflogs that it read."""
+
+    look: Look
+    how: str
+    places: Mapping[str, Place]
+
+
+def of_places(places: Mapping[str, Place]) -> State:
+    """A state in which nothing was looked at, and the reflogs were read so far."""
+    return State(places=places)
 
 
 def read(mgit_dir: str) -> State:
+    from sqlite3 import DatabaseError
+
     try:
         with open_to_read(os.path.join(mgit_dir, "state.json")) as file:
-            value = json.load(file)
-        places = {path: Place(size, tuple(tail)) for path, (size, tail) in value["reflogs"].items()}
-        cursor = value["cursor"]
-        return State(places, value["stamps"], value["refs"], value["next_seq"], tuple(cursor) if cursor else None)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            head = json.load(file)
+        with closing(_connect(mgit_dir)) as database:
+            if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+                return EMPTY
+            rows = database.execute("SELECT path, stamp FROM folder").fetchall()
+        return State(mgit_dir, head, {os.fsdecode(path): stamp for path, stamp in rows}, {})
+    except (FileNotFoundError, DatabaseError, ValueError, KeyError, TypeError, AttributeError):
         return EMPTY
 
 
-def write(mgit_dir: str, state: State) -> None:
-    write_json(os.path.join(mgit_dir, "state.json"), state._asdict())
+def write(mgit_dir: str, before: State, done: Read, next_seq: int, cursor: tuple[int, int] | None) -> None:
+    """Remember what was looked at and read, after the journal has it."""
+    from sqlite3 import DatabaseError
+
+    make_private_dir(mgit_dir)
+    before.close()
+    if not before.folders:
+        _create(mgit_dir)
+    try:
+        with closing(_connect(mgit_dir)) as database, database:
+            files = _change(database, before, done)
+    except DatabaseError:
+        forget(mgit_dir)
+        return
+    whole = done.how == FILES and done.look.refs is None
+    head = {
+        "next_seq": next_seq,
+        "cursor": cursor,
+        "looked_at": time.time() if whole else before.looked_at,
+        "files": files,
+        "singles": done.look.singles,
+    }
+    write_json(os.path.join(mgit_dir, "state.json"), head)
+
+
+def _change(database: Connection, before: State, done: Read) -> int:
+    """How many files there are by now."""
+    look = done.look
+    # A reflog can pass from one folder to the one above it, when its own goes; or back.
+    old = [known for path in (*look.folders, *look.gone) if (known := before.folder(path)) is not None]
+    before.close()
+    had = {name for folder in old for name in folder.logs}
+    has = {name for folder in look.folders.values() for name in folder.logs}
+    database.executemany("DELETE FROM place WHERE log = ?", [(os.fsencode(f"logs/{name}"),) for name in had - has])
+    database.executemany("DELETE FROM folder WHERE path = ?", [(os.fsencode(path),) for path in look.gone])
+    database.executemany(
+        "INSERT OR REPLACE INTO folder VALUES (?,?,?,?,?)",
+        [
+            (os.fsencode(path), each.stamp, len(each.refs) + len(each.logs), _packed(each.refs), _packed(each.logs))
+            for path, each in look.folders.items()
+        ],
+    )
+    database.executemany(
+        "INSERT OR REPLACE INTO place VALUES (?,?,?)",
+        [(os.fsencode(log), size, " ".join(tail)) for log, (size, tail) in {**before.unwritten, **done.places}.items()],
+    )
+    if look.packed is not None:
+        database.execute("DELETE FROM packed")
+        database.execute("INSERT INTO packed VALUES (?)", (look.packed,))
+    return int(database.execute("SELECT coalesce(sum(files), 0) FROM folder").fetchone()[0])
+
+
+def _packed(stamps: Mapping[str, Stamp]) -> bytes:
+    """How many, the stamps, and the names, none of which holds a NUL; in the machine's own byte order: it is a hint."""
+    return array("q", [len(stamps), *stamps.values()]).tobytes() + b"\0".join(map(os.fsencode, stamps))
+
+
+def _unpacked(data: bytes) -> dict[str, Stamp]:
+    """Raises ValueError where the bytes are not of that form."""
+    count = array("q", data[:8])[0]
+    names = os.fsdecode(data[8 + 8 * count :]).split("\0") if count else []
+    return dict(zip(names, array("q", data[8 : 8 + 8 * count]), strict=True))
+
+
+def forget(mgit_dir: str) -> None:
+    """The next drain reads every reflog again."""
+    for name in ("state.json", _FILE, f"{_FILE}-journal"):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(mgit_dir, name))
+
+
+def _connect(mgit_dir: str) -> Connection:
+    """Raises FileNotFoundError, and sqlite3.DatabaseError where it is another version's or none."""
+    import sqlite3
+
+    path = os.path.join(mgit_dir, _FILE)
+    open_to_read(path).close()  # a pipe in its place would hold us up
+    database = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=rw", uri=True, timeout=5)
+    # A power cut may cost it, but must not leave rows of two drains: a reflog would seem to be read where it was not.
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.execute("PRAGMA secure_delete = ON")
+    return database
+
+
+def _create(mgit_dir: str) -> None:
+    forget(mgit_dir)
+    os.close(os.open(os.path.join(mgit_dir, _FILE), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with closing(_connect(mgit_dir)) as database, database:
+        for statement in _TABLES.split(";\n"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def write_json(path: str, value: object) -> None:
@@ -49,27 +232,6 @@ def write_json(path: str, value: object) -> None:
     make_private_dir(os.path.dirname(path))
     with replacing(path, sync=False) as file:
         file.write(json.dumps(value).encode())
-
-
-def fingerprint(common_dir: str) -> str:
-    """What all refs are, without listing them: packed-refs by its stat, loose refs by their content."""
-    from hashlib import sha256
-
-    digest = sha256()
-    for name in ("packed-refs", os.path.join("reftable", "tables.list")):
-        digest.update(repr(stamp(os.path.join(common_dir, name))).encode())
-    top = os.path.join(common_dir, "refs")
-    for folder, folders, files in os.walk(top):
-        # Our own refs are never recorded: the anchor that a drain writes is no news to the next one.
-        folders[:] = sorted(name for name in folders if folder != top or name != "mgit")
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            try:
-                with open_to_read(path) as file:
-                    digest.update(os.fsencode(path) + b"\0" + file.read(256) + b"\0")
-            except FileNotFoundError:
-                continue
-    return digest.hexdigest()
 
 
 def stamp(path: str) -> list[int] | None:
