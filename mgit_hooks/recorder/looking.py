@@ -249,10 +249,9 @@ class _Watch:
         refs, below = _entries(os.path.join(self._dir, *path.split("/")), self._now)
         folders = [each for name in below if (each := f"{path}/{name}") != _OURS]
         before = self._before(path, folders)
-        moved = [f"{path}/{name}" for name, now in refs.items() if not _same(before.refs.get(f"{path}/{name}"), now)]
-        moved += (
-            name for name in before.refs if name.rpartition("/")[0] != path or name.rpartition("/")[2] not in refs
-        )
+        here = {f"{path}/{name}": now for name, now in refs.items()}
+        moved = [name for name, now in here.items() if not _same(before.refs.get(name), now)]
+        moved += before.refs.keys() - here.keys()
         self.refs += moved
         if self._how == TIMES and len(before.logs) > MANY:
             logs = self._some_logs(moved, before.logs)
