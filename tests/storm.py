@@ -33,12 +33,12 @@ _CODES = {0, 1, 2, 128, 141, -signal.SIGKILL}
 # What may lie in .git/mgit when nothing is at work. What a kill leaves beside it, the next one of its kind clears.
 _LASTING = re.compile(
     r"journal/(\d{8}\.seg|identity|head|lock|beginning)|spool/.*|inputs?/.*|gate/.*|quarantine/.*\.bin"
-    r"|checkpoints/journal-\d+-\w+\.\w+\.mgit|index\.sqlite|state\.json|held\.json|held|compact\.json|install\.json"
+    r"|checkpoints/journal-\d+-\w+\.\w+\.mgit|(index|looked)\.sqlite|state\.json|held\.json|held|compact\.json|install\.json"
     r"|journal\.erased|logs/.*|[\w.-]+\.log(\.\d)?|(drain|maintenance|index|install)\.lock|baseline"
 )
 # What `verify` must never say. That no anchor could be checked it may: all anchored records can be in archives.
 _SPOILT = re.compile(r"damaged:|missing:|broken|put back|rewritten|went on without|another journal|this is no anchor")
-_PASSING = re.compile(r"draining|.*\.new(/.*)?|.*\.unpacked(/.*)?|.*\.tmp(/.*)?|index\.sqlite-journal|journal\.erasing")
+_PASSING = re.compile(r"draining|.*\.new(/.*)?|.*\.unpacked(/.*)?|.*\.tmp(/.*)?|(index|looked)\.sqlite-journal|journal\.erasing")
 
 
 class Storm:
