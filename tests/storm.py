@@ -38,7 +38,9 @@ _LASTING = re.compile(
 )
 # What `verify` must never say. That no anchor could be checked it may: all anchored records can be in archives.
 _SPOILT = re.compile(r"damaged:|missing:|broken|put back|rewritten|went on without|another journal|this is no anchor")
-_PASSING = re.compile(r"draining|.*\.new(/.*)?|.*\.unpacked(/.*)?|.*\.tmp(/.*)?|(index|looked)\.sqlite-journal|journal\.erasing")
+_PASSING = re.compile(
+    r"draining|.*\.new(/.*)?|.*\.unpacked(/.*)?|.*\.tmp(/.*)?|(index|looked)\.sqlite-journal|journal\.erasing"
+)
 
 
 class Storm:

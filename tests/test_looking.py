@@ -20,7 +20,6 @@ from recording import wait_until
 from reliability import Tally
 
 from mgit_hooks.git import reffiles, reflog
-from mgit_hooks.git.library import references
 from mgit_hooks.layout import Location, locate, make_private_dir
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import looking, movements, state
@@ -105,7 +104,9 @@ class Looker:
 
 
 def there(repo: Repo) -> dict[str, Oid]:
-    return {name: oid for name, oid in references(pygit2.Repository(repo.path)).items() if "refs/mgit/" not in name}
+    told = repo.git("for-each-ref", "--format=%(objectname) %(refname) %(symref)").splitlines()
+    found = [line.split(" ", 2) for line in told]
+    return {name: Oid(oid) for oid, name, symbolic in found if not symbolic and "refs/mgit/" not in name}
 
 
 @pytest.fixture
