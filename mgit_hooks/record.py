@@ -222,20 +222,25 @@ class PushRef(NamedTuple):
     remote_oid: Oid | None
     forced: bool | None  # None where the remote's commit is not here to compare with
     deleted: bool
+    confirmed: bool | None = None  # False: git ended, and the remote-tracking ref did not move; None: nothing tells
+    dropped: tuple[Oid, ...] | None = None  # what the remote's ref led to and no longer does, newest first
+    dropped_count: int | None = None  # of all of those: the first ones are named
 
     def to_json(self) -> Json:
-        return self._asdict()
+        return {**self._asdict(), "dropped": None if self.dropped is None else list(self.dropped)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PushRef:
-        return cls._make(value.get(name) for name in cls._fields)
+        ref = cls._make(value.get(name) for name in cls._fields)
+        return ref if ref.dropped is None else ref._replace(dropped=tuple(ref.dropped))
 
 
 class Push(NamedTuple):
     remote_name: str
     remote_url: str | None  # credentials stripped
     refs: tuple[PushRef, ...]
-    confirmed: bool | None
+    confirmed: bool | None  # what all of its refs are; None where they differ
+    pusher: str | None = None  # on a server: who pushed, as its environment says
 
     def to_json(self) -> Json:
         return {**self._asdict(), "refs": [ref.to_json() for ref in self.refs]}
@@ -247,6 +252,7 @@ class Push(NamedTuple):
             value["remote_url"],
             tuple(map(PushRef.from_json, value["refs"])),
             value["confirmed"],
+            value.get("pusher"),
         )
 
 

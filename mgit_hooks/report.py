@@ -97,11 +97,25 @@ def _changes(commit: Commit) -> str:
 
 def _push_words(push: Push) -> str:
     to = escape(push.remote_name)
-    names = ", ".join(escape(ref.remote_ref.removeprefix("refs/heads/")) for ref in push.refs[:3])
+    names = ", ".join(escape(ref.remote_ref.removeprefix("refs/heads/")) for ref in push.refs[:3]) or "no refs"
     more = f" and {len(push.refs) - 3} more" if len(push.refs) > 3 else ""
-    forced = " (forced)" if any(ref.forced for ref in push.refs) else ""
-    outcome = {True: ", confirmed", False: ", failed", None: ""}[push.confirmed]
-    return f"{names}{more} → {to}{forced}{outcome}"
+    kinds = ["forced"] * any(ref.forced for ref in push.refs) + ["deleted"] * any(ref.deleted for ref in push.refs)
+    dropped = sum(ref.dropped_count or 0 for ref in push.refs)
+    kinds += [f"{counted(dropped, 'commit')} dropped"] * bool(dropped)
+    marks = f" ({', '.join(kinds)})" if kinds else ""
+    by = f" by {escape(push.pusher)}" if push.pusher else ""
+    return f"{names}{more} → {to}{by}{marks}{_outcome_words(push)}"
+
+
+def _outcome_words(push: Push) -> str:
+    if push.confirmed is not None:
+        return ", confirmed" if push.confirmed else ", failed"
+    parts = [
+        f"{sum(ref.confirmed is said for ref in push.refs)} {word}"
+        for said, word in ((True, "confirmed"), (False, "failed"))
+        if any(ref.confirmed is said for ref in push.refs)
+    ]
+    return f", {', '.join(parts)} of {len(push.refs)}" if parts else ""
 
 
 def whole(record: Record, style: Style) -> Iterator[str]:
@@ -152,10 +166,17 @@ def _erasure_page(detail: Json) -> Iterator[str]:
 
 def _push_page(push: Push) -> Iterator[str]:
     yield f"remote     {escape(push.remote_name)} {escape(push.remote_url or '')}".rstrip()
+    if push.pusher:
+        yield f"pusher     {escape(push.pusher)}"
     for ref in push.refs:
         local, remote = ((oid or "none")[:12] for oid in (ref.local_oid, ref.remote_oid))
         marks = " forced" * bool(ref.forced) + " deleted" * ref.deleted
+        marks += {True: ", confirmed", False: ", failed", None: ""}[ref.confirmed]
         yield f"push       {escape(ref.local_ref or '')} {local} → {escape(ref.remote_ref)} (was {remote}){marks}"
+        for oid in ref.dropped or ():
+            yield f"  dropped  {oid}"
+        if ref.dropped is not None and (ref.dropped_count or 0) > len(ref.dropped):
+            yield f"  dropped  {(ref.dropped_count or 0) - len(ref.dropped)} more"
 
 
 def _commit_page(record: Record, commit: Commit) -> Iterator[str]:

@@ -582,9 +582,10 @@ def test_the_keys_of_each_kind_of_record(work: Recording, bare: Repo, mgit: Any)
         "old_oid", "new_oid", "size_bytes", "additions", "deletions", "binary",
     ]  # fmt: skip
     assert told["amend"]["replaces"] == [told["push"]["push"]["refs"][0]["local_oid"]]
-    assert list(told["push"]["push"]) == ["remote_name", "remote_url", "refs", "confirmed"]
+    assert list(told["push"]["push"]) == ["remote_name", "remote_url", "refs", "confirmed", "pusher"]
     assert list(told["push"]["push"]["refs"][0]) == [
-        "local_ref", "local_oid", "remote_ref", "remote_oid", "forced", "deleted",
+        "local_ref", "local_oid", "remote_ref", "remote_oid", "forced", "deleted", "confirmed", "dropped",
+        "dropped_count",
     ]  # fmt: skip
     assert told["push"]["push"]["confirmed"] is True
     assert list(told["ref-update"]["refs"][0]) == ["name", "old_oid", "new_oid", "reason"]

@@ -78,7 +78,7 @@ def answers(mgit: str) -> tuple[Any, ...]:
             sorted(name for name, oid in rows.refs().items() if oid is not None),
             rows.baseline(),
             rows.began(),
-            [rows.confirmed(Seq(number)) for number in (7, 8)],
+            [rows.outcomes(Seq(number)) for number in (7, 8)],
             rows.by_prefix(oid(17)[:39]),
             [rows.by_seq(number) for number in (1, 100, 203, 204)],
             rows.within(50, 60),
@@ -104,7 +104,7 @@ def test_what_it_says(mgit: str, expected: tuple[Any, ...]) -> None:
         assert rows.last_oid("refs/heads/b2") == (oid(198),)
         assert rows.last_oid("refs/heads/none") is None
         assert rows.baseline() == [oid(900), oid(901)]
-        assert (rows.confirmed(Seq(7)), rows.confirmed(Seq(8))) == (True, None)
+        assert [[row.event for row in rows.outcomes(Seq(seq))] for seq in (7, 8)] == [["push-outcome"], []]
         assert [row.hash for row in rows.by_prefix("0" * 38 + "1")] == [oid(number) for number in range(16, 32)]
         assert [row.seq for row in rows.newest()][:3] == [203, 202, 201]
         assert 6 not in [row.seq for row in rows.newest()]

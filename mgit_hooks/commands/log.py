@@ -18,6 +18,8 @@ from mgit_hooks.layout import Location
 from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
 from mgit_hooks.record import EVENTS, Record, readable
+from mgit_hooks.recorder import pushing
+from mgit_hooks.recorder.memory import outcomes
 from mgit_hooks.session import reading
 
 
@@ -119,4 +121,4 @@ def folded(index: Index, record: Record) -> Record:
     """A push with its outcome, which is a record of its own."""
     if record.event != "push" or record.push is None or record.seq is None:
         return record
-    return record._replace(push=record.push._replace(confirmed=index.confirmed(record.seq)))
+    return record._replace(push=pushing.folded(record.push, outcomes(index, record.seq)))

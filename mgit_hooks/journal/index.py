@@ -142,11 +142,11 @@ class Index:
         row = self._one("SELECT occurred_at FROM beginning ORDER BY seq LIMIT 1")
         return None if row is None else row[0]
 
-    def confirmed(self, push: Seq) -> bool | None:
-        """What an outcome record said of the push ``push``; None where there is none."""
-        query = "SELECT confirmed FROM outcome WHERE push IN (?1, (SELECT origin FROM standin WHERE seq = ?1))"
-        row = self._one(f"{query} ORDER BY push DESC", push)
-        return None if row is None or row[0] is None else bool(row[0])
+    def outcomes(self, push: Seq) -> list[Row]:
+        """The records that say what came of the push ``push``, oldest first."""
+        query = "SELECT record FROM outcome WHERE push IN (?1, (SELECT origin FROM standin WHERE seq = ?1))"
+        rows = [self.by_seq(row[0]) for row in self._all(f"{query} ORDER BY push, record", push)]
+        return [row for row in rows if row is not None]
 
     def erasure(self, seq: int) -> Seq | None:
         """The record that says that record ``seq`` was erased, be it here or in an archive."""

@@ -86,8 +86,7 @@ class Taker:
         if origin is not None:
             self._standins.append((seq, origin.seq))
         if told["event"] == "push-outcome" and told["detail"]["push"] is not None:
-            outcome = (told["detail"]["push"], told["push"]["confirmed"])
-            self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", outcome)
+            self._db.execute("INSERT OR REPLACE INTO outcome VALUES (?,?)", (int(told["detail"]["push"]), seq))
         elif told["event"] == "snapshot":
             self._snapshot(at, told, stands_for_commit=raw is not None)
         try:

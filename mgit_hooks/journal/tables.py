@@ -7,7 +7,7 @@ from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 # Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
-VERSION: Final = 8 if sys.byteorder == "little" else -8
+VERSION: Final = 9 if sys.byteorder == "little" else -9
 
 _TABLES: Final = """
 CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
@@ -26,7 +26,7 @@ CREATE TABLE movement (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT, seq INTEGER) WITHOUT ROWID;
 CREATE TABLE baseline (oid TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE beginning (seq INTEGER PRIMARY KEY, occurred_at TEXT);
-CREATE TABLE outcome (push INTEGER PRIMARY KEY, confirmed INTEGER);
+CREATE TABLE outcome (push INTEGER, record INTEGER, PRIMARY KEY (push, record)) WITHOUT ROWID;
 CREATE TABLE archived (hash BLOB, seq INTEGER, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
 CREATE TABLE erased (seq INTEGER PRIMARY KEY, erased_by INTEGER);
 CREATE TABLE standin (seq INTEGER PRIMARY KEY, origin INTEGER);

@@ -77,5 +77,5 @@ def is_fetched(ref: str, message: str | None) -> bool:
 
 
 def is_push_update(ref: str, message: str) -> bool:
-    """git's own sign that a remote took a push: the remote-tracking ref moved, and says why."""
-    return ref.startswith("refs/remotes/") and message.startswith("update by push")
+    """git's own sign that a remote took a push: the remote-tracking ref moved, and says why (transport.c)."""
+    return ref.startswith("refs/") and message.startswith("update by push")

@@ -139,7 +139,7 @@ def _nothing_waits(location: Location, before: State, cursor: Cursor | None, tho
     return (
         before.known
         and not spool.waiting(location.spool_dir, cursor)
-        and not os.path.exists(held.path(location.mgit_dir))
+        and not any(os.path.exists(held.path(location.mgit_dir, name)) for name in held.NAMES)
         and not looking.is_due(before.looked_at)
         and not looking.has_moved(location.common_dir, before, looking.clock(location), how)
     )

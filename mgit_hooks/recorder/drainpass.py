@@ -25,6 +25,7 @@ from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.making import Setting
 from mgit_hooks.recorder.memory import Memory
 from mgit_hooks.recorder.reconcile import Reconciler
+from mgit_hooks.recorder.remotes import Remotes
 from mgit_hooks.recorder.snapshot import snapshot
 from mgit_hooks.recorder.state import State
 
@@ -57,6 +58,7 @@ class Pass:
         location = self._location
         with journal_of(location) as journal:
             waiting = held.read(location.mgit_dir)
+            underway = held.read(location.mgit_dir, held.UNDERWAY)
             if not self._before.known:
                 # All reflogs are read again, and only the index tells what of them is on record: it has no checksums.
                 remove(location.mgit_dir)
@@ -71,16 +73,26 @@ class Pass:
                 if not tips:
                     since = 0  # where nothing was when recording began, nothing is from before
                 how = looking.level(self._before, thorough=self._thorough)
-                found = gather(
-                    location, self._before, self._see(how), journal.cursor, waiting, since, tips, memory.has_record
-                )
+                see, known = self._see(how), memory.has_record
+                found = gather(location, self._before, see, journal.cursor, waiting, since, tips, known, underway)
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 held.write(location.mgit_dir, found.evidence.to_hold)
-                setting = self._setting(intake.armed, found.reading.look)
-                reconciler = Reconciler(intake.capturer, memory, found.evidence, setting)
+                pushes = [said for said in found.evidence.events if said.hook == "pre-push" and said not in underway]
+                going = [*underway, *(said for said in pushes if said.process in found.alive)]
+                held.write(location.mgit_dir, going, held.UNDERWAY)
+                reconciler = Reconciler(
+                    intake.capturer,
+                    memory,
+                    found.evidence,
+                    self._setting(intake.armed, found.reading.look),
+                    Remotes(location.common_dir, intake.capturer.is_ancestor),
+                    underway,
+                    lambda said: said.process not in found.alive,
+                )
                 records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)
                 written = record_all(journal, intake, records, memory, found.batch.cursor)
+                held.write(location.mgit_dir, [said for said in going if said.process in found.alive], held.UNDERWAY)
             hint = identity.read_head(location.journal_dir)
             if hint is None or hint.cursor != journal.cursor:
                 journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
@@ -117,7 +129,10 @@ class Pass:
         def moved() -> dict[str, Oid | None] | None:
             return None if look.refs is None else reffiles.look_up(common_dir, sorted(look.refs))
 
-        return Setting(self._location.repository_name, armed, self._source, moved, is_settled)
+        def is_logged(ref: str) -> bool:
+            return os.path.isfile(os.path.join(common_dir, "logs", *ref.split("/")))
+
+        return Setting(self._location.repository_name, armed, self._source, moved, is_settled, is_logged)
 
 
 def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:

@@ -67,5 +67,8 @@ class Evidence:
         rewrite = self.rewrites.get(commit.hash)
         return self._ledger.commit(commit, event, rewrite.old if rewrite else (), armed)
 
+    def stops(self, said: HookEvent) -> bool:
+        return self._ledger.stops(said)
+
     def push_gate(self, said: HookEvent, armed: bool) -> Gate:
         return self._ledger.push(said, armed)

@@ -23,11 +23,13 @@ SETTLE: Final = 1.0
 
 
 class Found(NamedTuple):
-    """Lines and movements of one drain. ``evidence`` is made of the lines."""
+    """Lines and movements of one drain. ``evidence`` is made of the lines; of ``alive``, the git processes that had
+    not ended before the lines were read, more may come."""
 
     batch: spool.Batch
     evidence: Evidence
     reading: movements.Reading
+    alive: frozenset[Process]
 
 
 def gather(
@@ -39,20 +41,21 @@ def gather(
     since: int,
     tips: Set[Oid],
     has_record: Callable[[Oid], bool],
+    underway: Sequence[HookEvent] = (),
 ) -> Found:
     """Spool and reflogs, read so that what a hook says of a commit is there with the commit.
 
     The reflogs after the spool: they tell of all that the lines name. A commit without a word from its
     hook may be seconds old, its hook about to run: it is given as long as a git process to end.
-    ``see``, ``since`` and ``tips`` as for ``movements.unread``.
+    ``see``, ``since`` and ``tips`` as for ``movements.unread``. ``underway``: pushes that are told and had not ended.
     """
     deadline = time.monotonic() + SETTLE
     while True:
-        batch, alive = _settled(location.spool_dir, cursor, held)
+        batch, alive = _settled(location.spool_dir, cursor, (*held, *underway))
         evidence = Evidence(batch.events, held, alive)
         reading = movements.unread(location.common_dir, before, see, since, tips)
         if time.monotonic() >= deadline or not _hook_is_due(location, reading, evidence, has_record):
-            return Found(batch, evidence, reading)
+            return Found(batch, evidence, reading, alive)
         time.sleep(0.01)
 
 
@@ -88,8 +91,8 @@ def _settled(
 ) -> tuple[spool.Batch, frozenset[Process]]:
     """The spool, and which of the git processes in it had not ended before it was read.
 
-    Those that may say more in a moment (post-rewrite comes after post-commit, a push's verdict after
-    its line) are given a second to end: read together, it needs no second record.
+    Those that may say more in a moment (post-rewrite comes after post-commit, a push's verdict and its outcome
+    after its line) are given a second to end: read together, it needs no second record.
     """
     deadline = time.monotonic() + SETTLE
     while True:
@@ -122,4 +125,4 @@ def _rebasing(git_dir: str) -> bool:
 
 
 def _may_say_more(said: HookEvent) -> bool:
-    return said.hook == "post-commit" or (said.hook == "pre-push" and said.flag != "o")
+    return said.hook in ("post-commit", "pre-push")

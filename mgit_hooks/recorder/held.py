@@ -1,39 +1,44 @@
-"""Hook lines that wait for another: a verdict for its commit, a push for its verdict.
+"""Hook lines that wait: a verdict for its commit, a push for its verdict, a push that is told for its outcome.
 
-They stand in ``held.json`` while their git process lives, put there before the spool's cursor passes their lines.
+They stand in ``held.json``, the last of them in ``underway.json``, while their git process lives, put there before
+the spool's cursor passes their lines.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Final
 
 from mgit_hooks.files import open_to_read
 from mgit_hooks.recorder import event, state
 from mgit_hooks.recorder.event import HookEvent, Process
 
+UNDERWAY: Final = "underway.json"
+NAMES: Final = ("held.json", UNDERWAY)
 
-def path(mgit_dir: str) -> str:
-    return os.path.join(mgit_dir, "held.json")
+
+def path(mgit_dir: str, name: str = "held.json") -> str:
+    return os.path.join(mgit_dir, name)
 
 
-def read(mgit_dir: str) -> list[HookEvent]:
+def read(mgit_dir: str, name: str = "held.json") -> list[HookEvent]:
     import json
 
     try:
-        with open_to_read(path(mgit_dir)) as file:
+        with open_to_read(path(mgit_dir, name)) as file:
             return [event.parse(line.encode("utf-8", "surrogateescape")) for line in json.load(file)]
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return []
 
 
-def write(mgit_dir: str, events: Sequence[HookEvent]) -> None:
+def write(mgit_dir: str, events: Sequence[HookEvent], name: str = "held.json") -> None:
     """Replace what is held; none takes the file away."""
     if events:
         lines = [event.format(said).decode("utf-8", "surrogateescape").rstrip("\n") for said in events]
-        state.write_json(path(mgit_dir), lines)
-    elif os.path.exists(path(mgit_dir)):
-        os.unlink(path(mgit_dir))
+        state.write_json(path(mgit_dir, name), lines)
+    elif os.path.exists(path(mgit_dir, name)):
+        os.unlink(path(mgit_dir, name))
 
 
 def is_alive(process: Process) -> bool:

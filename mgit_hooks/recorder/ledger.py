@@ -121,6 +121,11 @@ class Ledger:
         fitting = (made for made in first if made.said is None or _is_on(verdict_of(made.said), commit))
         return next(fitting, first[0] if first else None)
 
+    def stops(self, said: HookEvent) -> bool:
+        """Whether a hook stopped a push, ours or another one: git never went to the remote."""
+        found = self._push_verdicts.get(said)
+        return said in self._stopped or (found is not None and found.status == "refused")
+
     def push(self, said: HookEvent, armed: bool) -> Gate:
         """What the gate said of a push."""
         found = self._push_verdicts.get(said)

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mgit_hooks import credentials, dates
+from mgit_hooks import dates
 from mgit_hooks.record import (
     Commit,
     Gate,
     Json,
     Oid,
     Push,
-    PushRef,
     Record,
     RefMovement,
     Seq,
     Validation,
 )
 from mgit_hooks.recorder import classify
-from mgit_hooks.recorder.event import HookEvent, Verdict, push_lines
+from mgit_hooks.recorder.event import HookEvent, Verdict
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.movements import Movement
 
@@ -34,6 +33,7 @@ class Setting(NamedTuple):
     ``moved``: where the refs stand now that may have moved since they were last looked at, None for one that is
     gone; None where every ref may have. Names are as git has them. ``is_settled(ref)``: its
     reflog has not grown since it was read, so that where the ref stands is not told by a line yet to be read.
+    ``is_logged(ref)``: it has a reflog, so that all of its movements are told.
     """
 
     repository_name: str
@@ -41,6 +41,7 @@ class Setting(NamedTuple):
     source: str  # hook | framework | reconcile: how this drain was started, for what hooks bear witness to
     moved: Callable[[], dict[str, Oid | None] | None]
     is_settled: Callable[[str], bool]
+    is_logged: Callable[[str], bool]
 
 
 class Maker:
@@ -110,14 +111,22 @@ class Maker:
         return self._record("ref-update", self.unwitnessed, None, None, refs=(moved,))
 
     def of_outcome(self, movement: Movement, found: tuple[Seq, Push] | None) -> Record:
-        """Of a remote-tracking ref that a push moved; ``found`` is that push."""
-        push = None
-        if found is not None:
-            push = found[1]._replace(
-                refs=tuple(ref for ref in found[1].refs if ref.local_oid == movement.new_oid), confirmed=True
-            )
+        """Of a remote-tracking ref that a push moved; ``found`` is that push, with that ref alone."""
         record = self.of_movement("push-outcome", movement)
-        return record._replace(push=push, detail={"push": found[0] if found else None})
+        return self._of_push(record._replace(source=self.unwitnessed), found)
+
+    def of_unlogged_outcome(self, moved: RefMovement, found: tuple[Seq, Push]) -> Record:
+        """The same, where no reflog says when."""
+        return self._of_push(self.of_unlogged(moved)._replace(event="push-outcome"), found)
+
+    def of_settled(self, found: tuple[Seq, Push]) -> Record:
+        """Of what is known of a push beyond what moved, once its git process has ended."""
+        return self._of_push(self._record("push-outcome", self.unwitnessed, None, None), found)
+
+    def _of_push(self, record: Record, found: tuple[Seq, Push] | None) -> Record:
+        if found is None:
+            return record._replace(detail={"push": None})
+        return record._replace(source=self._setting.source, push=found[1], detail={"push": found[0]})
 
     def of_verdict(self, said: HookEvent, verdict: Verdict) -> Record:
         detail: Json = {"stage": verdict.stage, "judged": verdict.detail, "tree": verdict.tree}
@@ -132,20 +141,7 @@ class Maker:
             detail=detail,
         )
 
-    def of_push(self, said: HookEvent, is_ancestor: Callable[[Oid, Oid], bool | None]) -> Record:
-        remote, url, stdin = said.fields
-        refs = tuple(
-            PushRef(
-                line.local_ref,
-                line.local_oid,
-                line.remote_ref,
-                line.remote_oid,
-                _forced(line.remote_oid, line.local_oid, is_ancestor),
-                line.local_oid is None,
-            )
-            for line in push_lines(stdin)
-        )
-        push = Push(credentials.strip(remote), credentials.strip(url) or None, refs, None)
+    def of_push(self, said: HookEvent, push: Push) -> Record:
         return self._record(
             "push",
             self._setting.source,
@@ -190,10 +186,3 @@ class Maker:
             refs=refs,
             detail=detail,
         )
-
-
-def _forced(old: Oid | None, new: Oid | None, is_ancestor: Callable[[Oid, Oid], bool | None]) -> bool | None:
-    if old is None or new is None:
-        return False
-    ancestor = is_ancestor(old, new)
-    return None if ancestor is None else not ancestor

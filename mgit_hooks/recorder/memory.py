@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from mgit_hooks.journal.index import Filter, Index, movement_key
-from mgit_hooks.record import COMMIT_EVENTS, Oid, Push, PushRef, Record, RefMovement, Seq
+from mgit_hooks.record import COMMIT_EVENTS, Oid, Push, Record, RefMovement, Seq
+from mgit_hooks.recorder import pushing
 
-# A push's outcome is looked for among this many of the newest pushes.
-_RECENT_PUSHES = 50
+# A push that was under way at the last drain is looked for among this many of the newest pushes.
+_RECENT_PUSHES = 200
+# Where more has happened since a push, nobody reads it all to tell what came of it.
+_SINCE = 5000
 
 
 class Memory:
@@ -32,7 +35,10 @@ class Memory:
         self._commits: set[Oid] = set()
         self._movements: set[bytes] = set()
         self._refs: dict[str, Oid | None] = {}
-        self._pushes: list[tuple[Seq, Push]] = []
+        self._pushes: list[Record] = []
+        self._moved: list[RefMovement] = []
+        self._first = index.next_seq()
+        self._earlier: dict[Seq, list[Record] | None] = {}
 
     def note(self, seq: Seq, record: Record) -> None:
         if record.commit is not None and record.event in COMMIT_EVENTS:
@@ -42,8 +48,9 @@ class Memory:
             self._movements.add(movement_key(record.worktree, movement, time))
             if movement.name.startswith("refs/"):
                 self._refs[movement.name] = movement.new_oid
+                self._moved.append(movement)
         if record.event == "push" and record.push is not None:
-            self._pushes.append((seq, record.push))
+            self._pushes.append(record._replace(seq=seq))
 
     def has_record(self, commit: Oid) -> bool:
         return commit in self._commits or self._index.knows(commit)
@@ -85,45 +92,59 @@ class Memory:
         self._orphans.remove(record_key(record))
         return True
 
-    def find_push(self, moved: RefMovement) -> tuple[Seq, Push] | None:
-        """The newest push that can have moved this remote-tracking ref to where it went.
+    def newest_push(self) -> Record:
+        """The push that was noted last."""
+        return self._pushes[-1]
 
-        Its name tells, by the usual refspec, best with where it stood before; where no name fits, the commit does.
-        """
-        pushes = list(self._recent_pushes())
-        for fits in (_fits_exactly, _fits_by_name, _fits_by_commit):
-            found = next(((seq, push) for seq, push in pushes if fits(push, moved)), None)
-            if found is not None:
-                return found
-        return None
-
-    def _recent_pushes(self) -> Iterator[tuple[Seq, Push]]:
+    def recent_pushes(self) -> Iterator[Record]:
+        """The newest first, each with its ``seq``."""
         yield from reversed(self._pushes)
         for row in islice(self._index.newest(Filter(events=("push",))), _RECENT_PUSHES):
             record = self._index.read(row).record()
-            if record is not None and record.push is not None:
-                yield row.seq, record.push
+            if record is not None:
+                yield record
+
+    def outcomes(self, push: Seq) -> list[Push]:
+        """What the outcome records of earlier drains say, oldest first."""
+        return outcomes(self._index, push)
+
+    def stood(self, ref: str, since: Seq) -> set[Oid | None] | None:
+        """Where ``ref`` stands, and stood at any time since record ``since`` or in this drain; None: too long ago."""
+        last = self.last_oid(ref)
+        moved = self._moved
+        if since < self._first:
+            earlier = self._since(since)
+            if earlier is None:
+                return None
+            moved = [*(movement for record in earlier for movement in record.refs or ()), *moved]
+        found = {oid for each in moved if each.name == ref for oid in (each.old_oid, each.new_oid)}
+        return {last[0] if last else None, *found}
+
+    def unclaimed(self, since: Seq) -> list[tuple[Seq, RefMovement]]:
+        """What a push moved after record ``since``, told by an earlier drain that did not know of which push."""
+        return [
+            (record.seq, moved)
+            for record in (self._since(since) or () if since < self._first else ())
+            if record.event == "push-outcome" and record.seq is not None and (record.detail or {}).get("push") is None
+            for moved in record.refs or ()
+        ]
+
+    def _since(self, seq: Seq) -> list[Record] | None:
+        """The records that earlier drains made after ``seq``; None where they are too many."""
+        if seq not in self._earlier:
+            rows = self._index.within(seq + 1, self._first) if self._first - seq <= _SINCE else None
+            read = None if rows is None else (stored.record() for stored in self._index.read_many(rows, []))
+            self._earlier[seq] = None if read is None else [record for record in read if record is not None]
+        return self._earlier[seq]
+
+
+def outcomes(index: Index, push: Seq) -> list[Push]:
+    """What the outcome records of a push say, oldest first; none of what is damaged or erased."""
+    told = (stored.record() for stored in index.read_many(index.outcomes(push), []))
+    return [record.push for record in told if record is not None and record.push is not None]
 
 
 def record_key(record: Record) -> object:
     """What two records of one hook's line have in common."""
-    push = record.push._replace(confirmed=None) if record.push is not None else None
+    push = pushing.key(record.push) if record.push is not None else None
     return record.event, record.worktree, record.gate, push, record.detail
-
-
-def _fits_exactly(push: Push, moved: RefMovement) -> bool:
-    return any(ref.remote_oid == moved.old_oid for ref in _named(push, moved))
-
-
-def _fits_by_name(push: Push, moved: RefMovement) -> bool:
-    return bool(_named(push, moved))
-
-
-def _named(push: Push, moved: RefMovement) -> list[PushRef]:
-    branch = moved.name.removeprefix(f"refs/remotes/{push.remote_name}/")
-    return [ref for ref in push.refs if ref.local_oid == moved.new_oid and ref.remote_ref == f"refs/heads/{branch}"]
-
-
-def _fits_by_commit(push: Push, moved: RefMovement) -> bool:
-    of_remote = moved.name.startswith(f"refs/remotes/{push.remote_name}/")
-    return of_remote and any(ref.local_oid == moved.new_oid for ref in push.refs)

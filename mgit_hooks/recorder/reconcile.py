@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Protocol
 
-from mgit_hooks import credentials, dates
+from mgit_hooks import dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git.reflog import ref_text
-from mgit_hooks.record import Commit, Oid, Push, Record, RefMovement, Seq
-from mgit_hooks.recorder import classify, transactions
-from mgit_hooks.recorder.event import HookEvent, push_lines
+from mgit_hooks.record import Commit, Oid, Record, RefMovement
+from mgit_hooks.recorder import classify, outcomes, pushing, transactions
+from mgit_hooks.recorder.event import HookEvent
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.ledger import NO_HOOK
 from mgit_hooks.recorder.making import Maker, Setting
@@ -33,10 +33,9 @@ class Capturer(Protocol):
     def commit(self, oid: Oid) -> Commit: ...
     def new_commits(self, tips: list[Oid], known: Callable[[Oid], bool]) -> list[Oid]: ...
     def references(self) -> dict[str, Oid]: ...
-    def is_ancestor(self, old: Oid, new: Oid) -> bool | None: ...
 
 
-class Memory(Protocol):
+class Memory(outcomes.Memory, Protocol):
     """What is already on record (mgit_hooks.journal.index), this drain's own records included."""
 
     def has_record(self, commit: Oid) -> bool: ...
@@ -45,7 +44,7 @@ class Memory(Protocol):
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
     def refs(self) -> dict[str, Oid | None]: ...
     def recorded_before(self, commit: Oid) -> Record | None: ...
-    def find_push(self, moved: RefMovement) -> tuple[Seq, Push] | None: ...
+    def newest_push(self) -> Record: ...
     def was_told(self, record: Record) -> bool: ...
 
 
@@ -56,11 +55,22 @@ _DEPTH = 50
 class Reconciler:
     """Makes the records of one drain. The caller appends each before it asks for the next.
 
-    ``unreadable`` are commits that something named and git could not give: what happened is told all the same.
+    ``underway`` are the lines of pushes that an earlier drain told of and that had not ended then; ``is_over`` says
+    whether a line's git process has ended. ``unreadable`` are commits that something named and git could not give:
+    what happened is told all the same.
     ``unsettled`` are refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
     """
 
-    def __init__(self, capturer: Capturer, memory: Memory, evidence: Evidence, setting: Setting) -> None:
+    def __init__(
+        self,
+        capturer: Capturer,
+        memory: Memory,
+        evidence: Evidence,
+        setting: Setting,
+        remotes: pushing.Remotes,
+        underway: Sequence[HookEvent] = (),
+        is_over: Callable[[HookEvent], bool] = lambda _: True,
+    ) -> None:
         self._git = capturer
         self._memory = memory
         self._evidence = evidence
@@ -71,6 +81,9 @@ class Reconciler:
         self._told: set[int] = set()
         self._made: dict[Oid, int] = {}
         self._unsaid = [said for said in evidence.events if said.hook != transactions.HOOK]
+        self._remotes = remotes
+        witness = outcomes.Witness(is_over, evidence.stops, setting.is_logged)
+        self._outcomes = outcomes.Outcomes(memory, remotes, witness, underway, evidence.events)
         self.unreadable: list[Oid] = []
         self.unsettled: set[str] = set()
 
@@ -82,6 +95,8 @@ class Reconciler:
         self._made = dict(self._made_here())
         for number, movement in enumerate(self._queue):
             self._places.setdefault(movement.new_oid, []).append(number)
+        pushed = {at: movement.refs[0] for at, movement in enumerate(self._queue) if _is_push_update(movement)}
+        self._outcomes.expect(pushed)
         at = 0
         while self._unsaid:
             said = self._unsaid[0]
@@ -89,13 +104,15 @@ class Reconciler:
             if until is not None:
                 yield from self._tell(range(at, until + 1))
                 at = until + 1
-            if self._unsaid and self._unsaid[0] is said:  # a push's outcome may have had it said
+            if self._unsaid and self._unsaid[0] is said:  # what a push moved may have had it said
                 yield from self._say_next()
         yield from self._tell(range(at, len(self._queue)))
         yield from self._heads_without_reflog()
         yield from self._late_rewrites()
         yield from self._late_witnesses()
         yield from self._refs_without_reflog()
+        for found in self._outcomes.due():
+            yield self._make.of_settled(found)
 
     def _new_part(self, movement: Movement) -> Movement | None:
         """The movement less what of it is on record; None where all of it is."""
@@ -145,18 +162,16 @@ class Reconciler:
 
     def _moved(self, number: int, depth: int) -> Iterator[Record]:
         movement = self._queue[number]
-        push_outcome = classify.is_push_update(movement.refs[0].name, movement.message)
-        if push_outcome:
-            yield from self._say_pushes(movement.refs[0])
+        yield from self._say_until(self._outcomes.line_of(number))
         oid = movement.new_oid
         if oid is not None and not self._knows(oid):
             yield from self._commits(oid, movement, depth)
         rest = self._new_part(movement)
         if rest is None:
             return  # the record of the commit tells it
-        yield from self._unseen(rest.refs)
-        if push_outcome:
-            yield self._make.of_outcome(rest, self._memory.find_push(rest.refs[0]))
+        yield from self._unseen(rest.refs, number)
+        if _is_push_update(rest):
+            yield self._make.of_outcome(rest, self._outcomes.claim(number))
             return
         yield self._make.of_movement("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
 
@@ -188,29 +203,44 @@ class Reconciler:
         message = self._queue[at].message if at is not None and not self._queue[at].by_hook else None
         made = self._new_part(self._queue[self._made[oid]]) if oid in self._made else None
         record = self._make.of_commit(commit, source, made, message)
-        yield from self._unseen(record.refs or ())
+        yield from self._unseen(record.refs or (), at)
         yield record
 
-    def _unseen(self, refs: tuple[RefMovement, ...]) -> Iterator[Record]:
+    def _unseen(self, refs: tuple[RefMovement, ...], number: int | None) -> Iterator[Record]:
         """How refs came to where their reflogs go on from, where that is not where their last record left them.
 
-        A branch that was deleted and made again has lost its reflog; a dropped stash is in none.
+        ``number`` is that of the movement that goes on. A branch that was deleted and made again has lost its
+        reflog; a dropped stash is in none.
         """
         for ref in refs:
             last = self._memory.last_oid(ref.name) if ref.name.startswith("refs/") else None
             if last is not None and last[0] != ref.old_oid:
-                yield self._make.of_unlogged(RefMovement(ref.name, last[0], ref.old_oid, None))
+                yield self._unlogged(RefMovement(ref.name, last[0], ref.old_oid, None), number)
+
+    def _unlogged(self, moved: RefMovement, before: int | None = None) -> Record:
+        """Of a movement that no reflog tells. A deletion takes the reflog with it."""
+        told = moved.new_oid is not None and self._setting.is_logged(moved.name)
+        found = None if told else self._outcomes.claim_unlogged(moved, before)
+        return self._make.of_unlogged(moved) if found is None else self._make.of_unlogged_outcome(moved, found)
 
     # What only hooks know
 
     def _say_next(self) -> Iterator[Record]:
-        record = self._said(self._unsaid.pop(0))
-        if record is not None and not self._memory.was_told(record):
-            yield record
+        said = self._unsaid.pop(0)
+        record = self._said(said)
+        if record is None:
+            return
+        if self._memory.was_told(record):
+            if record.event == "push":
+                self._outcomes.resume(said)
+            return
+        yield record
+        if record.event == "push":
+            self._outcomes.attempted(said, self._memory.newest_push())
 
     def _said(self, said: HookEvent) -> Record | None:
         if said.hook == "pre-push":
-            return self._make.of_push(said, self._git.is_ancestor)
+            return self._make.of_push(said, pushing.pushed(said, self._remotes))
         if said.hook not in ("gate", "skip") or (said.flag == "u" and not self._setting.armed):
             return None  # where nothing was armed, nothing was skipped
         verdict = self._evidence.verdict_of(said)
@@ -220,17 +250,9 @@ class Reconciler:
             return self._make.of_verdict(said, verdict)
         return None
 
-    def _say_pushes(self, moved: RefMovement) -> Iterator[Record]:
-        """A push comes before its outcome, though its line has no time that would say so."""
-        last = -1
-        for number, said in enumerate(self._unsaid):
-            if said.hook == "pre-push":
-                fits = _pushed(said, moved)
-                if fits:
-                    last = number
-                elif fits is False and last >= 0:
-                    break  # the same ref went on to another commit: what follows is not this outcome's
-        for _ in range(last + 1):
+    def _say_until(self, said: HookEvent | None) -> Iterator[Record]:
+        """A push comes before what it moved, though its line has no time that would say so."""
+        while any(each is said for each in self._unsaid):
             yield from self._say_next()
 
     # What no reflog tells
@@ -294,11 +316,11 @@ class Reconciler:
             moved = RefMovement(name, last[0] if last else None, oid, None)
             if not self._knows(oid):
                 yield from self._commits(oid, Movement(None, moved.old_oid, oid, "", "", (moved,)), _DEPTH)
-            yield self._make.of_unlogged(moved)
+            yield self._unlogged(moved)
         for name in gone:
             last = self._memory.last_oid(name)
             if last is not None and last[0] is not None:
-                yield self._make.of_unlogged(RefMovement(name, last[0], None, None))
+                yield self._unlogged(RefMovement(name, last[0], None, None))
 
     def _differing(self) -> list[tuple[str, Oid | None]]:
         """The refs that are not where their last record left them, by name, and where they are."""
@@ -316,6 +338,10 @@ class Reconciler:
         ]
 
 
+def _is_push_update(movement: Movement) -> bool:
+    return classify.is_push_update(movement.refs[0].name, movement.message)
+
+
 def _logs(movement: Movement) -> set[tuple[str | None, str]]:
     """The reflogs that a movement stands in."""
     return {(movement.worktree if ref.name == "HEAD" else None, ref.name) for ref in movement.refs}
@@ -328,10 +354,3 @@ def _stands_at_head(said: HookEvent) -> bool:
 def _first_from(at: int, places: Sequence[int]) -> int | None:
     found = bisect_left(places, at)
     return places[found] if found < len(places) else None
-
-
-def _pushed(said: HookEvent, moved: RefMovement) -> bool | None:
-    """Whether a push was to move this remote-tracking ref to this commit; None where it was not about that ref."""
-    branch = moved.name.removeprefix(f"refs/remotes/{credentials.strip(said.fields[0])}/")
-    found = [line.local_oid for line in push_lines(said.fields[2]) if line.remote_ref == f"refs/heads/{branch}"]
-    return None if not found else moved.new_oid in found

@@ -65,11 +65,14 @@ def _says(line: bytes, is_wanted: Callable[[bytes], bool]) -> bool:
 
 def erase_held(mgit_dir: str, is_wanted: Callable[[bytes], bool]) -> int:
     """Forget hook lines that wait for another one and say what is wanted; how many."""
-    waiting = held.read(mgit_dir)
-    kept = [said for said in waiting if not any(is_wanted(os.fsencode(field)) for field in said.fields)]
-    if len(kept) < len(waiting):
-        held.write(mgit_dir, kept)
-    return len(waiting) - len(kept)
+    gone = 0
+    for name in held.NAMES:
+        waiting = held.read(mgit_dir, name)
+        kept = [said for said in waiting if not any(is_wanted(os.fsencode(field)) for field in said.fields)]
+        if len(kept) < len(waiting):
+            held.write(mgit_dir, kept, name)
+        gone += len(waiting) - len(kept)
+    return gone
 
 
 def erase_copies(mgit_dir: str, wanted: Wanted, names: frozenset[str]) -> list[str]:
