@@ -41,7 +41,8 @@ def commit(number: int, **fields: Any) -> bytes:
     person = {"files": files, "author_name": f"Person {number % 3}", "author_email": f"p{number % 3}@example.org"}
     move = {"name": f"refs/heads/b{number % 4}", "old_oid": oid(number - 1), "new_oid": oid(number), "reason": "commit"}
     when = {"occurred_at": f"2026-01-01T00:00:{number % 60:02d}+00:00", "occurred_from": "reflog"}
-    return payload("commit", commit={"hash": oid(number), **person}, refs=[move], **when, **fields)
+    replaces = {"replaces": [oid(number - 7), oid(number - 8)] if number % 5 == 0 else None}
+    return payload("commit", commit={"hash": oid(number), **person}, refs=[move], **{**when, **replaces, **fields})
 
 
 @pytest.fixture
@@ -83,6 +84,7 @@ def answers(mgit: str) -> tuple[Any, ...]:
             [rows.by_seq(number) for number in (1, 100, 203, 204)],
             rows.within(50, 60),
             list(rows.newest()),
+            [(rows.replaced_by(oid(number)), rows.replaces(oid(number))) for number in range(210)],
             [row.seq for row in rows.newest(Filter(events=("push-outcome", "snapshot")))],
             [row.seq for row in rows.newest(Filter(author="person 1", branch="main"))],
             [(stored.seq, stored.id, stored.payload) for stored in rows.read_many(rows.newest(superseded=True))],
@@ -115,6 +117,22 @@ def test_what_it_says(mgit: str, expected: tuple[Any, ...]) -> None:
         assert row is not None
         assert json.loads(rows.read(row).payload or b"")["commit"]["hash"] == oid(76)
     assert expected[5:7] == (True, False)
+
+
+def test_what_replaced_what_is_found_from_both_sides(mgit: str, expected: tuple[Any, ...]) -> None:
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        assert rows.replaces(oid(20)) == [oid(12), oid(13)]
+        assert (rows.replaced_by(oid(13)), rows.replaced_by(oid(14)), rows.replaces(oid(21))) == ([oid(20)], [], [])
+        assert rows.replaced_by(oid(4000)) == []
+    # A record that stands in for another has the last word; what is no hash costs the record nothing else.
+    better = commit(20, supersedes=21)
+    odd = commit(600, replaces=["no hash", 7, None])
+    append(f"{mgit}/journal", [json.dumps({**json.loads(better), "replaces": [oid(12), oid(500)]}).encode(), odd])
+    with open_index(mgit, f"{mgit}/journal") as rows:
+        assert rows.replaces(oid(20)) == [oid(12), oid(500)]
+        assert (rows.replaced_by(oid(13)), rows.replaced_by(oid(500))) == ([], [oid(20)])
+        assert rows.seq_of(oid(600)) == 205
+        assert rows.replaces(oid(600)) == []
 
 
 def test_deleted_it_comes_back(mgit: str, expected: tuple[Any, ...]) -> None:

@@ -134,17 +134,20 @@ def test_a_record_waits_for_the_hook_of_a_fresh_commit(work: Recording) -> None:
 
 
 def test_a_rewrite_map_that_comes_late(work: Recording) -> None:
+    first = work.commit("first")
     old = work.commit("one")
+    work.git("checkout", "-q", "--detach", first)
+    work.commit("base")
     work.drain()
     spooled = Path(work.location.spool_dir, "now")
-    work.git("commit", "-q", "--amend", "-m", "better")
+    work.git("rebase", "-q", "HEAD", "main")
     lines = spooled.read_bytes().splitlines(keepends=True)
     spooled.write_bytes(b"".join(line for line in lines if b"\tpost-rewrite\t" not in line))
     assert work.of(work.head()).replaces is None
     with spooled.open("ab") as file:
         file.write(next(line for line in lines if b"\tpost-rewrite\t" in line))
     record = work.of(work.head())
-    assert (record.event, record.replaces) == ("amend", (old,))
+    assert (record.event, record.replaces) == ("rebase", (old,))
     assert record.supersedes is not None
     assert record.refs
     work.check()

@@ -38,11 +38,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bypassed", action="store_true", help="only commits and pushes that went round an armed gate")
     parser.add_argument("--superseded", action="store_true", help="also records that a later one stands in for")
     parser.add_argument(
+        "--rewrites", metavar="HASH", help="one commit's whole life: what it was before, and what became of it"
+    )
+    parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="only commits that changed this file, or a file in this folder"
     )
 
 
+# What narrows a search down; of a commit's life all is shown.
+_FILTERS = (
+    "max_count", "event", "branch", "author", "since", "until", "invalid", "bypassed", "superseded", "paths",
+)  # fmt: skip
+
+
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.rewrites is not None:
+        from mgit_hooks.commands import lifeof
+
+        if any(getattr(args, name) not in (None, False, []) for name in _FILTERS):
+            raise UsageError("--rewrites shows all of one commit's life", "give it without filters and paths")
+        return lifeof.run(args, out)
     for event in args.event:
         if event not in EVENTS:
             raise UsageError(f"'{event}' is not an event", f"one of: {', '.join(sorted(EVENTS))}")

@@ -71,7 +71,7 @@ def _find(session: Session, what: str, directory: str) -> Row:
         rows = session.index.by_prefix(what.lower())
         if rows:
             return _only(what, rows)
-        _refuse_archived(session.index, what.lower())
+        refuse_archived(session.index, what.lower())
     if re.fullmatch(r"[0-9]{1,18}", what):
         row = session.index.by_seq(int(what))
         if row is not None:
@@ -85,7 +85,7 @@ def _find(session: Session, what: str, directory: str) -> Row:
     return _of_commit(session.index, found.stdout.decode().strip(), what)
 
 
-def _refuse_archived(index: Index, prefix: str) -> None:
+def refuse_archived(index: Index, prefix: str) -> None:
     """Raise NoRecord where the record is in an archive, with the name of its file."""
     seq = index.archived(prefix)
     if seq is not None:
@@ -117,7 +117,7 @@ def _archive_of(index: Index, seq: Seq) -> str | None:
 def _of_commit(index: Index, commit: str, what: str) -> Row:
     rows = index.by_prefix(commit)
     if not rows:
-        _refuse_archived(index, commit)
+        refuse_archived(index, commit)
         raise NoRecord(f"{what} ({commit[:10]}) is not recorded", "run 'mgit-hooks backfill' to record older history")
     return _only(what, rows)
 

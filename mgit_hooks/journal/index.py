@@ -104,6 +104,27 @@ class Index:
         rows = self._all("SELECT seq, hash FROM archived WHERE hash >= ? AND hash < ? ORDER BY seq", *_bounds(prefix))
         return [(Seq(seq), Oid(hash.hex())) for seq, hash in rows]
 
+    def replaced_by(self, old: Oid) -> list[Oid]:
+        """The commits that, as a record says that none supersedes, took the place of ``old``; the first first."""
+        return self._replacing("new", "old", old)
+
+    def replaces(self, new: Oid) -> list[Oid]:
+        """The commits whose place ``new`` took, as ``replaced_by`` has it."""
+        return self._replacing("old", "new", new)
+
+    def _replacing(self, wanted: str, given: str, commit: Oid) -> list[Oid]:
+        rows = self._all(
+            f"SELECT {wanted} FROM replacement JOIN record USING (seq)"  # noqa: S608
+            f" WHERE {given} = ? AND superseded_by IS NULL GROUP BY {wanted} ORDER BY min(seq), {wanted}",
+            _raw(commit),
+        )
+        return [Oid(row[0].hex()) for row in rows]
+
+    def replaced_by_prefix(self, prefix: str) -> list[Oid]:
+        """The commits that were replaced whose hash begins so, recorded or not."""
+        rows = self._all("SELECT DISTINCT old FROM replacement WHERE old >= ? AND old < ?", *_bounds(prefix))
+        return [Oid(row[0].hex()) for row in rows]
+
     @property
     def connection(self) -> sqlite3.Connection:
         """For who writes down what is in it."""

@@ -50,6 +50,7 @@ class Taker:
         self._refs: list[tuple[str, str | None, int]] = []
         self._superseded: list[tuple[int, int]] = []
         self._standins: list[tuple[int, int]] = []
+        self._replacements: list[tuple[bytes, bytes, int]] = []
         self.archived = False  # a record says so of the journal's beginning
 
     def take(self, first_seq: int, payloads: Sequence[bytes | None]) -> None:
@@ -81,6 +82,8 @@ class Taker:
         at = origin.seq if origin is not None else int(supersedes or seq)
         if told.get("refs"):
             self._moved(told, at)
+        if raw is not None:
+            self._replaced(raw, told.get("replaces") or (), seq)
         if supersedes:
             self._superseded.append((int(supersedes), seq))
         if origin is not None:
@@ -148,6 +151,12 @@ class Taker:
             if movement.name.startswith("refs/"):
                 self._refs.append((movement.name, movement.new_oid, seq))
 
+    def _replaced(self, new: bytes, olds: Iterable[Any], seq: int) -> None:
+        try:
+            self._replacements += [(old, new, seq) for old in sorted(set(map(bytes.fromhex, olds)))]
+        except _MISSHAPEN:  # as of terms: the commit is known all the same
+            pass
+
     def _snapshot(self, seq: int, told: Json, *, stands_for_commit: bool) -> None:
         if not stands_for_commit:
             self._db.execute("INSERT OR REPLACE INTO beginning VALUES (?,?)", (seq, told.get("occurred_at")))
@@ -163,6 +172,7 @@ class Taker:
             " SET oid = excluded.oid, seq = excluded.seq WHERE excluded.seq >= ref.seq",
             self._refs,
         )
+        self._db.executemany("INSERT OR IGNORE INTO replacement VALUES (?,?,?)", self._replacements)
         self._succeed()
         if self._rows:
             zones = (postings.ZONE, self._rows[0][0], self._rows[-1][0])
@@ -172,7 +182,9 @@ class Taker:
                 " ON CONFLICT (number) DO UPDATE SET low = min(low, excluded.low), high = max(high, excluded.high)",
                 zones,
             )
-        for waiting in (self._rows, self._movements, self._refs, self._superseded, self._standins):
+        for waiting in (
+            self._rows, self._movements, self._refs, self._superseded, self._standins, self._replacements,
+        ):  # fmt: skip
             waiting.clear()
 
     def _succeed(self) -> None:
@@ -236,6 +248,7 @@ class Taker:
             if hash is not None:
                 self._db.execute("INSERT OR IGNORE INTO archived VALUES (?,?)", (hash, seq))
             return
+        self._db.execute("DELETE FROM replacement WHERE new = ? AND seq = ?", (row[0], seq))
         self._db.execute(
             "UPDATE record SET event = NULL, hash = ?, moment = NULL, erased_by = coalesce(erased_by, ?) WHERE seq = ?",
             (hash or row[0], by, seq),

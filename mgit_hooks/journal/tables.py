@@ -7,7 +7,7 @@ from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 # Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
-VERSION: Final = 9 if sys.byteorder == "little" else -9
+VERSION: Final = 10 if sys.byteorder == "little" else -10
 
 _TABLES: Final = """
 CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
@@ -31,12 +31,14 @@ CREATE TABLE archived (hash BLOB, seq INTEGER, PRIMARY KEY (hash, seq)) WITHOUT 
 CREATE TABLE erased (seq INTEGER PRIMARY KEY, erased_by INTEGER);
 CREATE TABLE standin (seq INTEGER PRIMARY KEY, origin INTEGER);
 CREATE TABLE succession (old INTEGER, by INTEGER, PRIMARY KEY (old, by)) WITHOUT ROWID;
+CREATE TABLE replacement (old BLOB, new BLOB, seq INTEGER, PRIMARY KEY (old, new, seq)) WITHOUT ROWID;
 CREATE INDEX standin_origin ON standin (origin);
 CREATE UNIQUE INDEX term_name ON term (kind, name);
 """
 INDEXES: Final = (
     "CREATE INDEX IF NOT EXISTS record_hash ON record (hash) WHERE hash IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS record_moment ON record (moment) WHERE moment IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS replacement_new ON replacement (new)",
 )
 
 

@@ -19,7 +19,7 @@ from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location, locate, make_private_dir
 from mgit_hooks.lock import exclusive
-from mgit_hooks.recorder import held, looking, spool, state
+from mgit_hooks.recorder import commitmap, held, looking, spool, state
 from mgit_hooks.recorder.state import State
 
 
@@ -140,6 +140,7 @@ def _nothing_waits(location: Location, before: State, cursor: Cursor | None, tho
         before.known
         and not spool.waiting(location.spool_dir, cursor)
         and not any(os.path.exists(held.path(location.mgit_dir, name)) for name in held.NAMES)
+        and not commitmap.waits(location)
         and not looking.is_due(before.looked_at)
         and not looking.has_moved(location.common_dir, before, looking.clock(location), how)
     )

@@ -17,7 +17,7 @@ from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid, Record, Seq
-from mgit_hooks.recorder import held, looking, spool, state
+from mgit_hooks.recorder import commitmap, held, looking, rewriting, spool, state
 from mgit_hooks.recorder.anchoring import anchor
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
@@ -80,12 +80,21 @@ class Pass:
                 pushes = [said for said in found.evidence.events if said.hook == "pre-push" and said not in underway]
                 going = [*underway, *(said for said in pushes if said.process in found.alive)]
                 held.write(location.mgit_dir, going, held.UNDERWAY)
+                rewrites, maps = rewriting.gather(
+                    location,
+                    found.evidence,
+                    found.reading.movements,
+                    intake.capturer,
+                    memory,
+                    found.reading.look.refs,
+                )
                 reconciler = Reconciler(
                     intake.capturer,
                     memory,
                     found.evidence,
                     self._setting(intake.armed, found.reading.look),
                     Remotes(location.common_dir, intake.capturer.is_ancestor),
+                    rewrites,
                     underway,
                     lambda said: said.process not in found.alive,
                 )
@@ -97,6 +106,7 @@ class Pass:
             if hint is None or hint.cursor != journal.cursor:
                 journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
             _tidy(location.spool_dir, journal, found.batch.cursor)
+            commitmap.remember(location.mgit_dir, maps)
             look = found.reading.look.without(reconciler.unsettled)
             read = state.Read(look, how, found.reading.places)
             state.write(location.mgit_dir, self._before, read, journal.next_seq, journal.cursor)

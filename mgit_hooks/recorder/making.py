@@ -21,6 +21,7 @@ from mgit_hooks.recorder import classify
 from mgit_hooks.recorder.event import HookEvent, Verdict
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.movements import Movement
+from mgit_hooks.recorder.rewriting import Rewrites
 
 UNJUDGED = Validation("standard", True)
 NO_GATE = Gate("none")
@@ -47,8 +48,9 @@ class Setting(NamedTuple):
 class Maker:
     """Makes records of what a drain has found. Judging them, and telling which are due, is for others."""
 
-    def __init__(self, evidence: Evidence, setting: Setting) -> None:
+    def __init__(self, evidence: Evidence, setting: Setting, rewrites: Rewrites) -> None:
         self._evidence = evidence
+        self._rewrites = rewrites
         self._setting = setting
 
     @property
@@ -77,12 +79,14 @@ class Maker:
             len(commit.parents),
             commit.message,
         )
+        replaces: tuple[Oid, ...] | None = self._rewrites.of(commit.hash)
         if event is None:
-            return self._record("import", source, commit.committer_date, "commit", commit=commit, gate=NOT_EXPECTED)
-        replaces: tuple[Oid, ...] | None = ()
-        if event in ("amend", "rebase"):
-            # The reflog says what was left, not what was replaced: only post-rewrite knows.
-            replaces = rewrite.old if rewrite else None
+            return self._record(
+                "import", source, commit.committer_date, "commit",
+                commit=commit, gate=NOT_EXPECTED, replaces=replaces or None,
+            )  # fmt: skip
+        if not replaces and (event in ("amend", "rebase") or self._rewrites.is_unsure(commit.hash)):
+            replaces = None  # something may have been replaced, and nobody says what
         return self._record(
             event,
             self._setting.source if said or rewrite else self.unwitnessed,

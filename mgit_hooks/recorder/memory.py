@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import islice
 
 from mgit_hooks.journal.index import Filter, Index, movement_key
@@ -84,6 +84,26 @@ class Memory:
         seq = self._index.seq_of(commit)
         row = self._index.by_seq(seq) if seq is not None else None
         return self._index.read(row).record() if row is not None else None
+
+    def unlinked(self, commit: Oid, olds: Iterable[Oid]) -> Record | None:
+        """The record of a commit, where an earlier drain made it and it does not say that it replaced all of these."""
+        if commit in self._commits or set(olds) <= set(self._index.replaces(commit)):
+            return None
+        return self.recorded_before(commit)
+
+    def stands_at(self, commits: Set[Oid]) -> bool:
+        """Whether a ref, as far as is on record, leads to one of these itself."""
+        return not commits.isdisjoint(oid for oid in self.refs().values() if oid is not None)
+
+    def filtered_from(self, old: Oid) -> list[Oid]:
+        """The commits that a tool's map, and no act of git, said to have replaced this one."""
+        found = []
+        for new in self._index.replaced_by(old):
+            seq = self._index.seq_of(new)
+            row = self._index.by_seq(seq) if seq is not None else None
+            if row is not None and row.event == "import":
+                found.append(new)
+        return found
 
     def was_told(self, record: Record) -> bool:
         """Whether a drain that was killed has this record on file already. Each such one counts once."""

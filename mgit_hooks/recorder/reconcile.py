@@ -10,18 +10,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from mgit_hooks import dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git.reflog import ref_text
-from mgit_hooks.record import Commit, Oid, Record, RefMovement
+from mgit_hooks.record import Commit, Gate, Oid, Record, RefMovement
 from mgit_hooks.recorder import classify, outcomes, pushing, transactions
 from mgit_hooks.recorder.event import HookEvent
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.ledger import NO_HOOK
 from mgit_hooks.recorder.making import Maker, Setting
 from mgit_hooks.recorder.movements import Movement
+from mgit_hooks.recorder.rewriting import Rewrites
 
 
 class Capturer(Protocol):
@@ -44,6 +45,7 @@ class Memory(outcomes.Memory, Protocol):
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
     def refs(self) -> dict[str, Oid | None]: ...
     def recorded_before(self, commit: Oid) -> Record | None: ...
+    def unlinked(self, commit: Oid, olds: Iterable[Oid]) -> Record | None: ...
     def newest_push(self) -> Record: ...
     def was_told(self, record: Record) -> bool: ...
 
@@ -68,6 +70,7 @@ class Reconciler:
         evidence: Evidence,
         setting: Setting,
         remotes: pushing.Remotes,
+        rewrites: Rewrites,
         underway: Sequence[HookEvent] = (),
         is_over: Callable[[HookEvent], bool] = lambda _: True,
     ) -> None:
@@ -75,7 +78,8 @@ class Reconciler:
         self._memory = memory
         self._evidence = evidence
         self._setting = setting
-        self._make = Maker(evidence, setting)
+        self._rewrites = rewrites
+        self._make = Maker(evidence, setting, rewrites)
         self._queue: list[Movement] = []
         self._places: dict[Oid | None, list[int]] = {}
         self._told: set[int] = set()
@@ -108,8 +112,7 @@ class Reconciler:
                 yield from self._say_next()
         yield from self._tell(range(at, len(self._queue)))
         yield from self._heads_without_reflog()
-        yield from self._late_rewrites()
-        yield from self._late_witnesses()
+        yield from self._late_words()
         yield from self._refs_without_reflog()
         for found in self._outcomes.due():
             yield self._make.of_settled(found)
@@ -265,39 +268,35 @@ class Reconciler:
                 for new in self._walked(oid):
                     yield from self._commit(new, self._make.unwitnessed)
 
-    def _late_rewrites(self) -> Iterator[Record]:
-        """Rewrite maps that came when the commit was on record already, or that go on where the first one ended."""
-        for oid, rewrite in self._evidence.rewrites.items():
-            record = self._memory.recorded_before(oid)
-            if record is None or record.event == "import":
-                continue
-            replaces = tuple(dict.fromkeys((*(record.replaces or ()), *rewrite.old)))
-            if replaces != record.replaces:
-                yield record._replace(
-                    replaces=replaces, supersedes=record.seq, recorded_at=dates.now(), seq=None, id=None
-                )
+    def _late_words(self) -> Iterator[Record]:
+        """What came to be told of a commit after a drain had recorded it: one record each, for all of it."""
+        gates = dict(self._late_gates())
+        for oid, (record, gate, worktree) in gates.items():
+            replaces = self._replaced(record, self._rewrites.of(oid))
+            yield _anew(record, gate=gate, source=self._setting.source, worktree=worktree, replaces=replaces)
+        for oid, olds in self._rewrites.all():
+            found = self._memory.unlinked(oid, olds) if oid not in gates else None
+            replaces = self._replaced(found, olds) if found is not None else None
+            if found is not None and replaces != found.replaces:
+                yield _anew(found, replaces=replaces)
 
-    def _standing(self) -> dict[str, Oid]:
-        """Where refs are now, by their names as they are recorded."""
-        return {ref_text(name): oid for name, oid in self._git.references().items()}
+    def _replaced(self, record: Record, olds: Sequence[Oid]) -> tuple[Oid, ...] | None:
+        """What is on record as replaced, and what is told now: maps come late, or go on where the first one ended."""
+        return tuple(dict.fromkeys((*(record.replaces or ()), *olds))) if olds else record.replaces
 
-    def _late_witnesses(self) -> Iterator[Record]:
-        """Hooks that came to speak after a drain had given up waiting for them, and had said that none ran."""
+    def _late_gates(self) -> Iterator[tuple[Oid, tuple[Record, Gate, str]]]:
+        """Of hooks that came to speak after a drain had given up waiting for them, and had said that none ran."""
         for oid, said in self._evidence.hooks.items():
             record = self._memory.recorded_before(oid)
             if record is None or record.commit is None or record.gate != NO_HOOK:
                 continue
             gate = self._evidence.gate(record.commit, record.event, self._setting.armed)
             if gate != NO_HOOK:
-                yield record._replace(
-                    gate=gate,
-                    source=self._setting.source,
-                    worktree=record.worktree or said.worktree,
-                    supersedes=record.seq,
-                    recorded_at=dates.now(),
-                    seq=None,
-                    id=None,
-                )
+                yield oid, (record, gate, record.worktree or said.worktree)
+
+    def _standing(self) -> dict[str, Oid]:
+        """Where refs are now, by their names as they are recorded."""
+        return {ref_text(name): oid for name, oid in self._git.references().items()}
 
     def _refs_without_reflog(self) -> Iterator[Record]:
         """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
@@ -340,6 +339,11 @@ class Reconciler:
 
 def _is_push_update(movement: Movement) -> bool:
     return classify.is_push_update(movement.refs[0].name, movement.message)
+
+
+def _anew(record: Record, **known: Any) -> Record:
+    """The record that stands in for ``record``, with what is known now."""
+    return record._replace(**known, supersedes=record.seq, recorded_at=dates.now(), seq=None, id=None)
 
 
 def _logs(movement: Movement) -> set[tuple[str | None, str]]:
