@@ -16,12 +16,17 @@ _EVENT_STYLES: Final = {
 }  # fmt: skip
 
 
-def one_line(record: Record, style: Style) -> str:
-    """``seq  event  when  what  marks``."""
+def one_line(record: Record, style: Style, *, who: bool = False) -> str:
+    """``seq  event  when  what  marks``; with ``who``, of a commit its committer before the marks."""
     when = (record.occurred_at or record.recorded_at)[:16].replace("T", " ")
     event = style(f"{record.event:<12}", *_EVENT_STYLES.get(record.event, ("green",)))
     marks = "".join(f"  {style(mark, color)}" for mark, color in _marks(record))
-    return f"{style(f'{record.seq:>6}', 'dim')}  {event}  {when}  {_what(record)}{marks}"
+    person = f"  by {_committer(record.commit)}" if who and record.commit is not None else ""
+    return f"{style(f'{record.seq:>6}', 'dim')}  {event}  {when}  {_what(record, changes=not who)}{person}{marks}"
+
+
+def _committer(commit: Commit) -> str:
+    return f"{escape(commit.committer_name)} <{escape(commit.committer_email)}>"
 
 
 def _marks(record: Record) -> Iterator[tuple[str, str]]:
@@ -33,10 +38,10 @@ def _marks(record: Record) -> Iterator[tuple[str, str]]:
         yield f"[{record.recovery[-1].action_type}]", "yellow"
 
 
-def _what(record: Record) -> str:
+def _what(record: Record, *, changes: bool = True) -> str:
     if record.commit is not None:
         subject = record.commit.message.partition("\n")[0]
-        return f"{record.commit.hash[:10]} {escape(subject)[:100]}{_changes(record.commit)}"
+        return f"{record.commit.hash[:10]} {escape(subject)[:100]}{_changes(record.commit) if changes else ''}"
     if record.push is not None:
         return _push_words(record.push)
     if record.original is not None:

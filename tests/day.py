@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 _BEGAN = 1_988_150_400  # 2033-01-01: after any time at which recording can have begun
 _WORDS = ("anchor", "beacon", "cobalt", "drift", "ember", "fjord", "glyph", "harbor", "island", "juniper", "kelp")
@@ -44,32 +45,36 @@ class Day:
 
     def step(self) -> str:
         """Do one operation; gives its name. Whatever is left half done (a conflict) is settled before."""
-        names = list(_OPERATIONS)
-        name = self.random.choices(names, [_OPERATIONS[name][1] for name in names])[0]
+        names = list(self.operations)
+        name = self.random.choices(names, [self.operations[name][1] for name in names])[0]
         at = self.random.choice(self.worktrees) if self.random.random() < 0.3 else self.path
-        _OPERATIONS[name][0](self, at)
+        self.operations[name][0](self, at)
         self.settle(at)
         self.done.append(name)
         return name
+
+    @property
+    def operations(self) -> dict[str, tuple[Callable[[Any, str], None], int]]:
+        """What is done, by its name, and how often."""
+        return _OPERATIONS
 
     # The ground
 
     def git(self, *args: str, at: str | None = None, editor: str = "true", sequence: str = "true") -> tuple[int, str]:
         """Run git at the day's own time; its exit code and standard output."""
         self.clock += self.random.choice((0, 0, 0, 1, 1, 7))
-        when = f"{self.clock} +0100"
-        env = {
-            **os.environ,
-            "GIT_AUTHOR_DATE": when,
-            "GIT_COMMITTER_DATE": when,
-            "GIT_EDITOR": editor,
-            "GIT_SEQUENCE_EDITOR": sequence,
-            "GIT_MERGE_AUTOEDIT": "no",
-        }
-        done = subprocess.run(
-            ["git", "-C", at or self.path, *args], capture_output=True, env=env, stdin=subprocess.DEVNULL
-        )
+        env = {"GIT_EDITOR": editor, "GIT_SEQUENCE_EDITOR": sequence, "GIT_MERGE_AUTOEDIT": "no", **self.dates()}
+        done = self.run(args, at or self.path, env)
         return done.returncode, os.fsdecode(done.stdout).rstrip("\n")
+
+    def dates(self) -> dict[str, str]:
+        when = f"{self.clock} +0100"
+        return {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+
+    def run(self, args: Sequence[str], at: str, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["git", "-C", at, *args], capture_output=True, env={**os.environ, **env}, stdin=subprocess.DEVNULL
+        )
 
     def ask(self, *args: str, at: str | None = None) -> str:
         return self.git(*args, at=at)[1]

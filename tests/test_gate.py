@@ -543,12 +543,12 @@ def test_an_amend_is_told_by_its_option(words: list[str], amends: bool) -> None:
 
 
 def test_only_git_is_asked_for_its_command_line() -> None:
-    assert gate.command_line(os.getpid()) is None
+    assert gate.command_line(str(os.getpid())) is None
     assert gate.command_line(0) is None
 
 
 def test_outside_of_a_hook_no_git_process_is_named() -> None:
-    assert managed.git_process("pre-commit", {}) == 0
+    assert managed.git_process("pre-commit", {}) == "0"
 
 
 def managed_hook(repo: Repo, stage: str, environment: str = "") -> Path:

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             if args.json:
                 out.json(record.to_json())
             else:
-                out.line(report.one_line(record, out.style))
+                out.line(report.one_line(record, out.style, who=args.bypassed))
                 if out.verbose:
                     out.lines(f"        {line.strip()}" for line in report.judged(record))
     if not found and args.paths and most != 0:

@@ -45,6 +45,8 @@ class Evidence:
 
     def _rewrite(self, said: HookEvent) -> None:
         for old, new in rewrite_pairs(said.fields[1]):
+            if old == new:
+                continue  # a pick that went forward, an amend that changed nothing: whoever made it, this did not
             before = self.rewrites.get(new)
             # The first word says what made the commit: an amend in a rebase that stopped is an amend.
             self.rewrites[new] = (
