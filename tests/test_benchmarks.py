@@ -22,6 +22,8 @@ _RATIOS = {
     "journal.py": 8,
     "lookup.py": 18,
     "rebase.py": 4,
+    "refs.py": 36,
+    "tree.py": 2,
 }
 
 

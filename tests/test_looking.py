@@ -22,8 +22,9 @@ from reliability import Tally
 from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.layout import Location, locate, make_private_dir
 from mgit_hooks.record import Oid
-from mgit_hooks.recorder import looking, movements, state
-from mgit_hooks.recorder.looking import FILES, TIMES, Look
+from mgit_hooks.recorder import looking, movements, stamps, state, watch
+from mgit_hooks.recorder.looking import Look
+from mgit_hooks.recorder.watch import FILES, TIMES
 
 # Refs that are now a file and now a folder, nested ones, ones of a worktree, ones without a reflog.
 NAMES = (
@@ -297,13 +298,13 @@ def changed_at_random(looker: Looker, seed: int, looks: int) -> tuple[list[str],
 def grain(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """File times as a file system has them whose clock ticks every so many nanoseconds."""
     ticks: int = request.param
-    real = looking.times
+    real = stamps.times
 
     def coarse(status: os.stat_result) -> tuple[int, int]:
         changed, renamed = real(status)
         return changed // ticks * ticks, renamed // ticks * ticks
 
-    monkeypatch.setattr(looking, "times", coarse)
+    monkeypatch.setattr(stamps, "times", coarse)
     return ticks
 
 
@@ -311,10 +312,10 @@ _SECOND = 1_000_000_000
 
 
 @pytest.mark.parametrize("grain", [1, _SECOND], indirect=True, ids=["fine", "second"])
-@pytest.mark.parametrize("many", [looking.MANY, 1], ids=["all", "some"])
+@pytest.mark.parametrize("many", [watch.MANY, 1], ids=["all", "some"])
 def test_nothing_is_missed(looker: Looker, grain: int, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dulwich")
-    monkeypatch.setattr(looking, "MANY", many)
+    monkeypatch.setattr(watch, "MANY", many)
     missed, made = changed_at_random(looker, seed=many + grain % 7, looks=60)
     assert [each for each in missed if many > 1 or not each.startswith("reflog")] == []
     assert made > 40 or many == 1
@@ -451,10 +452,11 @@ def test_how_closely_is_looked(files: int, since: float, thorough: bool, how: st
 
 
 def test_a_pipe_among_the_refs_holds_nobody_up(looker: Looker) -> None:
-    os.mkfifo(Path(looker.common, "refs", "heads", "pipe"))
-    looker.look()
-    looker.look(FILES)
-    assert looker.missed() == []
+    os.mkfifo(Path(looker.common, "refs", "heads", "pipe"))  # git itself would wait at it
+    known = dict(looker.refs)
+    for how in (TIMES, FILES):
+        looker.look(how)
+        assert looker.refs == known
 
 
 def test_without_a_clock_all_is_looked_at(looker: Looker) -> None:
@@ -550,10 +552,9 @@ def test_what_is_remembered_is_there_again(looker: Looker) -> None:
     looker.look()
     before = state.read(looker.location.mgit_dir)
     assert set(before.folders) == {"refs", "refs/heads", "refs/heads/f", "refs/tags"}
-    folder = before.folder("refs/heads/f")
-    assert folder is not None
-    assert set(folder.refs) == {f"b{number}" for number in range(5)}
-    assert set(folder.logs) == {f"refs/heads/f/b{number}" for number in range(5)}
+    assert set(before.refs("refs/heads/f")) == {f"b{number}" for number in range(5)}
+    assert before.logged("refs/heads/f") == 5
+    assert set(before.logs("refs/heads/f")) == {f"refs/heads/f/b{number}" for number in range(5)}
     assert before.files == 12
     before.close()
 

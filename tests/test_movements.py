@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from mgit_hooks.git.reflog import Entry
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import looking, movements
-from mgit_hooks.recorder.looking import FILES, Look
+from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.movements import Movement, Reading
 from mgit_hooks.recorder.state import EMPTY, State, of_places
+from mgit_hooks.recorder.watch import FILES
 
 HERE, THERE = "main-worktree", "worktrees/w"
 

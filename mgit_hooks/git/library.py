@@ -25,6 +25,8 @@ from mgit_hooks.record import Oid
 _TREE_FLAGS = DiffOption.INCLUDE_TYPECHANGE
 EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 """git knows it without its being there; libgit2 does not."""
+# A file of an object that the system does not let be read, or not at all, is an OSError to pygit2.
+_UNREADABLE = (pygit2.GitError, KeyError, ValueError, OSError)
 _OID = re.compile(r"[0-9a-f]{40,64}")
 
 pygit2.settings.cache_max_size(32 * 1024 * 1024)
@@ -96,13 +98,13 @@ class Library:
             return b""
         try:
             return self._odb.read(oid)[1]
-        except (pygit2.GitError, KeyError, ValueError):
+        except _UNREADABLE:
             raise MissingObject(oid) from None
 
     def read_commit(self, oid: Oid) -> bytes:
         try:
             kind, raw = self._odb.read(oid)
-        except (pygit2.GitError, KeyError, ValueError):
+        except _UNREADABLE:
             raise MissingObject(oid) from None
         if kind != ObjectType.COMMIT:
             raise ObjectError(f"object {oid} is not a commit", "name a commit")
@@ -112,7 +114,7 @@ class Library:
         while True:
             try:
                 kind, raw = self._odb.read(oid)
-            except (pygit2.GitError, KeyError, ValueError):
+            except _UNREADABLE:
                 raise MissingObject(oid) from None
             if kind != ObjectType.TAG:
                 return oid if kind == ObjectType.COMMIT else None
@@ -122,7 +124,7 @@ class Library:
         """Its memory is libgit2's."""
         try:
             found = self._bare[oid]
-        except (pygit2.GitError, KeyError, ValueError):
+        except _UNREADABLE:
             raise MissingObject(oid) from None
         if not isinstance(found, pygit2.Blob):
             raise MissingObject(oid)
@@ -136,7 +138,7 @@ class Library:
             if self._read_header is not None:
                 return int(self._read_header(oid)[1])
             return self.blob(oid).size
-        except (pygit2.GitError, KeyError, ValueError):
+        except _UNREADABLE:
             raise MissingObject(oid) from None
 
     def __contains__(self, oid: Oid) -> bool:
@@ -148,7 +150,7 @@ class Library:
             return []
         try:
             diff = self._diff(old, new)
-        except (pygit2.GitError, KeyError, ValueError, TypeError) as error:
+        except (*_UNREADABLE, TypeError) as error:
             named = _OID.search(str(error))
             unreadable = Oid(named.group()) if named else self._unreadable(old, new)
             raise MissingObject(unreadable or new or old or Oid("")) from None
@@ -161,7 +163,7 @@ class Library:
             try:
                 tree = cast(pygit2.Tree, self._bare[oid]) if oid is not None else ()
                 sides.append({entry.name: Oid(str(entry.id)) for entry in tree if entry.type_str == "tree"})
-            except (pygit2.GitError, KeyError, ValueError):
+            except _UNREADABLE:
                 return oid
         for name in sorted(sides[0].keys() | sides[1].keys(), key=str):
             one, other = sides[0].get(name), sides[1].get(name)
@@ -214,7 +216,7 @@ class Library:
             return twin.is_ancestor(self.git_dir, old, new)
         try:
             return old == new or self._repository.descendant_of(new, old)
-        except (pygit2.GitError, KeyError, ValueError):
+        except _UNREADABLE:
             return None
 
     def staged_changes(self, index_file: str, tree: Oid | None) -> list[Change]:
@@ -277,7 +279,7 @@ def _staged_changes(repository: pygit2.Repository, index_file: str, tree: Oid | 
     try:
         root = cast(pygit2.Tree, repository[tree])
         changes = list(_changes(root.diff_to_index(index, _TREE_FLAGS, 0)))
-    except (pygit2.GitError, KeyError, ValueError) as error:
+    except _UNREADABLE as error:
         named = _OID.search(str(error))
         raise MissingObject(Oid(named.group()) if named else tree) from None
     return [change for change in changes if change.path not in promised]

@@ -97,6 +97,7 @@ class Pass:
                     rewrites,
                     underway,
                     lambda said: said.process not in found.alive,
+                    self._before.unreadable,
                 )
                 records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)
@@ -108,13 +109,13 @@ class Pass:
             _tidy(location.spool_dir, journal, found.batch.cursor)
             commitmap.remember(location.mgit_dir, maps)
             look = found.reading.look.without(reconciler.unsettled)
-            read = state.Read(look, how, found.reading.places)
+            read = state.Read(look, how, found.reading.places, tuple(reconciler.unreadable))
             state.write(location.mgit_dir, self._before, read, journal.next_seq, journal.cursor)
         anchor(location, intake.config)
         for line in found.batch.garbled:
             log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
-        for oid in reconciler.unreadable:
-            log.warning(location.mgit_dir, "a commit is named and git cannot give it: not recorded", commit=oid)
+        for oid in set(reconciler.unreadable).difference(self._before.unreadable):
+            log.warning(location.mgit_dir, "a commit is named and git cannot give it: tried again later", commit=oid)
         return written, len(found.batch.garbled), journal.cursor or found.batch.cursor
 
     def _since(self, began: str | None) -> int:
@@ -159,8 +160,17 @@ def _orphans(index: Index, before: State, journal: Appender) -> list[Record]:
     """What hooks said and a killed drain has told, whose lines are still after the cursor."""
     if before.next_seq is None or before.cursor != journal.cursor or before.next_seq == journal.next_seq:
         return []
-    rows = (row for row in index.within(before.next_seq, journal.next_seq) if row.event in _OF_HOOKS)
-    return [record for stored in index.read_many(rows) if (record := stored.record()) is not None]
+    records = (stored.record() for stored in index.read_many(index.within(before.next_seq, journal.next_seq)))
+    told = (_as_told(record) for record in records if record is not None)
+    return [record for record in told if record.event in _OF_HOOKS]
+
+
+def _as_told(record: Record) -> Record:
+    """What a strategy made something less of, where that was still a record."""
+    try:
+        return record if record.original is None else Record.from_json(record.original)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return record
 
 
 def record_all(

@@ -12,7 +12,7 @@ from mgit_hooks import credentials, dates
 from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Entry, Place
 from mgit_hooks.record import Oid, RefMovement, readable
-from mgit_hooks.recorder import looking
+from mgit_hooks.recorder import watch
 from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.state import State, stamp
 
@@ -68,14 +68,14 @@ def unread(common_dir: str, state: State, see: Callable[[], Look], since: int, t
 
 
 def _sizes(common_dir: str, look: Look) -> list[list[int] | None]:
-    keys = {key for key in look.singles if looking.is_log(key)} | set(look.logs)
+    keys = {key for key in look.singles if watch.is_log(key)} | set(look.logs)
     return [stamp(os.path.join(common_dir, *key.split("/"))) for key in sorted(keys)]
 
 
 def _unread(common_dir: str, state: State, look: Look, since: int, tips: Set[Oid]) -> Reading:
     logs: list[list[Entry]] = []
     places: dict[str, Place] = {}
-    for key, ref, worktree, path in looking.reflogs(common_dir, look.logs):
+    for key, ref, worktree, path in watch.reflogs(common_dir, look.logs):
         before = state.place(key)
         entries, place = reflog.read(ref, worktree, path, before)
         if place.tail or before is not None:

@@ -59,8 +59,8 @@ class Reconciler:
 
     ``underway`` are the lines of pushes that an earlier drain told of and that had not ended then; ``is_over`` says
     whether a line's git process has ended. ``unreadable`` are commits that something named and git could not give:
-    what happened is told all the same.
-    ``unsettled`` are refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
+    what happened is told all the same, and ``untold``, those of the drain before, are tried again. ``unsettled`` are
+    refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Reconciler:
         rewrites: Rewrites,
         underway: Sequence[HookEvent] = (),
         is_over: Callable[[HookEvent], bool] = lambda _: True,
+        untold: Sequence[Oid] = (),
     ) -> None:
         self._git = capturer
         self._memory = memory
@@ -90,6 +91,7 @@ class Reconciler:
         self._outcomes = outcomes.Outcomes(memory, remotes, witness, underway, evidence.events)
         self.unreadable: list[Oid] = []
         self.unsettled: set[str] = set()
+        self._untold = untold
 
     def records(self, movements: list[Movement]) -> Iterator[Record]:
         """The records of all movements and hook events, in the order in which they happened as far as it is known."""
@@ -263,7 +265,7 @@ class Reconciler:
     def _heads_without_reflog(self) -> Iterator[Record]:
         """Commits that a hook spoke of and no reflog tells: there is none, or it went with its worktree."""
         heads = transactions.heads(self._evidence.events)
-        for oid in (*self._evidence.hooks, *self._evidence.rewrites, *heads):
+        for oid in (*self._evidence.hooks, *self._evidence.rewrites, *heads, *self._untold):
             if not self._knows(oid):
                 for new in self._walked(oid):
                     yield from self._commit(new, self._make.unwitnessed)

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
@@ -20,18 +20,24 @@ from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read, replacing
 from mgit_hooks.git.reflog import Place
 from mgit_hooks.layout import make_private_dir
-from mgit_hooks.recorder.looking import FILES, Folder, Look, Stamp
+from mgit_hooks.record import Oid
+from mgit_hooks.recorder.looking import Look
+from mgit_hooks.recorder.stamps import Stamp
+from mgit_hooks.recorder.watch import FILES
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
 _VERSION: Final = 1
 _TABLES: Final = """
-CREATE TABLE folder (path BLOB PRIMARY KEY, stamp INTEGER, files INTEGER, refs BLOB, logs BLOB);
+CREATE TABLE folder (path BLOB PRIMARY KEY, stamp INTEGER, files INTEGER, refs BLOB);
+CREATE TABLE reflogs (path BLOB PRIMARY KEY, files INTEGER, logs BLOB);
 CREATE TABLE place (log BLOB PRIMARY KEY, size INTEGER, tail TEXT) WITHOUT ROWID;
 CREATE TABLE packed (content BLOB)
 """
 _FILE: Final = "looked.sqlite"
+# So many commits that could not be read are tried again at each drain.
+_UNREADABLE: Final = 50
 
 
 class State:
@@ -57,18 +63,34 @@ class State:
         self.cursor: tuple[int, int] | None = tuple(cursor) if cursor else None
         self.looked_at = float(head.get("looked_at") or 0.0)
         self.files = int(head.get("files") or 0)
+        self.unreadable: tuple[Oid, ...] = tuple(map(Oid, head.get("unreadable") or ()))
         self.singles: Mapping[str, Stamp] = dict(head.get("singles") or {})
         self.folders: Mapping[str, Stamp] = folders or {}
         self._mgit_dir = mgit_dir
         self.unwritten = dict(places or {})
-        self._read: dict[str, Folder | None] = {}
+        self._read: dict[tuple[str, str], Mapping[str, Stamp]] = {}
         self._database: Connection | None = None
 
-    def folder(self, path: str) -> Folder | None:
-        if path not in self._read and path in self.folders:
-            row = self._one("SELECT stamp, refs, logs FROM folder WHERE path = ?", os.fsencode(path))
-            self._read[path] = Folder(row[0], _unpacked(row[1]), _unpacked(row[2])) if row is not None else None
-        return self._read.get(path)
+    def refs(self, path: str) -> Mapping[str, Stamp]:
+        """The refs that were in a folder."""
+        return self._listed("SELECT refs FROM folder WHERE path = ?", path)
+
+    def logs(self, path: str) -> Mapping[str, Stamp]:
+        """The reflogs that belonged to a folder."""
+        return self._listed("SELECT logs FROM reflogs WHERE path = ?", path)
+
+    def logged(self, path: str) -> int:
+        """How many they were."""
+        row = self._one("SELECT files FROM reflogs WHERE path = ?", os.fsencode(path)) if self.folders else None
+        return 0 if row is None else int(row[0])
+
+    def _listed(self, query: str, path: str) -> Mapping[str, Stamp]:
+        if path not in self.folders:
+            return {}
+        if (query, path) not in self._read:
+            row = self._one(query, os.fsencode(path))
+            self._read[query, path] = _unpacked(row[0]) if row is not None else {}
+        return self._read[query, path]
 
     def place(self, log: str) -> Place | None:
         """How far a reflog was read, by its path below the common directory."""
@@ -107,11 +129,13 @@ EMPTY: Final = State()
 
 
 class Read(NamedTuple):
-    """What a drain looked at and read: the places are those of the reflogs that it read."""
+    """What a drain looked at and read: the places are those of the reflogs that it read, ``unreadable`` the commits
+    that git could not give it."""
 
     look: Look
     how: str
     places: Mapping[str, Place]
+    unreadable: Sequence[Oid] = ()
 
 
 def of_places(places: Mapping[str, Place]) -> State:
@@ -155,6 +179,7 @@ def write(mgit_dir: str, before: State, done: Read, next_seq: int, cursor: tuple
         "looked_at": time.time() if whole else before.looked_at,
         "files": files,
         "singles": done.look.singles,
+        "unreadable": done.unreadable[-_UNREADABLE:],
     }
     write_json(os.path.join(mgit_dir, "state.json"), head)
 
@@ -162,19 +187,17 @@ def write(mgit_dir: str, before: State, done: Read, next_seq: int, cursor: tuple
 def _change(database: Connection, before: State, done: Read) -> int:
     """How many files there are by now."""
     look = done.look
-    # A reflog can pass from one folder to the one above it, when its own goes; or back.
-    old = [known for path in (*look.folders, *look.gone) if (known := before.folder(path)) is not None]
-    before.close()
-    had = {name for folder in old for name in folder.logs}
-    has = {name for folder in look.folders.values() for name in folder.logs}
-    database.executemany("DELETE FROM place WHERE log = ?", [(os.fsencode(f"logs/{name}"),) for name in had - has])
-    database.executemany("DELETE FROM folder WHERE path = ?", [(os.fsencode(path),) for path in look.gone])
+    database.executemany("DELETE FROM place WHERE log = ?", [(os.fsencode(f"logs/{name}"),) for name in look.dropped])
+    for table in ("folder", "reflogs"):
+        database.executemany(f"DELETE FROM {table} WHERE path = ?", [(os.fsencode(path),) for path in look.gone])  # noqa: S608
     database.executemany(
-        "INSERT OR REPLACE INTO folder VALUES (?,?,?,?,?)",
-        [
-            (os.fsencode(path), each.stamp, len(each.refs) + len(each.logs), _packed(each.refs), _packed(each.logs))
-            for path, each in look.folders.items()
-        ],
+        "INSERT OR REPLACE INTO folder VALUES (?,?,?,?)",
+        [(os.fsencode(path), each.stamp, len(each.refs), _packed(each.refs)) for path, each in look.folders.items()],
+    )
+    listed = [(path, each.logs) for path, each in look.folders.items() if each.logs is not None]
+    database.executemany(
+        "INSERT OR REPLACE INTO reflogs VALUES (?,?,?)",
+        [(os.fsencode(path), len(logs), _packed(logs)) for path, logs in listed],
     )
     database.executemany(
         "INSERT OR REPLACE INTO place VALUES (?,?,?)",
@@ -183,7 +206,8 @@ def _change(database: Connection, before: State, done: Read) -> int:
     if look.packed is not None:
         database.execute("DELETE FROM packed")
         database.execute("INSERT INTO packed VALUES (?)", (look.packed,))
-    return int(database.execute("SELECT coalesce(sum(files), 0) FROM folder").fetchone()[0])
+    both = "SELECT files FROM folder UNION ALL SELECT files FROM reflogs"
+    return int(database.execute(f"SELECT coalesce(sum(files), 0) FROM ({both})").fetchone()[0])  # noqa: S608
 
 
 def _packed(stamps: Mapping[str, Stamp]) -> bytes:
