@@ -29,8 +29,12 @@ def _committer(commit: Commit) -> str:
     return f"{escape(commit.committer_name)} <{escape(commit.committer_email)}>"
 
 
+def _is_unseen_push(record: Record) -> bool:
+    return record.event == "push-outcome" and record.gate.status == "unobserved"
+
+
 def _marks(record: Record) -> Iterator[tuple[str, str]]:
-    if record.gate.status in ("bypassed", "refused", "skipped"):
+    if record.gate.status in ("bypassed", "refused", "skipped") or _is_unseen_push(record):
         yield f"[gate {record.gate.status}]", "yellow"
     if not record.validation.is_valid:
         yield "[" + ", ".join(dict.fromkeys(issue.code for issue in record.validation.issues)) + "]", "red"

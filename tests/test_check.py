@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Repo
-from recording import Recording
-
-from mgit_hooks.installer.install import boot_path, install
-from mgit_hooks.layout import locate
-
-RULES = """
-[[rules]]
-id = "short"
-strategy = "abort"
-message = "Keep it short."
-schema.properties.commit.properties.message.maxLength = 12
-"""
-
-
-class Gated(Recording):
-    """With the real gate, armed; the stubs start no drain."""
-
-    def install(self, path: str) -> None:
-        install(locate(path), python=sys.executable, boot=boot_path())
-        Path(path, ".git", "rules.toml").write_text(RULES)
-        self.repo.git("config", "mgit.rules", str(Path(path, ".git", "rules.toml")))
-        self.mark(path)
-
-    def mark(self, path: str) -> None:
-        Path(path, ".git", "mgit", "draining").write_text(str(os.getpid()))
-
-    def drain(self) -> int:
-        done = super().drain()
-        self.mark(self.path)
-        return done
+from gated import Gated
 
 
 @pytest.fixture
@@ -143,3 +112,14 @@ def test_log_bypassed_says_who(gated: Gated, mgit: Any) -> None:
     assert "around  by Ada Lovelace <ada@example.org>  [gate bypassed]" in told
     assert told.count("\n") == 1
     assert "Ada Lovelace" not in mgit("-C", gated.path, "log").out
+
+
+def test_log_bypassed_shows_pushes_that_no_hook_saw(gated: Gated, mgit: Any, bare: Repo) -> None:
+    gated.git("remote", "add", "origin", bare.path)
+    gated.git("push", "-q", "origin", "main")
+    assert mgit("-C", gated.path, "log", "--bypassed").out == ""
+    gated.commit("judged")
+    gated.git("push", "-q", "--no-verify", "origin", "main")
+    told = mgit("-C", gated.path, "log", "--bypassed")
+    assert [line.split()[1] for line in told.out.splitlines()] == ["push-outcome"]
+    assert told.out.endswith("[gate unobserved]\n")

@@ -63,7 +63,9 @@ def traits(value: Json) -> Iterator[str]:
     """What ``log --invalid`` and ``log --bypassed`` look for."""
     if (value.get("validation") or {}).get("is_valid") is False:
         yield INVALID
-    if (value.get("gate") or {}).get("status") == "bypassed":
+    status = (value.get("gate") or {}).get("status")
+    # Of a push that no hook saw there is its outcome alone.
+    if status == "bypassed" or (status == "unobserved" and value.get("event") == "push-outcome"):
         yield BYPASSED
 
 

@@ -64,10 +64,10 @@ class Evidence:
     def is_first_skip(self, said: HookEvent) -> bool:
         return self._ledger.is_first_skip(said)
 
-    def gate(self, commit: Commit, event: str, armed: bool) -> Gate:
-        """What the gate said of this very commit in the git process that made it."""
+    def gate(self, commit: Commit, event: str, armed: bool, claimed: str | None = None) -> Gate:
+        """What the gate said of this very commit in the git process that made it. As ``Ledger.commit``."""
         rewrite = self.rewrites.get(commit.hash)
-        return self._ledger.commit(commit, event, rewrite.old if rewrite else (), armed)
+        return self._ledger.commit(commit, event, rewrite.old if rewrite else (), armed, claimed)
 
     def stops(self, said: HookEvent) -> bool:
         return self._ledger.stops(said)

@@ -97,15 +97,18 @@ class Ledger:
     def _awaits(self, push: HookEvent) -> bool:
         return push.flag != "o" and push not in self._push_verdicts and push not in self._stopped
 
-    def commit(self, commit: Commit, event: str, replaced: Iterable[Oid], armed: bool) -> Gate:
+    def commit(
+        self, commit: Commit, event: str, replaced: Iterable[Oid], armed: bool, claimed: str | None = None
+    ) -> Gate:
         """What the gate said of this very commit, in the process that made it.
 
-        ``event`` is what made it, as the reflog claims; ``replaced`` the commits whose place it took, as post-rewrite
-        told; ``armed`` whether the policy arms the gate now, for lines whose stub could not tell.
+        ``event`` is what made it, and ``claimed`` what of that the reflog says; ``replaced`` the commits whose place it
+        took, as post-rewrite told; ``armed`` whether the policy arms the gate now, for lines whose stub could not tell.
         """
         made = self._made_it(commit, event)
         if made is None:
-            if event == "rebase":
+            # A rebase may take what was there before for what it made of a commit that it dropped.
+            if (claimed or event) == "rebase":
                 # In the one case in which our stub keeps silent, git runs no gate.
                 return Gate("none", f"git runs no gate for {event}")
             return NO_HOOK
@@ -137,6 +140,13 @@ class Ledger:
             return Gate("none", "not armed")
         # Attempt and gate are one hook: --no-verify leaves out both. What is here began, and came to no verdict.
         return Gate("unobserved", "pre-push began, and its gate came to no verdict: it failed or was stopped")
+
+
+def unseen_push(armed: bool) -> Gate:
+    """Of a push that only the remote-tracking ref tells of: git logs there what it pushed, and so does libgit2."""
+    if not armed:
+        return Gate("none", "not armed")
+    return Gate("unobserved", "no pre-push hook ran: --no-verify, another core.hooksPath, a program without hooks")
 
 
 def verdict_of(said: HookEvent) -> Verdict:

@@ -20,6 +20,7 @@ from mgit_hooks.record import (
 from mgit_hooks.recorder import classify
 from mgit_hooks.recorder.event import HookEvent, Verdict
 from mgit_hooks.recorder.evidence import Evidence
+from mgit_hooks.recorder.ledger import unseen_push
 from mgit_hooks.recorder.movements import Movement
 from mgit_hooks.recorder.rewriting import Rewrites
 
@@ -87,6 +88,7 @@ class Maker:
             )  # fmt: skip
         if not replaces and (event in ("amend", "rebase") or self._rewrites.is_unsure(commit.hash)):
             replaces = None  # something may have been replaced, and nobody says what
+        claimed = None if reflog is None else classify.made_by(reflog)
         return self._record(
             event,
             self._setting.source if said or rewrite else self.unwitnessed,
@@ -94,7 +96,7 @@ class Maker:
             "reflog" if movement else "commit",
             worktree=movement.worktree if movement else said.worktree if said else None,
             branch=movement.branch if movement else None,
-            gate=self._evidence.gate(commit, event, self._setting.armed),
+            gate=self._evidence.gate(commit, event, self._setting.armed, claimed),
             commit=commit,
             replaces=replaces,
             refs=movement.refs if movement else None,
@@ -129,7 +131,9 @@ class Maker:
 
     def _of_push(self, record: Record, found: tuple[Seq, Push] | None) -> Record:
         if found is None:
-            return record._replace(detail={"push": None})
+            # A hook manager's drain is not told of pushes by a hook of ours.
+            gate = record.gate if self._setting.source == "framework" else unseen_push(self._setting.armed)
+            return record._replace(detail={"push": None}, gate=gate)
         return record._replace(source=self._setting.source, push=found[1], detail={"push": found[0]})
 
     def of_verdict(self, said: HookEvent, verdict: Verdict) -> Record:
