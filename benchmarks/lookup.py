@@ -21,6 +21,7 @@ from mgit_hooks import dates
 from mgit_hooks.encoding import encode
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.index import Filter, Index
+from mgit_hooks.journal.lineage import lineage
 from mgit_hooks.journal.writer import appender
 from mgit_hooks.record import Commit, FileChange, Gate, Oid, Record, Validation
 
@@ -89,6 +90,9 @@ def _measure(index: Index, count: int, rounds: int) -> None:
     searches: dict[str, Callable[[], object]] = {
         "hash": lambda: index.seq_of(_hash(rng.randrange(count))),
         "ten digits of a hash": lambda: index.by_prefix(_hash(rng.randrange(count))[:10]),
+        "what replaced it": lambda: index.replaced_by(_hash(rng.randrange(count // 10) * 10)),
+        "what it replaced": lambda: index.replaces(_hash(rng.randrange(count // 10) * 10 + 3)),
+        "whole life (three commits)": lambda: lineage(index, _hash(rng.randrange(count // 10) * 10)),
         "number": lambda: index.by_seq(rng.randint(1, count)),
         "path": lambda: newest(paths=path()),
         "folder": lambda: newest(paths=(path()[0].rpartition(b"/")[0],)),
@@ -160,8 +164,13 @@ def _records(count: int) -> Iterator[Record]:
         yield Record(
             "commit" if made_here else "import", "backfill", date, date, "commit", "bench", None,
             f"topic{number // 10 % _BRANCHES}" if made_here else None, Gate("none", "not made here"),
-            Validation("standard", True), commit=commit,
+            Validation("standard", True), commit=commit, replaces=_replaced(number) if made_here else None,
         )  # fmt: skip
+
+
+def _replaced(number: int) -> tuple[Oid, ...]:
+    """Each that was made here took the place of two, a squash."""
+    return (_hash(number - 3), _hash(number - 2))
 
 
 def _moment(number: int) -> int:

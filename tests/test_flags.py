@@ -350,6 +350,17 @@ def test_log_superseded(work: Recording, mgit: Any) -> None:
     assert shown == [4, 5]
 
 
+def test_log_rewrites(work: Recording, mgit: Any) -> None:
+    old = work.head()
+    work.git("commit", "-q", "--amend", "-m", "better")
+    for what in (old, old[:7], work.head(), "HEAD"):
+        told = mgit("-C", work.path, "log", "--json", "--rewrites", what).json
+        assert [(each["commit"]["hash"], each["replaced_by"]) for each in told] == [
+            (old, [work.head()]),
+            (work.head(), []),
+        ]
+
+
 @pytest.mark.parametrize("command", ["backfill", "init", "drain", "repair --records"])
 def test_level_and_strategy(repo: Repo, mgit: Any, command: str) -> None:
     repo.write(".mgit-hooks.toml", RULE)

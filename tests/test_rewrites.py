@@ -12,14 +12,18 @@ from typing import Any
 
 import pytest
 from journal.making import append
+from lives import Lives
 from recording import Recording
+from reliability import Tally
 
 from mgit_hooks.encoding import encode
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.lineage import lineage
 from mgit_hooks.record import Oid, Record
-from mgit_hooks.recorder import commitmap, pairing
+from mgit_hooks.recorder import commitmap, pairing, rewriting, splitting
+from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.pairing import Look
+from mgit_hooks.recorder.rebasing import Pair
 
 
 @pytest.fixture(params=["each", "once"])
@@ -542,3 +546,85 @@ def test_what_was_replaced_and_never_recorded_is_named(late: Recording, mgit: An
     told = mgit("-C", late.path, "log", "--rewrites", oid(7))
     assert "not recorded" in told.out.splitlines()[0]
     assert [each["commit"]["hash"] for each in life(mgit, late, oid(7))] == [oid(0)]
+
+
+# Rewrites at random, against the truth
+
+
+def linked(lives: Lives) -> tuple[set[tuple[str, str]], set[str]]:
+    """(old, new) of every link on record, and all commits on record."""
+    found = [record for record in lives.work.records() if record.commit is not None]
+    links = {(old, record.commit.hash) for record in found if record.commit for old in record.replaces or ()}
+    return links, {record.commit.hash for record in found if record.commit}
+
+
+def false_links(lives: Lives) -> list[str]:
+    """Links on record between commits that have no change in common, and that git does not tell either."""
+    links, _ = linked(lives)
+    none: frozenset[int] = frozenset()
+    return [
+        f"{new} in place of {old}"
+        for old, new in sorted(links - lives.told)
+        if not lives.changes.get(old, none) & lives.changes.get(new, none)
+    ]
+
+
+def missing_links(lives: Lives) -> list[str]:
+    """What was told of commits on record, and is not linked."""
+    links, known = linked(lives)
+    return [f"{new} in place of {old}" for old, new in sorted(lives.told - links) if new in known]
+
+
+def lived(repo: Any, seed: int, steps: int, names: tuple[str, ...] = ()) -> Lives:
+    lives = Lives(repo, seed)
+    for _ in range(steps):
+        lives.step(names)
+    return lives
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_link_is_true_and_every_one_that_is_told_is_there(repo: Any, seed: int) -> None:
+    lives = lived(repo, seed, 12)
+    assert (false_links(lives), missing_links(lives)) == ([], []), lives.done
+    assert linked(lives)[0]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_every_link_is_true_at_length(repo: Any, seed: int, tally: Tally) -> None:
+    lives = lived(repo, seed, 60)
+    tally.false += false_links(lives)
+    tally.lost += missing_links(lives)
+    tally.cases += len(linked(lives)[0])
+    tally.check()
+
+
+def all_that_was_made_at_a_stop(stop: Any, replaced: Any, objects: Any) -> list[Pair]:
+    return [Pair(stop.at, made) for made in stop.made]
+
+
+def by_place_alone(olds: Any, news: Any) -> list[Pair]:
+    return [Pair(old.oid, new.oid) for old, new in zip(olds, news, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("planted", "what", "names", "found_by"),
+    [
+        (splitting, {"_parts": all_that_was_made_at_a_stop}, ("put between",), false_links),
+        (pairing, {"pairs": by_place_alone}, ("commit", "filter-branch"), false_links),
+        (commitmap, {"lines": lambda path: iter(())}, ("filter-repo",), missing_links),
+        (rewriting, {"_amended": lambda *_: iter(())}, ("amend unseen",), missing_links),
+        (Evidence, {"_rewrite": lambda *_: None}, ("rebase",), missing_links),
+    ],
+)
+def test_a_planted_bug_is_found(
+    repo: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    planted: Any,
+    what: dict[str, Any],
+    names: tuple[str, ...],
+    found_by: Any,
+) -> None:
+    for name, broken in what.items():
+        monkeypatch.setattr(planted, name, broken)
+    assert found_by(lived(repo, 5, 8, names))
