@@ -14,6 +14,11 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
+class TooLarge(OSError, ValueError):
+    """A file that cannot be what it ought to be. Both, as io.UnsupportedOperation is: who takes a file that makes no
+    sense for none expects a ValueError."""
+
+
 def open_to_read(path: str) -> BinaryIO:
     """The regular file at ``path``, or the one that a link there leads to.
 
@@ -26,6 +31,18 @@ def open_to_read(path: str) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def read(path: str, at_most: int) -> bytes:
+    """All of the regular file at ``path``, as ``open_to_read`` opens it.
+
+    Raises TooLarge where it has more than ``at_most`` bytes, as a file without blocks can say of itself: it is not to
+    fill the memory.
+    """
+    with open_to_read(path) as file:
+        if os.fstat(file.fileno()).st_size > at_most or len(data := file.read(at_most + 1)) > at_most:
+            raise TooLarge(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        return data
 
 
 def create(path: str) -> int:

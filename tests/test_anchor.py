@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
+import signal
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from recording import Recording
 
 from mgit_hooks.git import anchorref
 from mgit_hooks.journal import identity
+from mgit_hooks.journal.anchors import Anchor
 
 REF = "refs/mgit/anchor"
 
@@ -295,3 +301,74 @@ def test_what_is_no_file_of_anchors_is_left_alone(work: Recording, mgit: Any, tm
     before = bundle.read_bytes()
     told = mgit("-C", work.path, "anchor", "--file", str(bundle))
     assert (told.code, "a bundle" in told.err, bundle.read_bytes() == before) == (2, True, True)
+
+
+def bounded(work: Recording, *command: str) -> tuple[int, str]:
+    """Exit status and standard error of a command that has zeros without end to read, and neither time nor memory
+    without end: nor have the git commands that it starts."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+
+    with (
+        open("/dev/zero", "rb") as zeros,
+        subprocess.Popen(
+            [sys.executable, "-m", "mgit_hooks", "-C", work.path, *command],
+            stdin=zeros, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            start_new_session=True, preexec_fn=limit,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            _, said = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said
+
+
+ODD_REFS: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a file of a tebibyte": lambda path: (path.touch(), os.truncate(path, 1 << 40)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        (REF, ("verify", "--anchor")),
+        (REF, ("anchor",)),
+        ("refs/heads/odd", ("verify", "--anchor", "trailers")),
+        ("refs/heads/odd", ("verify", "--anchor=refs/heads/odd")),
+        ("FETCH_HEAD", ("verify", "--anchor=FETCH_HEAD")),
+    ],
+)
+@pytest.mark.parametrize("odd", ODD_REFS)
+def test_a_ref_that_git_could_not_read_is_refused(
+    work: Recording, name: str, command: tuple[str, ...], odd: str
+) -> None:
+    """git itself waits for the one without end, and reads the others until there is no memory left."""
+    anchorref.write(work.location.git_dir, Anchor("ab" * 16, 1, "cd" * 32, "2026-01-01T00:00:00+00:00"))
+    path = Path(work.location.common_dir, name)
+    path.unlink(missing_ok=True)
+    ODD_REFS[odd](path)
+    status, said = bounded(work, *command)
+    assert status == 128
+    assert said.splitlines()[0].startswith(f"mgit-hooks: {path} is ")
+    assert "move it away" in said
+
+
+def test_a_folder_in_a_refs_place_holds_no_anchor(work: Recording, mgit: Any) -> None:
+    Path(work.location.common_dir, REF).mkdir(parents=True)
+    told = mgit("-C", work.path, "verify", "--anchor")
+    assert (told.code, f"nothing was checked: {REF} holds no anchor" in told.out) == (1, True)
+
+
+@pytest.mark.parametrize("where", ["anchors", "-"])
+def test_a_file_of_anchors_without_end_is_refused(work: Recording, tmp_path: Path, where: str) -> None:
+    place = tmp_path / "anchors"
+    place.touch()
+    os.truncate(place, 1 << 40)
+    named = where if where == "-" else str(place)
+    status, said = bounded(work, "verify", "--anchor", named)
+    assert (status, f"cannot read {named}: File too large" in said) == (2, True)

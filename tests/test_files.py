@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mgit_hooks import files
+from mgit_hooks.gatekeeper import staged
+from mgit_hooks.git import backend, gitfiles
+from mgit_hooks.installer import hookfiles
 from mgit_hooks.installer.install import install
+from mgit_hooks.journal import erasemark, exchange
 from mgit_hooks.layout import locate
+from mgit_hooks.recorder import held, upkeep
 
 NAMES = (
     "spool/now",
@@ -67,3 +74,70 @@ def test_what_a_link_leads_to_is_not_emptied(repo, tmp_path: Path, name: str) ->
     repo.git("commit", "-q", "--allow-empty", "-m", "Two")
     mgit(repo.path, "drain")
     assert precious.read_text() == "precious"
+
+
+def in_place_of_a_file(place: Path, what: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "device":
+        place.symlink_to("/dev/zero")
+    elif what == "folder":
+        place.mkdir()
+    else:
+        place.touch()
+        os.truncate(place, 1 << 40)
+
+
+ODD = ("pipe", "device", "folder", "a file of a tebibyte")
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_no_more_is_read_than_a_file_can_hold(tmp_path: Path, what: str) -> None:
+    in_place_of_a_file(tmp_path / "odd", what)
+    with pytest.raises(files.TooLarge if what == ODD[-1] else FileNotFoundError):
+        files.read(str(tmp_path / "odd"), 1000)
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_bytes(b"x" * 1000)
+    assert files.read(str(place), 1000) == b"x" * 1000
+    with pytest.raises(files.TooLarge, match="File too large") as raised:
+        files.read(str(place), 999)
+    assert isinstance(raised.value, ValueError)
+    assert raised.value.filename == str(place)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "commondir": lambda folder: gitfiles.common_dir(folder) == folder,
+    "gitdir": lambda folder: gitfiles.linked_worktree(folder) is None,
+    "shallow": lambda folder: gitfiles.shallow_boundary(folder) == frozenset(),
+    "MERGE_HEAD": lambda folder: gitfiles.merge_heads(folder) == (),
+    "config": lambda folder: not backend._looks_beyond(folder),
+    "HEAD": lambda folder: staged._first_line(f"{folder}/HEAD").strip("\0") == "",
+    "hooks/pre-commit": lambda folder: not hookfiles.is_framework(f"{folder}/hooks/pre-commit"),
+    "held.json": lambda folder: held.read(folder) == [],
+    "compact.json": lambda folder: upkeep._refused(folder) == {},
+    "journal.erasing": lambda folder: erasemark.pending(f"{folder}/journal") in ({}, None),
+    "journal.erased": lambda folder: erasemark.remembered(f"{folder}/journal") == (frozenset(), frozenset()),
+    "journal/restored-from": lambda folder: exchange.mark(f"{folder}/journal") is None,
+}
+
+
+@pytest.mark.parametrize("what", ODD[:3])
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_no_file_counts_as_none(tmp_path: Path, name: str, what: str) -> None:
+    in_place_of_a_file(tmp_path / name, what)
+    assert READERS[name](str(tmp_path))
+
+
+@pytest.mark.parametrize("name", [name for name in READERS if not name.startswith("journal/") and "/" not in name])
+def test_a_file_of_a_tebibyte_fills_no_memory(tmp_path: Path, name: str) -> None:
+    in_place_of_a_file(tmp_path / name, ODD[-1])
+    try:
+        told = READERS[name](str(tmp_path))
+    except files.TooLarge as error:
+        told = error.filename == str(tmp_path / name)
+    assert told

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import TooLarge, read
 from mgit_hooks.git import anchorref
 from mgit_hooks.journal import anchors, erasure
 from mgit_hooks.journal.anchors import Checked, Place
@@ -18,6 +19,8 @@ from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.report import counted
 from mgit_hooks.session import drain_first, require_journal
+
+_LONGEST = 64 * 1024 * 1024  # bytes of a file of anchors: some 400,000 of them
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +64,24 @@ def _place(location: Location, where: str, directory: str) -> Place:
     path = os.path.normpath(os.path.join(directory, where))
     try:
         if where == "-":
-            return Place(where, anchors.of_lines(sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()))
+            return Place(where, _lines_of(_standard_input()))
         # In a bare repository, and in any .git, a ref's name is that of git's own file of it.
         if not where.startswith("refs/") and os.path.isfile(path):
-            with open_to_read(path) as file:
-                return Place(where, anchors.of_lines(file.read().decode("utf-8", "replace").splitlines()))
+            return Place(where, _lines_of(read(path, _LONGEST)))
     except OSError as error:
         raise UsageError(f"cannot read {where}: {error.strerror}", "name a file that can be read") from error
     return anchorref.place(location.git_dir, where)
+
+
+def _standard_input() -> bytes:
+    data = sys.stdin.buffer.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise TooLarge(errno.EFBIG, os.strerror(errno.EFBIG))
+    return data
+
+
+def _lines_of(data: bytes) -> tuple[anchors.Given, ...]:
+    return anchors.of_lines(data.decode("utf-8", "replace").splitlines())
 
 
 def _lines(report: Report) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.capture.rawcommit import decode
 from mgit_hooks.errors import UsageError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.gatekeeper import staged
 from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean
 from mgit_hooks.judging.rules import Rule, applies
@@ -188,8 +189,8 @@ def _has(location: Location, name: str) -> bool:
 
 def _merged(location: Location, head: Oid | None) -> tuple[Oid, ...] | None:
     try:
-        with open(os.path.join(location.git_dir, "MERGE_HEAD"), encoding="ascii") as file:
-            others = tuple(map(Oid, file.read().split()))
+        with open_to_read(os.path.join(location.git_dir, "MERGE_HEAD")) as file:
+            others = tuple(map(Oid, file.read(1 << 20).decode("ascii").split()))
     except (OSError, UnicodeDecodeError):
         return None
     return (*((head,) if head else ()), *others)

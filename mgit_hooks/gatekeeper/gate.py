@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mgit_hooks import layout
 from mgit_hooks.errors import ConfigError, MgitError
+from mgit_hooks.files import read
 from mgit_hooks.judging import gateflag, policy
 from mgit_hooks.layout import Location
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # what follows is loaded only where the gate is armed
     from mgit_hooks.judging.config import Config
     from mgit_hooks.recorder.event import PushLine, Verdict
 
+_LONGEST_PATH = 64 * 1024
 # By these names SKIP, which hook managers know too, leaves out a stage.
 _SKIP_NAMES = {
     "pre-commit": "mgit-validate",
@@ -78,8 +80,8 @@ def _here() -> Location:
     git_dir = os.path.realpath(env.get("GIT_DIR", ".git"))
     common_dir = git_dir
     try:
-        with open(os.path.join(git_dir, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
-            common_dir = os.path.realpath(os.path.join(git_dir, file.read().rstrip("\n")))
+        named = os.fsdecode(read(os.path.join(git_dir, "commondir"), _LONGEST_PATH)).rstrip("\n")
+        common_dir = os.path.realpath(os.path.join(git_dir, named))
     except OSError:
         pass
     if not os.path.isfile(os.path.join(git_dir, "HEAD")) or not os.path.isdir(os.path.join(common_dir, "objects")):

@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mgit_hooks.errors import ObjectError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.git import plumbing
 from mgit_hooks.layout import Location
 from mgit_hooks.record import FileChange, Oid, readable
+
+_LONGEST_LINE = 64 * 1024
 
 _TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
 _GITLINK = "160000"
@@ -57,8 +60,8 @@ def _ask_oid() -> Oid | None:
 
 def _first_line(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.readline().rstrip("\n")
+        with open_to_read(path) as file:
+            return file.readline(_LONGEST_LINE).decode("utf-8", "surrogateescape").rstrip("\n")
     except OSError:
         return ""
 

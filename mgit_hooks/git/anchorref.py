@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import RepositoryError, UsageError
-from mgit_hooks.git import plumbing
+from mgit_hooks.git import gitfiles, plumbing, reffiles
 from mgit_hooks.journal.anchors import TRAILER, Anchor, Given, Place, given
 
 REF: Final = "refs/mgit/anchor"
@@ -36,6 +36,7 @@ def write(git_dir: str, anchor: Anchor) -> Written:
 
     Raises RepositoryError where git cannot write it.
     """
+    reffiles.require_plain(gitfiles.common_dir(git_dir), REF)
     for _ in range(_ATTEMPTS):
         parent = _newest(git_dir)
         before = _read(git_dir, [parent])[0].anchor if parent else None
@@ -68,8 +69,11 @@ def _newest(git_dir: str) -> str | None:
 def place(git_dir: str, where: str) -> Place:
     """The anchors of a ref's whole history; or, of another revision or a range, those in its commits' trailers.
 
-    ``trailers`` stands for the commits that any ref leads to. Raises UsageError where git knows no such revision.
+    ``trailers`` stands for the commits that any ref leads to. Raises UsageError where git knows no such revision,
+    RepositoryError where git could not read the refs to tell.
     """
+    for folder in dict.fromkeys((git_dir, gitfiles.common_dir(git_dir))):
+        reffiles.require_plain(folder)
     if where == "trailers":
         return Place(where, _trailers(git_dir, "--all"), shared=True)
     if not _git(git_dir, "cat-file", "-e", f"{where}:{_FILE}").status:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.files import read
 from mgit_hooks.git import gitfiles
 from mgit_hooks.record import Oid
 
@@ -127,6 +128,9 @@ _BEYOND: Final = re.compile(
 )
 
 
+_LONGEST_CONFIG: Final = 16 * 1024 * 1024
+
+
 def open_backend(git_dir: str) -> Backend:
     """libgit2, unless the repository looks like one that it cannot read, or it refuses: then git's commands.
 
@@ -144,7 +148,7 @@ def open_backend(git_dir: str) -> Backend:
 
 def _looks_beyond(git_dir: str) -> bool:
     try:
-        with open(os.path.join(gitfiles.common_dir(git_dir), "config"), "rb") as file:
-            return _BEYOND.search(file.read()) is not None
+        config = read(os.path.join(gitfiles.common_dir(git_dir), "config"), _LONGEST_CONFIG)
+        return _BEYOND.search(config) is not None
     except OSError:
         return False

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
+from mgit_hooks.files import read
 from mgit_hooks.record import Oid
+
+_LONGEST_PATH: Final = 64 * 1024
+_MOST_OIDS: Final = 64 * 1024 * 1024
 
 
 def common_dir(git_dir: str) -> str:
     """What all worktrees share: ``git_dir`` itself, but for a linked worktree's."""
     try:
-        with open(os.path.join(git_dir, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
-            return os.path.normpath(os.path.join(git_dir, file.read().rstrip("\n")))
+        return os.path.normpath(os.path.join(git_dir, _path_in(os.path.join(git_dir, "commondir"))))
     except FileNotFoundError:
         return git_dir
 
@@ -19,8 +23,7 @@ def common_dir(git_dir: str) -> str:
 def linked_worktree(git_dir: str) -> str | None:
     """The top of the linked worktree that this git directory is of; None where it is of none."""
     try:
-        with open(os.path.join(git_dir, "gitdir"), encoding="utf-8", errors="surrogateescape") as file:
-            return os.path.dirname(os.path.normpath(os.path.join(git_dir, file.read().rstrip("\n"))))
+        return os.path.dirname(os.path.normpath(os.path.join(git_dir, _path_in(os.path.join(git_dir, "gitdir")))))
     except FileNotFoundError:
         return None
 
@@ -28,8 +31,7 @@ def linked_worktree(git_dir: str) -> str | None:
 def shallow_boundary(git_dir: str) -> frozenset[Oid]:
     """The commits whose parents a shallow clone left out (``$GIT_COMMON_DIR/shallow``)."""
     try:
-        with open(os.path.join(common_dir(git_dir), "shallow"), encoding="ascii") as lines:
-            return frozenset(Oid(line.strip()) for line in lines if line.strip())
+        return frozenset(_oids_in(os.path.join(common_dir(git_dir), "shallow")))
     except FileNotFoundError:
         return frozenset()
 
@@ -37,7 +39,15 @@ def shallow_boundary(git_dir: str) -> frozenset[Oid]:
 def merge_heads(git_dir: str) -> tuple[Oid, ...]:
     """What the next commit merges, besides HEAD (``MERGE_HEAD``)."""
     try:
-        with open(os.path.join(git_dir, "MERGE_HEAD"), encoding="ascii", errors="replace") as lines:
-            return tuple(Oid(line.strip()) for line in lines if line.strip())
+        return tuple(_oids_in(os.path.join(git_dir, "MERGE_HEAD")))
     except FileNotFoundError:
         return ()
+
+
+def _path_in(path: str) -> str:
+    return read(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").rstrip("\n")
+
+
+def _oids_in(path: str) -> list[Oid]:
+    lines = read(path, _MOST_OIDS).decode("ascii", "replace").split("\n")
+    return [Oid(line.strip()) for line in lines if line.strip()]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import stat
 from collections.abc import Iterable
 from typing import Final
 
+from mgit_hooks.errors import RepositoryError
 from mgit_hooks.files import open_to_read
 from mgit_hooks.record import Oid
 
+# Bytes of the largest file that git is let read for a ref. FETCH_HEAD has a line for each one that was fetched.
+_LARGEST: Final = 64 * 1024 * 1024
 _DIRECT: Final = re.compile(rb"([0-9a-f]{64}|[0-9a-f]{40})(?:\s|$)")
 # git-check-ref-format(1). What else lies in the folder, a lock or an editor's copy, is no ref.
 _NO_REF: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|/\.|//|\.lock(?:/|$)|[./]$")
@@ -20,6 +25,35 @@ _MANY: Final = 32
 def is_ref(name: str) -> bool:
     """Whether git takes a file of this name below the common directory for a ref that all worktrees share."""
     return name.startswith("refs/") and _NO_REF.search(name) is None
+
+
+def require_plain(common_dir: str, name: str | None = None) -> None:
+    """Raise RepositoryError where git would wait without end for the file of a ref, or read it without end: for a
+    pipe, a device or a file of an absurd size. ``name``: for that ref's alone, else for any's.
+
+    ``common_dir`` can be a linked worktree's folder too, for the refs that are its own.
+    """
+    if name is not None:
+        _require_plain(os.path.join(common_dir, *name.split("/")))
+        return
+    for each in os.listdir(common_dir):
+        if each.endswith("HEAD"):
+            _require_plain(os.path.join(common_dir, each))
+    _require_plain(os.path.join(common_dir, "packed-refs"), math.inf)
+    for folder, _, names in os.walk(os.path.join(common_dir, "refs")):
+        for each in names:
+            _require_plain(os.path.join(folder, each))
+
+
+def _require_plain(path: str, largest: float = _LARGEST) -> None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return  # git says what it makes of it
+    if stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_size <= largest):
+        return
+    what = "is too large to be a ref" if stat.S_ISREG(status.st_mode) else "is not a file that a ref can be in"
+    raise RepositoryError(f"{path} {what}", "move it away: git would wait for it, or read it, without end")
 
 
 def packed(common_dir: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
-from mgit_hooks.git import gitfiles, plumbing
+from mgit_hooks.git import gitfiles, plumbing, reffiles
 from mgit_hooks.git.backend import Content, Head, MissingObject
 from mgit_hooks.git.conversation import Conversation, Ended
 from mgit_hooks.record import Oid
@@ -163,6 +163,7 @@ class Twin:
     # Refs
 
     def references(self) -> dict[str, Oid]:
+        reffiles.require_plain(gitfiles.common_dir(self.git_dir))
         told = self._run("for-each-ref", "--format=%(objectname) %(refname) %(symref)")
         broken = [line for line in told.stderr.splitlines() if "broken" in line or line.startswith("error: ")]
         if told.status or broken:

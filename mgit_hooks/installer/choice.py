@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import read
 from mgit_hooks.installer import hookfiles, stubs
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
@@ -18,8 +18,7 @@ def memory_path(location: Location) -> str:
 def remembered(location: Location) -> Json:
     """What the last ``install`` wrote down; nothing where that is lost or damaged."""
     try:
-        with open_to_read(memory_path(location)) as file:
-            value = json.load(file)
+        value = json.loads(read(memory_path(location), 1 << 20))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

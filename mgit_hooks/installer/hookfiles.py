@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from mgit_hooks.errors import RepositoryError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.git import plumbing
 from mgit_hooks.installer import stubs
 from mgit_hooks.layout import Location
@@ -142,7 +143,7 @@ def is_stub(path: str, hook: str) -> bool:
 def is_framework(path: str) -> bool:
     """Did pre-commit or prek write this hook?"""
     try:
-        with open(path, "rb") as file:
+        with open_to_read(path) as file:
             return FRAMEWORK_MARK in file.read(200)
     except OSError:
         return False

@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from mgit_hooks.files import open_to_read, replacing, sync_directory
+from mgit_hooks.files import read, replacing, sync_directory
 from mgit_hooks.journal import checked
+
+_LONGEST: Final = 256 * 1024 * 1024  # bytes: a few million records
 
 
 class Remembered(NamedTuple):
@@ -30,8 +32,8 @@ def pending(journal_dir: str) -> dict[int, str] | None:
     None where the mark is there and does not say which: it may be any that was ever erased.
     """
     try:
-        with open_to_read(_mark(journal_dir)) as file:
-            return {int(seq): str(id) for seq, id in checked.decode(file.read())["records"].items()}
+        value = checked.decode(read(_mark(journal_dir), _LONGEST))
+        return {int(seq): str(id) for seq, id in value["records"].items()}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -55,8 +57,7 @@ def remember(journal_dir: str, commits: Iterable[str], movements: Iterable[str])
 def remembered(journal_dir: str) -> Remembered:
     """What was erased by now, though damage or a restore has taken the ``erase`` record, or all of the record."""
     try:
-        with open_to_read(_memory(journal_dir)) as file:
-            value = checked.decode(file.read())
+        value = checked.decode(read(_memory(journal_dir), _LONGEST))
         return Remembered(frozenset(map(str, value["commits"])), frozenset(map(str, value["movements"])))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return Remembered(frozenset(), frozenset())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from mgit_hooks.files import create, remove_folder, replacing, sync_directory, sync_file
+from mgit_hooks.files import create, open_to_read, remove_folder, replacing, sync_directory, sync_file
 from mgit_hooks.journal import bundle, identity
 from mgit_hooks.layout import make_private_dir
 
@@ -98,8 +98,8 @@ def moving(journal_dir: str) -> str:
 def mark(journal_dir: str) -> str | None:
     """The SHA-256 of the bundle that was put here, until ``done``; None where there was none."""
     try:
-        with open(os.path.join(journal_dir, _MARK)) as file:
-            return file.read(100).strip()
+        with open_to_read(os.path.join(journal_dir, _MARK)) as file:
+            return file.read(100).decode("ascii", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -18,7 +18,7 @@ def quarantine(journal_dir: str, damage: Damage) -> str:
     """
     folder = os.path.join(os.path.dirname(journal_dir), "quarantine")
     make_private_dir(folder)
-    with open(os.path.join(journal_dir, damage.segment), "rb") as segment:
+    with open_to_read(os.path.join(journal_dir, damage.segment)) as segment:
         segment.seek(damage.offset)
         data = segment.read(damage.length)
     stem = f"{damage.segment.removesuffix('.seg')}-{damage.offset:010d}-{damage.kind}"

@@ -10,12 +10,13 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from mgit_hooks.files import open_to_read
+from mgit_hooks import files
 from mgit_hooks.recorder import event, state
 from mgit_hooks.recorder.event import HookEvent, Process
 
 UNDERWAY: Final = "underway.json"
 NAMES: Final = ("held.json", UNDERWAY)
+_LONGEST: Final = 64 * 1024 * 1024  # bytes; a line is a few hundred, or as long as one hook's standard input
 
 
 def path(mgit_dir: str, name: str = "held.json") -> str:
@@ -26,8 +27,8 @@ def read(mgit_dir: str, name: str = "held.json") -> list[HookEvent]:
     import json
 
     try:
-        with open_to_read(path(mgit_dir, name)) as file:
-            return [event.parse(line.encode("utf-8", "surrogateescape")) for line in json.load(file)]
+        lines = json.loads(files.read(path(mgit_dir, name), _LONGEST))
+        return [event.parse(line.encode("utf-8", "surrogateescape")) for line in lines]
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return []
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from mgit_hooks import log
 from mgit_hooks.errors import ConfigError, MgitError, reason
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import read
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.layout import Location
 from mgit_hooks.recorder.state import stamp, write_json
@@ -20,6 +20,7 @@ from mgit_hooks.recorder.state import stamp, write_json
 _SECONDS: Final = 2.0
 # What could not be compacted, by the file's size, time and inode: not tried again while it is the same. A hint.
 _REFUSED: Final = "compact.json"
+_LONGEST: Final = 16 * 1024 * 1024  # bytes of it
 
 
 def compact_sealed(location: Location, seconds: float = _SECONDS) -> None:
@@ -70,8 +71,7 @@ def _stamp(location: Location, name: str) -> list[int] | None:
 
 def _refused(mgit_dir: str) -> dict[str, list[int] | None]:
     try:
-        with open_to_read(os.path.join(mgit_dir, _REFUSED)) as file:
-            value = json.load(file)
+        value = json.loads(read(os.path.join(mgit_dir, _REFUSED), _LONGEST))
     except (FileNotFoundError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

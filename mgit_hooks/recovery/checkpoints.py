@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import open_to_read
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Issue, Json
 
@@ -51,7 +52,7 @@ def write(mgit_dir: str, kind: str, value: Json, issues: Iterable[Issue], made_a
 def read(path: str) -> Json:
     """The checkpoint's content; its ``value`` is what was saved. Raises JournalError where it is damaged."""
     try:
-        with gzip.open(path, "rb") as file:
+        with open_to_read(path) as packed, gzip.open(packed, "rb") as file:
             content = json.load(file)
     except (OSError, EOFError, ValueError) as error:
         raise JournalError(f"{path}: not a checkpoint that can be read: {error}", "choose another one") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ import pytest
 from test_histories import CHECKOUT, replayed, written
 
 from kinds.both import Both
+from mgit_hooks.errors import RepositoryError
+from mgit_hooks.git.twin import Twin
 from mgit_hooks.record import Oid
 
 if TYPE_CHECKING:
@@ -148,3 +151,13 @@ def test_what_is_staged(repo: Repo, kind: str) -> None:
             repo.git("add", "-N", "a/n")
         repo.git("add", "a/b" if kind == "promised" else "a")
     Both(f"{repo.path}/.git").compare_staged({})
+
+
+def test_a_ref_that_git_would_read_without_end_is_refused(repo: Repo) -> None:
+    repo.commit("One", {"a": "1\n"})
+    twin = Twin(f"{repo.path}/.git")
+    odd = Path(repo.path, ".git", "refs", "heads", "odd")
+    odd.touch()
+    os.truncate(odd, 1 << 30)
+    with pytest.raises(RepositoryError, match="odd is too large to be a ref"):
+        twin.references()
