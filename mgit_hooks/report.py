@@ -105,11 +105,11 @@ def _changes(commit: Commit) -> str:
 
 
 def _push_words(push: Push) -> str:
-    to = escape(push.remote_name)
+    to = "here" if push.remote_name == "." else escape(push.remote_name)
     names = ", ".join(escape(ref.remote_ref.removeprefix("refs/heads/")) for ref in push.refs[:3]) or "no refs"
     more = f" and {len(push.refs) - 3} more" if len(push.refs) > 3 else ""
     kinds = ["forced"] * any(ref.forced for ref in push.refs) + ["deleted"] * any(ref.deleted for ref in push.refs)
-    dropped = sum(ref.dropped_count or 0 for ref in push.refs)
+    dropped = sum(ref.dropped_count or 0 for ref in push.refs if ref.confirmed is not False)
     kinds += [f"{counted(dropped, 'commit')} dropped"] * bool(dropped)
     marks = f" ({', '.join(kinds)})" if kinds else ""
     by = f" by {escape(push.pusher)}" if push.pusher else ""

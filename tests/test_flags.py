@@ -413,6 +413,14 @@ def test_install_writes_a_hook_with_a_price_only_when_told(repo: Repo, mgit: Any
     assert (refused.code, "reference-transaction" in refused.err) == (2, True)
 
 
+def test_install_writes_the_hooks_of_a_server_only_when_told(repo: Repo, bare: Repo, mgit: Any) -> None:
+    assert "post-receive" not in mgit("-C", bare.path, "install").out
+    assert "written   post-receive\n" in mgit("-C", bare.path, "install", "--server").out
+    refused = mgit("-C", repo.path, "install", "--server")
+    assert (refused.code, "--server --server" in refused.err) == (2, True)
+    assert "written   pre-receive\n" in mgit("-C", repo.path, "install", "--server", "--server").out
+
+
 def test_init_goes_to_a_shared_hooks_folder_only_when_told(repo: Repo, mgit: Any, tmp_path: Path) -> None:
     shared = tmp_path / "shared-hooks"
     shared.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mgit_hooks.display import escape
+from mgit_hooks.errors import UsageError
 from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
@@ -22,17 +23,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--with",
         action="append",
         default=[],
-        choices=stubs.ASKED_FOR,
+        choices=[hook for hook in stubs.ASKED_FOR if hook not in stubs.SERVER],
         dest="asked_for",
         help="write this hook as well: what it tells and what it costs is in docs/sources.md",
         metavar="HOOK",
+    )
+    parser.add_argument(
+        "--server",
+        action="count",
+        default=0,
+        help="write the hooks that record and judge pushes to this repository as well; twice: though it is not bare",
     )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
+    if args.server == 1 and location.root is not None:
+        raise UsageError(
+            f"{location.repository_path} is not a bare repository: nobody is to push to the branch that is checked out",
+            "if it is pushed to all the same, say so twice: mgit-hooks install --server --server",
+        )
     require_readable(location)
-    report = install(location, allow_shared=args.shared, asked_for=args.asked_for)
+    asked_for = (*args.asked_for, *(stubs.SERVER if args.server else ()))
+    report = install(location, allow_shared=args.shared, asked_for=asked_for)
     drain_first(location, out)  # recording begins now: with where all refs stand, not after the first commit
     if args.json:
         out.json(report.to_json())

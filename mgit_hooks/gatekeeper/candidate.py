@@ -26,9 +26,9 @@ COMMIT_STAGES = ("pre-commit", "pre-merge-commit", "commit-msg")
 STAGES = (*COMMIT_STAGES, "pre-push")
 
 # Of every candidate: the journal and the drain say these, once it has happened.
-_LATER = frozenset(
+LATER = frozenset(
     ("/seq", "/id", "/recorded_at", "/occurred_at", "/occurred_from", "/gate", "/validation", "/recovery",
-     "/supersedes", "/replaces", "/commit/hash", "/commit/committer_date", "/push/confirmed")
+     "/supersedes", "/replaces", "/commit/hash", "/commit/committer_date", "/push/confirmed", "/push/pusher")
 )  # fmt: skip
 # By these a schema looks at fields that it does not name.
 _SWEEPING = ("$ref", "$dynamicRef", "additionalProperties", "unevaluatedProperties", "patternProperties", "const")
@@ -76,7 +76,7 @@ def from_commit(
         "message": None,
         "files": [change.to_json() for change in _files(base, asked)],
     }
-    unknown = _LATER | {f"/commit/{name}" for name in ("parents", "tree", "date", "message") if commit[name] is None}
+    unknown = LATER | {f"/commit/{name}" for name in ("parents", "tree", "date", "message") if commit[name] is None}
     digest = None
     if stage == "commit-msg":
         if not arguments:
@@ -85,7 +85,7 @@ def from_commit(
             text, digest = _message(file.read(), process)
         commit.update(text)
         unknown -= {"/commit/message"}
-    value = _value(events[0], location, head.branch, commit=commit, replaces=None)
+    value = envelope(events[0], location, head.branch, commit=commit, replaces=None)
     return Candidate(stage, events, value, frozenset(unknown), location.worktree, head.oid, commit["tree"], digest)
 
 
@@ -100,15 +100,20 @@ def from_push(remote: str, url: str, lines: Sequence[PushLine], location: Locati
             line.local_oid,
             _text(line.remote_ref) or "",
             line.remote_oid,
-            _forced(line) if asked("forced") else None,
+            _forced(line) if asked("forced", "dropped", "dropped_count") else None,
             line.local_oid is None,
         )
         for line in lines
     )
     push = Push(credentials.strip(_text(remote) or ""), credentials.strip(_text(url) or "") or None, refs, None)
+    if asked("dropped", "dropped_count"):
+        from mgit_hooks.recorder.remotes import Remotes
+
+        push = Remotes(location.common_dir, staged.is_ancestor, os.environ).with_dropped(push)
     head = staged.head(location)
-    value = _value("push", location, head.branch, push=push.to_json())
-    return Candidate("pre-push", ("push",), value, _LATER, location.worktree, head.oid)
+    value = envelope("push", location, head.branch, push=push.to_json())
+    unknown = LATER | {f"/push/refs/{number}/confirmed" for number in range(len(refs))}
+    return Candidate("pre-push", ("push",), value, unknown, location.worktree, head.oid)
 
 
 def pushed(stdin: bytes) -> tuple[PushLine, ...]:
@@ -119,7 +124,8 @@ def pushed(stdin: bytes) -> tuple[PushLine, ...]:
         raise UsageError("pre-push: the standard input is not git's", "run it from git push") from None
 
 
-def _value(event: str, location: Location, branch: str | None, **more: Any) -> Json:
+def envelope(event: str, location: Location, branch: str | None, **more: Any) -> Json:
+    """What a candidate has in common with every record, and ``more``."""
     return {
         "seq": None,
         "id": None,

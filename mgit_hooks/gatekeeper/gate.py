@@ -29,6 +29,7 @@ _SKIP_NAMES = {
     "pre-merge-commit": "mgit-validate",
     "commit-msg": "mgit-commit-msg",
     "pre-push": "mgit-push",
+    "pre-receive": "mgit-receive",
 }
 _LAST_STAGES = ("commit-msg", "pre-push")
 
@@ -46,6 +47,8 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
             return 0
         if (because := _skipped(stage)) is not None:
             return _skip(stage, because, location, git, "a")
+        if stage == "pre-receive":
+            return _judge_received(config, location, git)
         return _judge(_candidate(stage, git, arguments, location, config), config, location, git)
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
@@ -133,6 +136,24 @@ def _judge(
 
         _say(words(candidate, judgement, edited=os.environ.get("GIT_EDITOR") != ":"))
     return 1 if refused else 0
+
+
+def _judge_received(config: Config, location: Location, git: str) -> int:
+    """A push to this repository: its refs, and each commit that it brings."""
+    from mgit_hooks.gatekeeper import received, verdicts
+    from mgit_hooks.gatekeeper.candidate import read_stdin
+    from mgit_hooks.gatekeeper.judgement import judge
+    from mgit_hooks.judging import schemas
+
+    skip, known = _names(os.environ.get("MGIT_SKIP")), schemas.load()
+    lines = received.lines(read_stdin())
+    found = received.candidates(lines, location, config.rules, all_commits=config.strategy == "abort")
+    judged = [(candidate, judge(candidate, config, known, skip)) for candidate in found]
+    _write(location, git, verdicts.of_received(judged, os.environ.get("MGIT_SKIP_REASON")), "a")
+    from mgit_hooks.gatekeeper.words import received as words
+
+    _say(words(judged))
+    return 1 if any(isinstance(judgement.decision, policy.Abort) for _, judgement in judged) else 0
 
 
 def _skip(stage: str, because: str, location: Location, git: str, flag: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from mgit_hooks import layout
 from mgit_hooks.encoding import encode_json
@@ -37,6 +38,29 @@ def of(candidate: Candidate, judgement: Judgement, skip_reason: str | None) -> V
         _detail(candidate, judgement),
         _parents(candidate),
     )
+
+
+def of_received(judged: Sequence[tuple[Candidate, Judgement]], skip_reason: str | None) -> Verdict:
+    """One verdict on a push to this repository and all of its commits: that of the first that was refused, with the
+    issues of all. Each issue says which commit it is about."""
+    candidate, judgement = next(
+        ((each, found) for each, found in judged if isinstance(found.decision, Abort)),
+        next(((each, found) for each, found in judged if found.issues), judged[0]),
+    )
+    verdict = of(candidate, judgement, skip_reason)
+    issues = [_of_commit(issue, each) for each, found in judged for issue in found.issues]
+    detail = {**_detail(*judged[0]), "commits": len(judged) - 1}
+    rules = dict.fromkeys(name for _, found in judged for name in found.rules)
+    detail |= {"rules": list(rules)} | ({"issue_count": len(issues)} if len(issues) > _MOST_ISSUES else {})
+    bounded = tuple(map(_bounded, issues[:_MOST_ISSUES]))
+    return verdict._replace(tree=None, parents=None, issues=bounded, detail=detail)
+
+
+def _of_commit(issue: Issue, candidate: Candidate) -> Issue:
+    commit = candidate.value.get("commit")
+    if commit is None:
+        return issue
+    return issue._replace(data_context={**(issue.data_context or {}), "commit": commit["hash"]})
 
 
 def skip(stage: str, because: str) -> Verdict:

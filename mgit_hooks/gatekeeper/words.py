@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mgit_hooks.credentials import strip
 from mgit_hooks.display import escape
 from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.gatekeeper.judgement import Judgement, culprits
 from mgit_hooks.judging.policy import FAILING, Abort, Recover
 from mgit_hooks.record import Issue
+from mgit_hooks.report import counted
 
 _MOST_ISSUES = 20
 _MOST = 400  # characters of one text of someone else's
@@ -28,6 +31,41 @@ def words(candidate: Candidate, judgement: Judgement, *, edited: bool) -> list[s
     else:
         effect = f"the {what} goes on, since enforce is off"
     return [f"mgit-hooks: report: {count}; {effect}", *_listed(failing)]
+
+
+def received(judged: Sequence[tuple[Candidate, Judgement]]) -> list[str]:
+    """What the client of a push reads, each line behind git's ``remote:``; none where there is nothing to say."""
+    found = [
+        (candidate, issue)
+        for candidate, judgement in judged
+        for issue in judgement.decision.issues
+        if issue.severity in FAILING
+    ]
+    if not found:
+        return []
+    refused = any(isinstance(judgement.decision, Abort) for _, judgement in judged)
+    effect = "push refused" if refused else "report; the push is taken"
+    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}"]
+    lines += (f"  {issue.severity}: {_about(candidate)}{_what(issue)}" for candidate, issue in found[:_MOST_ISSUES])
+    if len(found) > _MOST_ISSUES:
+        lines.append(f"  and {len(found) - _MOST_ISSUES} more")
+    if refused:
+        lines.append("hint: mend the commits ('git commit --amend', 'git rebase -i') or the refs, and push again")
+        lines.append("hint: the policy is this server's: whoever runs it can change it, or let one push through")
+    return lines
+
+
+def _about(candidate: Candidate) -> str:
+    commit = candidate.value.get("commit")
+    if commit is None:
+        return ""
+    return f"{commit['hash'][:10]} ({_bounded(candidate.subject or '')[:60]}): "
+
+
+def _what(issue: Issue) -> str:
+    name = "" if issue.message.startswith("rule ") else f"{issue.code}: "
+    where = f" ({_bounded(issue.field_path)})" if issue.field_path else ""
+    return f"{name}{_bounded(issue.message)}{where}"
 
 
 def _listed(issues: list[Issue]) -> list[str]:

@@ -39,13 +39,16 @@ T = TypeVar("T")
 class Twin:
     """As ``backend.Backend``. Raises RepositoryError where git cannot read the repository.
 
-    ``environment`` is what git is run in, less what points it at another repository.
+    ``environment`` is what git is run in, less what points it at another repository. ``objects`` is what names
+    further folders of objects: those of a push in quarantine.
     """
 
-    def __init__(self, git_dir: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, git_dir: str, environment: Mapping[str, str] | None = None, objects: Mapping[str, str] | None = None
+    ) -> None:
         self.git_dir = git_dir
         base = plumbing.without_local(os.environ if environment is None else environment)
-        self._env = {**base, "GIT_DIR": git_dir}
+        self._env = {**base, **(objects or {}), "GIT_DIR": git_dir}
         self._objects: Conversation | None = None
         self._trees: Conversation | None = None
         self._attributes: Conversation | None = None

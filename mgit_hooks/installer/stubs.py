@@ -29,7 +29,11 @@ _PARTS = {
 # Of use to some, at a price (docs/sources.md): written only where `install --with HOOK` asks for it.
 _ASKED_FOR = {
     "reference-transaction": ("prepared", *_TOLD, "reference-transaction"),
+    "pre-receive": (*_TOLD, "gate", "receive", "pre-receive"),
+    "post-receive": (*_TOLD, "receive", "post-receive"),
 }
+SERVER = ("pre-receive", "post-receive")
+"""For a repository that is pushed to: `install --server` (docs/server.md)."""
 HOOKS = tuple(_PARTS)
 """What every install writes."""
 ASKED_FOR = tuple(_ASKED_FOR)

@@ -19,11 +19,13 @@ from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid, Record, Seq
 from mgit_hooks.recorder import commitmap, held, looking, rewriting, spool, state
 from mgit_hooks.recorder.anchoring import anchor
+from mgit_hooks.recorder.event import HookEvent
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.making import Setting
 from mgit_hooks.recorder.memory import Memory
+from mgit_hooks.recorder.receiving import Receptions
 from mgit_hooks.recorder.reconcile import Reconciler
 from mgit_hooks.recorder.remotes import Remotes
 from mgit_hooks.recorder.snapshot import snapshot
@@ -75,10 +77,19 @@ class Pass:
                 how = looking.level(self._before, thorough=self._thorough)
                 see, known = self._see(how), memory.has_record
                 found = gather(location, self._before, see, journal.cursor, waiting, since, tips, known, underway)
+                alive = found.alive
+
+                def is_over(said: HookEvent) -> bool:
+                    return said.process not in alive
+
                 # Before the journal's cursor moves past these lines, or a kill would lose them.
                 held.write(location.mgit_dir, found.evidence.to_hold)
-                pushes = [said for said in found.evidence.events if said.hook == "pre-push" and said not in underway]
-                going = [*underway, *(said for said in pushes if said.process in found.alive)]
+                events = found.evidence.events
+                pushes = [said for said in (*underway, *events) if said.hook == "pre-push"]
+                finished = _finished(index, self._before, journal) if underway else ()
+                receptions = Receptions(underway, events, is_over, intake.armed, finished)
+                still = [said for said in pushes if not is_over(said)] + receptions.waiting(events)
+                going = [*underway, *(said for said in still if said not in underway)]
                 held.write(location.mgit_dir, going, held.UNDERWAY)
                 rewrites, maps = rewriting.gather(
                     location,
@@ -95,14 +106,16 @@ class Pass:
                     self._setting(intake.armed, found.reading.look),
                     Remotes(location.common_dir, intake.capturer.is_ancestor),
                     rewrites,
-                    underway,
-                    lambda said: said.process not in found.alive,
+                    [said for said in underway if said.hook == "pre-push"],
+                    is_over,
                     self._before.unreadable,
+                    receptions,
+                    lambda: spool.read(location.spool_dir, found.batch.cursor).events,
                 )
                 records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)
                 written = record_all(journal, intake, records, memory, found.batch.cursor)
-                held.write(location.mgit_dir, [said for said in going if said.process in found.alive], held.UNDERWAY)
+                held.write(location.mgit_dir, [said for said in going if said in still], held.UNDERWAY)
             hint = identity.read_head(location.journal_dir)
             if hint is None or hint.cursor != journal.cursor:
                 journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
@@ -171,6 +184,14 @@ def _as_told(record: Record) -> Record:
         return record if record.original is None else Record.from_json(record.original)
     except (KeyError, TypeError, ValueError, AttributeError):
         return record
+
+
+def _finished(index: Index, before: State, journal: Appender) -> list[Record]:
+    """Pushes that a drain has told which was killed before it wrote down that it had ended."""
+    if before.next_seq == journal.next_seq:
+        return []
+    rows = (row for row in index.within(before.next_seq or 1, journal.next_seq) if row.event == "push")
+    return [record for stored in index.read_many(rows, []) if (record := stored.record()) is not None]
 
 
 def record_all(

@@ -13,6 +13,7 @@ from mgit_hooks.record import Issue, Json, Oid
 _FIELD_COUNT = {
     "post-commit": 0, "post-applypatch": 0, "post-merge": 1, "post-rewrite": 2, "post-checkout": 3,
     "pre-push": 3, "skip": 2, "gate": 1, "stopped": 1, "reference-transaction": 1,
+    "pre-receive": 2, "post-receive": 2,
 }  # fmt: skip
 # What the stub saw of git's state files, in a field more than older stubs wrote.
 _DOING = {"post-commit": ("own", "pick"), "post-merge": ("merge", "ff")}
@@ -116,6 +117,8 @@ def check(said: HookEvent) -> None:
             rewrite_pairs(said.fields[1])
         elif said.hook == "reference-transaction":
             transacted(said.fields[0])
+        elif said.hook in ("pre-receive", "post-receive"):
+            received(said.fields[1])
         elif said.hook == "gate":
             verdict(said)
     except (KeyError, TypeError, AttributeError) as error:
@@ -157,6 +160,18 @@ def push_lines(stdin: str) -> tuple[PushLine, ...]:
         lines.append(
             PushLine(None if local_ref == "(delete)" else local_ref, oid(local_oid), remote_ref, oid(remote_oid))
         )
+    return tuple(lines)
+
+
+def received(stdin: str) -> tuple[PushLine, ...]:
+    """The refs of a push to this repository, as pre-receive and post-receive are told: old, new, ref.
+
+    Raises ValueError for a line that git does not write.
+    """
+    lines = []
+    for line in filter(None, stdin.split("\n")):
+        old, new, ref = line.split(" ", 2)
+        lines.append(PushLine(None, oid(new), ref, oid(old)))
     return tuple(lines)
 
 

@@ -41,7 +41,7 @@ class Intake:
 
     def judge(self, record: Record) -> Record:
         """``record`` with its validation and, where something fails, what recovery made of it."""
-        if record.event in ("refused", "skipped"):
+        if record.event in ("refused", "skipped") or (record.event == "push" and record.gate.status == "refused"):
             return record  # the gate's verdict is the judgement
         level, rules = self.config.level, self.config.rules
         value = record.to_json()

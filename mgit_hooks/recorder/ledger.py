@@ -49,6 +49,8 @@ class Ledger:
             found = verdict_of(said)
             if found.status == "skipped":
                 self._skip(said)
+            if found.stage == "pre-receive":
+                return  # no process that serves a push makes commits (mgit_hooks.recorder.receiving)
             if found.stage != "pre-push":
                 self._open.setdefault(said.ppid, []).append(said)
             elif (push := self._push_of(said)) is not None:

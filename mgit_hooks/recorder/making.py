@@ -160,6 +160,9 @@ class Maker:
             gate=self._evidence.push_gate(said, self._setting.armed),
         )
 
+    def of_received(self, gate: Gate, push: Push) -> Record:
+        return self._record("push", self._setting.source, None, None, push=push, gate=gate)
+
     def _record(
         self,
         event: str,

@@ -116,6 +116,12 @@ class Memory:
         """The push that was noted last."""
         return self._pushes[-1]
 
+    def seq_of_push(self, push: Push) -> Seq | None:
+        """The newest record of this very push."""
+        wanted = pushing.key(push)
+        found = (record for record in self.recent_pushes() if record.push and pushing.key(record.push) == wanted)
+        return next((record.seq for record in found), None)
+
     def recent_pushes(self) -> Iterator[Record]:
         """The newest first, each with its ``seq``."""
         yield from reversed(self._pushes)

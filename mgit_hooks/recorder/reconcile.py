@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from mgit_hooks import dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git.reflog import ref_text
-from mgit_hooks.record import Commit, Gate, Oid, Record, RefMovement
-from mgit_hooks.recorder import classify, outcomes, pushing, transactions
-from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.record import Commit, Gate, Oid, Push, Record, RefMovement, Seq
+from mgit_hooks.recorder import classify, outcomes, pushing, receiving, transactions
+from mgit_hooks.recorder.event import HookEvent, PushLine
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.ledger import NO_HOOK
 from mgit_hooks.recorder.making import Maker, Setting
@@ -47,6 +47,7 @@ class Memory(outcomes.Memory, Protocol):
     def recorded_before(self, commit: Oid) -> Record | None: ...
     def unlinked(self, commit: Oid, olds: Iterable[Oid]) -> Record | None: ...
     def newest_push(self) -> Record: ...
+    def seq_of_push(self, push: Push) -> Seq | None: ...
     def was_told(self, record: Record) -> bool: ...
 
 
@@ -58,9 +59,10 @@ class Reconciler:
     """Makes the records of one drain. The caller appends each before it asks for the next.
 
     ``underway`` are the lines of pushes that an earlier drain told of and that had not ended then; ``is_over`` says
-    whether a line's git process has ended. ``unreadable`` are commits that something named and git could not give:
-    what happened is told all the same, and ``untold``, those of the drain before, are tried again. ``unsettled`` are
-    refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
+    whether a line's git process has ended. ``receptions`` are the pushes to this repository; ``later`` gives the
+    lines that were written since this drain has read the spool. ``unreadable`` are commits that something named and
+    git could not give: what happened is told all the same, and ``untold``, those of the drain before, are tried
+    again. ``unsettled`` are refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class Reconciler:
         underway: Sequence[HookEvent] = (),
         is_over: Callable[[HookEvent], bool] = lambda _: True,
         untold: Sequence[Oid] = (),
+        receptions: receiving.Receptions | None = None,
+        later: Callable[[], Sequence[HookEvent]] = tuple,
     ) -> None:
         self._git = capturer
         self._memory = memory
@@ -87,6 +91,11 @@ class Reconciler:
         self._made: dict[Oid, int] = {}
         self._unsaid = [said for said in evidence.events if said.hook != transactions.HOOK]
         self._remotes = remotes
+        self._later = later
+        self._receptions = receptions or receiving.Receptions((), evidence.events, is_over, setting.armed)
+        self._unsaid = [*self._receptions.held, *self._unsaid]
+        self._bringers: dict[tuple[str, Oid | None], Seq] = {}
+        self._standing_refs: dict[str, Oid] | None = None
         witness = outcomes.Witness(is_over, evidence.stops, setting.is_logged)
         self._outcomes = outcomes.Outcomes(memory, remotes, witness, underway, evidence.events)
         self.unreadable: list[Oid] = []
@@ -178,7 +187,9 @@ class Reconciler:
         if _is_push_update(rest):
             yield self._make.of_outcome(rest, self._outcomes.claim(number))
             return
-        yield self._make.of_movement("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
+        record = self._make.of_movement("checkout" if classify.is_checkout(rest.message) else "ref-update", rest)
+        bringers = [self._bringers[ref.name, oid] for ref in rest.refs if (ref.name, oid) in self._bringers]
+        yield record._replace(detail={"push": bringers[0]}) if bringers else record
 
     def _commits(self, tip: Oid, movement: Movement, depth: int) -> Iterator[Record]:
         """Records of ``tip`` and of its ancestors that are not on record, parents first."""
@@ -223,8 +234,9 @@ class Reconciler:
                 yield self._unlogged(RefMovement(ref.name, last[0], ref.old_oid, None), number)
 
     def _unlogged(self, moved: RefMovement, before: int | None = None) -> Record:
-        """Of a movement that no reflog tells. A deletion takes the reflog with it."""
-        told = moved.new_oid is not None and self._setting.is_logged(moved.name)
+        """Of a movement that no reflog tells. A deletion takes the reflog with it; and what was made, deleted and made
+        again in one second has a reflog that says no more than the first one did."""
+        told = None not in (moved.old_oid, moved.new_oid) and self._setting.is_logged(moved.name)
         found = None if told else self._outcomes.claim_unlogged(moved, before)
         return self._make.of_unlogged(moved) if found is None else self._make.of_unlogged_outcome(moved, found)
 
@@ -232,6 +244,9 @@ class Reconciler:
 
     def _say_next(self) -> Iterator[Record]:
         said = self._unsaid.pop(0)
+        if said.hook in ("pre-receive", "post-receive"):
+            yield from self._received(said)
+            return
         record = self._said(said)
         if record is None:
             return
@@ -259,6 +274,65 @@ class Reconciler:
         """A push comes before what it moved, though its line has no time that would say so."""
         while any(each is said for each in self._unsaid):
             yield from self._say_next()
+
+    # Pushes to this repository
+
+    def _received(self, said: HookEvent) -> Iterator[Record]:
+        reception = self._receptions.of(said)
+        if reception is None:
+            return
+        for line in reception.lines:
+            yield from self._received_before(line)
+        push = receiving.recorded(reception, self._remotes, self._standing_now)
+        if said in self._receptions.held and self._receptions.was_told(push):
+            return
+        record = self._make.of_received(reception.gate, push)
+        if self._memory.was_told(record):
+            seq = self._memory.seq_of_push(push)
+        else:
+            yield record
+            seq = self._memory.newest_push().seq
+        for line, ref in zip(reception.lines, push.refs, strict=True):
+            if ref.confirmed and seq is not None and not line.remote_ref.startswith("refs/mgit/"):
+                yield from self._brought(line, seq)
+
+    def _received_before(self, line: PushLine) -> Iterator[Record]:
+        """Two pushes to one ref come in its order, whichever of them wrote its line first."""
+        last = self._memory.last_oid(ref_text(line.remote_ref))
+        if (last[0] if last else None) == line.remote_oid:
+            return
+        for said, other in list(receiving.moved_by(self._unsaid)):
+            fits = (other.remote_ref, other.local_oid) == (line.remote_ref, line.remote_oid)
+            if fits and said.hook == "post-receive" and any(each is said for each in self._unsaid):
+                self._unsaid = [each for each in self._unsaid if each is not said]
+                yield from self._received(said)
+                return
+
+    def _brought(self, line: PushLine, seq: Seq) -> Iterator[Record]:
+        """What one ref of a push brought: its commits, and its movement where no reflog tells of that."""
+        name, oid = ref_text(line.remote_ref), line.local_oid
+        if oid is not None and not self._knows(oid):
+            for new in self._walked(oid):
+                for record in () if self._memory.has_record(new) else self._commit(new, "fetch"):
+                    yield record._replace(detail={"push": seq}) if record.event == "import" else record
+        if self._setting.is_logged(line.remote_ref):
+            self._bringers[name, oid] = seq
+            return
+        last = self._memory.last_oid(name)
+        # Else a drain came between the movement and this line, or the line of another push is yet to come.
+        if (last[0] if last else None) == line.remote_oid != oid:
+            moved = self._make.of_unlogged(RefMovement(name, line.remote_oid, oid, None))
+            yield moved._replace(source=self._setting.source, detail={"push": seq})
+
+    def _standing_now(self) -> dict[str, Oid]:
+        if self._standing_refs is None:
+            self._standing_refs = self._git.references()
+        return self._standing_refs
+
+    def _being_pushed(self) -> set[str]:
+        """Refs that a push moves whose line is yet to be read: that one tells of them, with the push."""
+        lines = (*self._receptions.waiting(self._evidence.events), *self._later())
+        return {line.remote_ref for _, line in receiving.moved_by(lines)}
 
     # What no reflog tells
 
@@ -303,9 +377,11 @@ class Reconciler:
     def _refs_without_reflog(self) -> Iterator[Record]:
         """Refs that are not where the last record left them: tags, notes, deletions, bare repositories."""
         gone: list[str] = []
-        for raw, oid in self._differing():
+        differing = self._differing()
+        pushed = self._being_pushed() if differing else set()
+        for raw, oid in differing:
             name = ref_text(raw)
-            if not self._setting.is_settled(raw):
+            if raw in pushed or not self._setting.is_settled(raw):
                 self.unsettled.add(raw)
                 continue
             if oid is None:

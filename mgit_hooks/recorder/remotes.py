@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mgit_hooks.git import plumbing, refspec
@@ -14,10 +14,19 @@ NAMED: Final = 100
 
 
 class Remotes:
-    """The remotes of one repository. ``is_ancestor`` as the capturer's: None where objects are not here to tell."""
+    """The remotes of one repository. ``is_ancestor`` as the capturer's: None where objects are not here to tell.
 
-    def __init__(self, git_dir: str, is_ancestor: Callable[[Oid, Oid], bool | None]) -> None:
+    ``environment`` is what git is run in: for a hook, its own, which leads to what is in quarantine.
+    """
+
+    def __init__(
+        self,
+        git_dir: str,
+        is_ancestor: Callable[[Oid, Oid], bool | None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._git_dir = git_dir
+        self._env = plumbing.without_local(os.environ) if environment is None else environment
         self._is_ancestor = is_ancestor
         self._refspecs: dict[str, list[str]] | None = None
 
@@ -72,6 +81,5 @@ class Remotes:
         return self._refspecs.get(remote, ())
 
     def _git(self, *arguments: str) -> str | None:
-        env = {**plumbing.without_local(os.environ), "GIT_NO_REPLACE_OBJECTS": "1"}
-        done = plumbing.run((f"--git-dir={self._git_dir}", *arguments), env=env)
+        done = plumbing.run((f"--git-dir={self._git_dir}", *arguments), env=self._env)
         return None if done.status else os.fsdecode(done.stdout)

@@ -1,0 +1,2 @@
+record "$tab$who$tab$text"
+[ -z "$chained" ] || feed "$chained" "$@"
