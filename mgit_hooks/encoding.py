@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from mgit_hooks.record import Record, Seq
+from mgit_hooks.record import Json, Record, Seq
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
@@ -31,9 +31,9 @@ def expect_many() -> None:
     _dumps = partial(orjson.dumps, option=options)
 
 
-def encode(record: Record) -> bytes:
-    """The payload's bytes, exactly as the journal hashes and stores them."""
-    value = record.payload()
+def encode(record: Record, payload: Json | None = None) -> bytes:
+    """The payload's bytes, exactly as the journal hashes and stores them; ``payload`` where it is at hand."""
+    value = record.payload() if payload is None else payload
     if _dumps is None or any(map(_holds_float, _free(record))):
         return encode_json(value)
     try:

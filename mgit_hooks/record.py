@@ -173,9 +173,22 @@ class Commit(NamedTuple):
     message_bytes: str | None = None
 
     def to_json(self) -> Json:
-        value = without_absent(self._asdict(), *_COMMIT_OPTIONAL)
-        value["parents"] = list(self.parents)
-        value["files"] = None if self.files is None else [change.to_json() for change in self.files]
+        value: Json = {
+            "hash": self.hash,
+            "parents": list(self.parents),
+            "tree": self.tree,
+            "author_name": self.author_name,
+            "author_email": self.author_email,
+            "date": self.date,
+            "committer_name": self.committer_name,
+            "committer_email": self.committer_email,
+            "committer_date": self.committer_date,
+            "message": self.message,
+            "files": None if self.files is None else [change.to_json() for change in self.files],
+        }
+        for name, optional in zip(_COMMIT_OPTIONAL, self[-len(_COMMIT_OPTIONAL) :], strict=True):
+            if optional is not None:
+                value[name] = optional
         if self.missing is not None:
             value["missing"] = list(self.missing)
         return value

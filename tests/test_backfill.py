@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from conftest import Repo
 from recording import Recording, faults, records
 
-from mgit_hooks.layout import locate
-from mgit_hooks.record import COMMIT_EVENTS
-from mgit_hooks.recorder.backfill import Summary, backfill
+from mgit_hooks.encoding import encode
+from mgit_hooks.layout import locate, make_private_dir
+from mgit_hooks.record import COMMIT_EVENTS, Oid
+from mgit_hooks.recorder.backfill import Summary, backfill, imported
 from mgit_hooks.recorder.drain import drain
+from mgit_hooks.recorder.intake import Intake
 
 PROGRAM = [sys.executable, "-m", "mgit_hooks"]
 
@@ -150,3 +154,30 @@ def test_what_waits_is_told_before(repo: Repo) -> None:
     assert fill(repo.path).recorded == 1
     assert work.of(new).event == "commit"
     work.check()
+
+
+@pytest.mark.parametrize("level", ["basic", "strict"])
+@pytest.mark.parametrize("strategy", ["ignore", "fallback", "repair"])
+def test_what_is_judged_is_what_is_encoded(repo: Repo, level: str, strategy: str) -> None:
+    """The payload that is made in passing is, byte for byte, that of the judged record: of a clean one, and of
+    one that recovery made another of."""
+    repo.commit("one", {"a\nb": "text\n", "data": "\0"})
+    oid = repo.commit("two", {"data": "\0\0"})
+    location = locate(repo.path)
+    make_private_dir(location.mgit_dir)
+    intake = Intake(location, {"level": level, "strategy": strategy})
+    clean = imported(location, intake.capturer.commit(Oid(oid)), "import", "backfill")
+    assert clean.commit is not None
+    commits = (clean.commit, clean.commit._replace(tree=Oid("no id")), clean.commit._replace(message=""))
+    told = set()
+    for commit in commits:
+        record = clean._replace(commit=commit)
+        judged = intake.judge(record)
+        told.add(judged.validation.is_valid)
+        # What recovery says of the time that it took differs from call to call; nothing else may.
+        assert timeless(intake.judged(record)) == timeless(encode(judged))
+    assert told == {True, False} or (level, strategy) != ("strict", "ignore")
+
+
+def timeless(payload: bytes) -> bytes:
+    return re.sub(rb'"[0-9T:.-]+\+00:00"', b"", payload)

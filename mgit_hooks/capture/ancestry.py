@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from mgit_hooks.capture import rawcommit
+from mgit_hooks.capture.rawcommit import Place
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git.backend import MissingObject, Objects
 from mgit_hooks.record import Oid
@@ -17,11 +18,6 @@ class Walk(NamedTuple):
 
     oids: list[Oid]
     missing: tuple[Oid, ...]
-
-
-class _Node(NamedTuple):
-    time: int
-    parents: tuple[Oid, ...]
 
 
 def walk(
@@ -39,31 +35,31 @@ def walk(
     The order depends on the commits alone: parents first, then by committer date, then by id. Tags are
     peeled; what is no commit then (a tag of a tree or blob) is not ours.
     """
-    nodes: dict[Oid, _Node] = {}
+    nodes: dict[Oid, Place] = {}
     missing: list[Oid] = []
     passed: set[bytes] = set()
     stack = [oid for tip in sorted(set(tips)) if (oid := _peeled(objects, tip, missing)) is not None]
     while stack:
         oid = stack.pop()
-        if oid in nodes or bytes.fromhex(oid) in passed:
+        if oid in nodes or (passed and bytes.fromhex(oid) in passed):
             continue
         is_known = known(oid)
         if is_known and not through:
             continue
         try:
-            raw = objects.read_commit(oid)
-            rawcommit.parse(raw, oid)
+            found = rawcommit.place(objects.read_commit(oid), oid)
         except ObjectError:
             if oid not in missing:
                 missing.append(oid)
             continue
         # Past a shallow clone's boundary there is nothing, and nothing is missing.
-        parents = () if oid in boundary else rawcommit.parents(raw)
+        if oid in boundary:
+            found = found._replace(parents=())
         if is_known:
             passed.add(bytes.fromhex(oid))
         else:
-            nodes[oid] = _Node(rawcommit.committer_time(raw), parents)
-        stack += parents
+            nodes[oid] = found
+        stack += found.parents
     return Walk(_ordered(nodes), tuple(missing))
 
 
@@ -76,7 +72,7 @@ def _peeled(objects: Objects, oid: Oid, missing: list[Oid]) -> Oid | None:
         return None
 
 
-def _ordered(nodes: dict[Oid, _Node]) -> list[Oid]:
+def _ordered(nodes: dict[Oid, Place]) -> list[Oid]:
     children: dict[Oid, list[Oid]] = {}
     waiting: dict[Oid, int] = {}
     ready: list[tuple[int, Oid]] = []

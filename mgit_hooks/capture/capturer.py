@@ -73,7 +73,7 @@ class Capturer:
     def _finished(self, begun: _Begun) -> Commit:
         oid, raw, boundary, changes, missing = begun
         files = None if changes is None else self._files(changes, missing)
-        text = functools.partial(rawcommit.decode, encoding=raw.encoding)
+        text = readable if raw.encoding is None else functools.partial(rawcommit.decode, encoding=raw.encoding)
         author_name, author_name_bytes = text(raw.author.name)
         author_email, author_email_bytes = text(raw.author.email)
         committer_name, committer_name_bytes = text(raw.committer.name)
@@ -243,5 +243,6 @@ def _note(missing: list[Oid], oid: Oid) -> None:
         missing.append(oid)
 
 
+@functools.lru_cache(maxsize=64)
 def _mode(mode: int) -> str | None:
     return f"{mode:06o}" if mode else None

@@ -32,6 +32,7 @@ class Counts(NamedTuple):
 
 UNKNOWN = Counts(None, None, None)
 BINARY = Counts(None, None, True)
+NO_LINES = Counts(0, 0, False)
 
 
 class _Kept(NamedTuple):
@@ -98,12 +99,18 @@ class Contents:
     def counts(self, change: Change) -> Counts:
         """Raises MissingObject."""
         old, new = change.old_oid, change.new_oid
+        if change.status == "M" and old and new and self._attributes.binary(change.path) is None:
+            before, after = self._kept.get(old), self._kept.get(new)
+            if before and after:  # nearly always: both were expected
+                if before.has_nul or after.has_nul:
+                    return BINARY
+                return Counts(*_compared(before.blob, after.blob), False) if old != new else NO_LINES
         if new is not None and self.is_binary(change.path, change.new_mode, new):
             return BINARY
         if old is not None and self.is_binary(change.old_path or change.path, change.old_mode, old):
             return BINARY
         if old == new:
-            return Counts(0, 0, False)
+            return NO_LINES
         if old is None or new is None:
             added = 0 if new is None else self._lines(change.new_mode, new)
             deleted = 0 if old is None else self._lines(change.old_mode, old)

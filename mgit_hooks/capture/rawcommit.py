@@ -6,6 +6,7 @@ shows both. So the object is read from its bytes: ``header lines, an empty line,
 
 from __future__ import annotations
 
+import functools
 import re
 from binascii import b2a_base64
 from typing import NamedTuple
@@ -14,6 +15,14 @@ from mgit_hooks import dates
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.record import Oid, readable
 
+# What nearly every commit object is, without further headers. Whatever differs is read line by line.
+_ORDINARY = re.compile(
+    rb"tree ([0-9a-f]{40})\n"
+    rb"((?:parent [0-9a-f]{40}\n)*)"
+    rb"author ([^<>\n]*)<([^<>\n]*)> ([0-9]{1,15}) ([+-][0-9]{4})\n"
+    rb"committer ([^<>\n]*)<([^<>\n]*)> ([0-9]{1,15}) ([+-][0-9]{4})\n"
+)
+_PARENT = len(b"parent \n") + 40
 _ZONE = re.compile(r"[+-](?:[01][0-9]|2[0-3])[0-5][0-9]")
 
 
@@ -37,6 +46,26 @@ class RawCommit(NamedTuple):
 
 def parse(raw: bytes, oid: Oid) -> RawCommit:
     """Raises ObjectError where even git could not tell the tree."""
+    found = _ORDINARY.match(raw)
+    if found is None or not raw.startswith(b"\n", found.end()):
+        return _by_line(raw, oid)
+    tree, above, *people = found.groups()
+    named = above.decode("ascii")
+    return RawCommit(
+        Oid(tree.decode("ascii")),
+        tuple(Oid(named[start : start + 40]) for start in range(7, len(named), _PARENT)),
+        _ordinary(*people[:4]),
+        _ordinary(*people[4:]),
+        None,
+        raw[found.end() + 1 :],
+    )
+
+
+def _ordinary(name: bytes, email: bytes, seconds: bytes, zone: bytes) -> Person:
+    return Person(name.strip(), email.strip(), _date(int(seconds), zone.decode("ascii")))
+
+
+def _by_line(raw: bytes, oid: Oid) -> RawCommit:
     head, _, message = raw.partition(b"\n\n")
     tree = ""
     parents: list[Oid] = []
@@ -59,8 +88,24 @@ def parse(raw: bytes, oid: Oid) -> RawCommit:
     return RawCommit(Oid(tree), tuple(parents), author or NOBODY, committer or NOBODY, encoding, message)
 
 
-def parents(raw: bytes) -> tuple[Oid, ...]:
-    """As the object says, whatever a shallow clone or a graft hides."""
+class Place(NamedTuple):
+    """Where a commit is in history."""
+
+    time: int  # the committer's, in seconds since 1970, for ordering; 0 where the object says none
+    parents: tuple[Oid, ...]  # as the object says, whatever a shallow clone or a graft hides
+
+
+def place(raw: bytes, oid: Oid) -> Place:
+    """Raises ObjectError where ``parse`` does."""
+    found = _ORDINARY.match(raw)
+    if found is None:
+        _by_line(raw, oid)
+        return Place(_committer_time(raw), _parents(raw))
+    named = found.group(2).decode("ascii")
+    return Place(int(found.group(9)), tuple(Oid(named[at : at + 40]) for at in range(7, len(named), _PARENT)))
+
+
+def _parents(raw: bytes) -> tuple[Oid, ...]:
     found: list[Oid] = []
     start = raw.find(b"\n") + 1  # behind the tree
     while raw.startswith(b"parent ", start):
@@ -70,8 +115,7 @@ def parents(raw: bytes) -> tuple[Oid, ...]:
     return tuple(found)
 
 
-def committer_time(raw: bytes) -> int:
-    """Seconds since 1970 for ordering; 0 where the object says none."""
+def _committer_time(raw: bytes) -> int:
     start = raw.find(b"\ncommitter ")
     line = raw[start + 1 : raw.find(b"\n", start + 1)] if start >= 0 else b""
     seconds, _ = _clock(line)
@@ -91,6 +135,7 @@ def decode(raw: bytes, encoding: str | None) -> tuple[str, str | None]:
     return text, b2a_base64(raw, newline=False).decode("ascii")
 
 
+@functools.lru_cache(maxsize=64)  # author and committer mostly say the same
 def _date(seconds: int, zone: str) -> str:
     """As ``%aI`` writes it; a zone that is no time of day keeps git's own form, so that nothing is lost."""
     if not _ZONE.fullmatch(zone):

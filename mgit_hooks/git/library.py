@@ -79,10 +79,13 @@ class Library:
     def __init__(self, git_dir: str) -> None:
         self.git_dir = git_dir
         self._repository = open_repository(git_dir)
-        # Opened as if bare: else libgit2 looks for attributes files in the worktree whenever it compares blobs.
-        self._bare = _open(git_dir, RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
+        # The same objects in a repository without a place: in one that has a worktree libgit2 looks for attributes
+        # files there whenever it compares blobs, and one that has settings it looks for changes in them and copies
+        # all of them whenever it compares trees.
+        self._bare = pygit2.Repository()
         try:
-            self._odb = self._bare.odb
+            self._odb = self._repository.odb
+            self._bare.set_odb(self._odb)
         except pygit2.GitError as error:
             raise _explained(_said(error), git_dir) from None
         self._read_header: Any = getattr(self._odb, "read_header", None)  # pygit2 1.19 and newer

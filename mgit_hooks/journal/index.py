@@ -94,6 +94,11 @@ class Index:
         known = self._one(query, _raw(commit)) is not None
         return known or commit in self._remembered().commits
 
+    def knows_any(self) -> bool:
+        """Whether there is a commit that ``knows`` is true of."""
+        query = "SELECT 1 FROM record WHERE hash IS NOT NULL UNION ALL SELECT 1 FROM archived LIMIT 1"
+        return self._one(query) is not None or bool(self._remembered().commits)
+
     def archived(self, prefix: str) -> Seq | None:
         """The number of a record in an archive, of a commit whose hash begins so (hexadecimal, lower case)."""
         row = self._one("SELECT max(seq) FROM archived WHERE hash >= ? AND hash < ?", *_bounds(prefix))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.capture import bulk
 from mgit_hooks.capture.capturer import Capturer
-from mgit_hooks.encoding import encode, expect_many
+from mgit_hooks.encoding import expect_many
 from mgit_hooks.errors import JournalError
 from mgit_hooks.git import reflog
 from mgit_hooks.journal.database import open_index
@@ -73,7 +73,8 @@ def _backfill(
     capturer = Capturer(location.common_dir)
     with open_index(location.mgit_dir, location.journal_dir) as index:
         already = index.commits()
-        new = capturer.new_commits(tips(location, capturer), index.knows)
+        knows = index.knows if index.knows_any() else _knows_none  # else a question for each commit
+        new = capturer.new_commits(tips(location, capturer), knows)
     recorded = 0
     if len(new) > _MANY:
         expect_many()  # before the workers start, which go on from here
@@ -84,6 +85,10 @@ def _backfill(
         recorded += len(chunk)
         progress(recorded, len(new))
     return Summary(recorded, already, tuple(capturer.missing))
+
+
+def _knows_none(oid: Oid) -> bool:
+    return False
 
 
 def tips(location: Location, capturer: Capturer) -> list[Oid]:
@@ -108,7 +113,7 @@ def _payload(location: Location, overrides: _Overrides, commit: Commit) -> bytes
     intake = _intakes.get((location, overrides))
     if intake is None:
         intake = _intakes[location, overrides] = Intake(location, dict(overrides))
-    return encode(intake.judge(imported(location, commit, "import", "backfill")))
+    return intake.judged(imported(location, commit, "import", "backfill"))
 
 
 def imported(location: Location, commit: Commit, event: str, source: str) -> Record:

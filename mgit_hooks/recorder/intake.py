@@ -16,7 +16,7 @@ from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.judge import judge
 from mgit_hooks.judging.validate import validate
 from mgit_hooks.layout import Location, make_private_dir
-from mgit_hooks.record import Gate, Record, Validation, is_valid
+from mgit_hooks.record import Gate, Json, Record, Validation, is_valid
 from mgit_hooks.recovery.recover import Context, recover_record
 
 
@@ -43,8 +43,23 @@ class Intake:
         """``record`` with its validation and, where something fails, what recovery made of it."""
         if record.event in ("refused", "skipped") or (record.event == "push" and record.gate.status == "refused"):
             return record  # the gate's verdict is the judgement
-        level, rules = self.config.level, self.config.rules
+        return self._judge(record, record.to_json())
+
+    def judged(self, record: Record) -> bytes:
+        """The payload of what ``judge`` makes of ``record``. The JSON that is judged is the one that is encoded,
+        unless recovery made another record of it."""
+        if record.event in ("refused", "skipped"):
+            return encode(record)
         value = record.to_json()
+        judged = self._judge(record, value)
+        if judged._replace(validation=record.validation) != record:
+            return encode(judged)
+        del value["seq"], value["id"]
+        value["validation"] = judged.validation.to_json()
+        return encode(judged, value)
+
+    def _judge(self, record: Record, value: Json) -> Record:
+        level, rules = self.config.level, self.config.rules
         issues = validate("record", value, level, self._schemas)
         if rules:
             issues += judge(rules, value, self._schemas)
