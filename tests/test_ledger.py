@@ -67,6 +67,21 @@ def forged_reflog(work: Gated) -> None:
         work.commit(action[:9], "-n", "--allow-empty", GIT_REFLOG_ACTION=action)
 
 
+def claimed_rebase(work: Gated) -> None:
+    """Without any hook there is only the reflog's word, and no rebase had begun."""
+    work.git(
+        "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "claimed",
+        GIT_REFLOG_ACTION="rebase (pick)",
+    )  # fmt: skip
+    work.commit("one")
+    later = {"GIT_COMMITTER_DATE": "@2000000000 +0000"}
+    work.git("-c", "core.hooksPath=/dev/null", "rebase", "-q", "--no-ff", "HEAD~1", **later)
+    work.git(
+        "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "after",
+        GIT_REFLOG_ACTION="rebase (pick)",
+    )  # fmt: skip
+
+
 def by_alias(work: Gated) -> None:
     work.git("config", "alias.ci", "commit")
     work.git("ci", "-q", "--allow-empty", "-m", "judged")
@@ -182,6 +197,7 @@ SCENES: dict[str, tuple[Callable[[Gated], None], dict[str, str]]] = {
                       "refused": "bypassed"}),
     "aborted editor": (aborted_editor, {"after": "bypassed"}),
     "forged reflog": (forged_reflog, dict.fromkeys(("rebase (p", "cherry-pi", "revert", "merge x"), "bypassed")),
+    "claimed rebase": (claimed_rebase, {"claimed": "unobserved", "one": "passed none", "after": "unobserved"}),
     "alias": (by_alias, {"judged": "passed", "around": "bypassed"}),
     "amends in one second": (amends, {"one": "passed", "two": "bypassed", "three": "passed", "four": "bypassed"}),
     "amend that changes nothing": (unchanged_amend, {"judged": "passed", "around": "bypassed"}),

@@ -19,6 +19,7 @@ from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid, Record, Seq
 from mgit_hooks.recorder import commitmap, held, looking, rewriting, spool, state
 from mgit_hooks.recorder.anchoring import anchor
+from mgit_hooks.recorder.claims import Claims
 from mgit_hooks.recorder.event import HookEvent
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
@@ -156,7 +157,8 @@ class Pass:
         def is_logged(ref: str) -> bool:
             return os.path.isfile(os.path.join(common_dir, "logs", *ref.split("/")))
 
-        return Setting(self._location.repository_name, armed, self._source, moved, is_settled, is_logged)
+        name, in_rebase = self._location.repository_name, Claims(common_dir).in_rebase
+        return Setting(name, armed, self._source, moved, is_settled, is_logged, in_rebase)
 
 
 def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:

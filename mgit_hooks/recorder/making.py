@@ -35,7 +35,8 @@ class Setting(NamedTuple):
     ``moved``: where the refs stand now that may have moved since they were last looked at, None for one that is
     gone; None where every ref may have. Names are as git has them. ``is_settled(ref)``: its
     reflog has not grown since it was read, so that where the ref stands is not told by a line yet to be read.
-    ``is_logged(ref)``: it has a reflog, so that all of its movements are told.
+    ``is_logged(ref)``: it has a reflog, so that all of its movements are told. ``in_rebase(worktree, commit)``:
+    it is true that a rebase made it, which its reflog claims.
     """
 
     repository_name: str
@@ -44,6 +45,7 @@ class Setting(NamedTuple):
     moved: Callable[[], dict[str, Oid | None] | None]
     is_settled: Callable[[str], bool]
     is_logged: Callable[[str], bool]
+    in_rebase: Callable[[str, Oid], bool] = lambda worktree, oid: True
 
 
 class Maker:
@@ -89,6 +91,8 @@ class Maker:
         if not replaces and (event in ("amend", "rebase") or self._rewrites.is_unsure(commit.hash)):
             replaces = None  # something may have been replaced, and nobody says what
         claimed = None if reflog is None else classify.made_by(reflog)
+        if claimed == "rebase" and not rewrite and movement is not None and movement.worktree is not None:
+            claimed = claimed if self._setting.in_rebase(movement.worktree, commit.hash) else "commit"
         return self._record(
             event,
             self._setting.source if said or rewrite else self.unwitnessed,
