@@ -45,6 +45,50 @@ def read(path: str, at_most: int) -> bytes:
         return data
 
 
+def status(path: str, *, follow: bool = True) -> os.stat_result | None:
+    """What is at ``path``, or at the end of the links there; None where nothing is.
+
+    Raises OSError where that cannot be told: os.path.exists and its kin say then that nothing is there, and what is
+    done after such an answer cannot be undone.
+    """
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # links that lead nowhere
+            return None
+        raise
+
+
+def exists(path: str) -> bool:
+    """Raises OSError, as ``status``."""
+    return status(path) is not None
+
+
+def lexists(path: str) -> bool:
+    """Whether anything has this name, be it a link that leads nowhere. Raises OSError, as ``status``."""
+    return status(path, follow=False) is not None
+
+
+def is_folder(path: str) -> bool:
+    """Raises OSError, as ``status``."""
+    found = status(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def is_file(path: str) -> bool:
+    """Raises OSError, as ``status``."""
+    found = status(path)
+    return found is not None and stat.S_ISREG(found.st_mode)
+
+
+def is_link(path: str) -> bool:
+    """Raises OSError, as ``status``."""
+    found = status(path, follow=False)
+    return found is not None and stat.S_ISLNK(found.st_mode)
+
+
 def create(path: str) -> int:
     """A descriptor to write the file ``path`` anew, for its owner alone. Never through a link: what it leads to is
     not ours to empty. Raises OSError where something else has its name.

@@ -141,3 +141,30 @@ def test_a_file_of_a_tebibyte_fills_no_memory(tmp_path: Path, name: str) -> None
     except files.TooLarge as error:
         told = error.filename == str(tmp_path / name)
     assert told
+
+
+@pytest.mark.parametrize("asked", [files.exists, files.lexists, files.is_file, files.is_folder, files.is_link])
+def test_what_cannot_be_told_is_an_error(asked: Callable[[str], bool], tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="name too long"):
+        asked(str(tmp_path / ("n" * 300)))
+
+
+def test_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nothing")
+    asked = (files.exists, files.lexists, files.is_file, files.is_folder, files.is_link)
+    found = {
+        name: tuple(ask(str(tmp_path / name)) for ask in asked)
+        for name in ("file", "link", "loop", "dangling", "nothing", "file/below", "")
+    }
+    assert found == {
+        "file": (True, True, True, False, False),
+        "link": (True, True, True, False, True),
+        "loop": (False, True, False, False, True),
+        "dangling": (False, True, False, False, True),
+        "nothing": (False, False, False, False, False),
+        "file/below": (False, False, False, False, False),
+        "": (True, True, False, True, False),
+    }

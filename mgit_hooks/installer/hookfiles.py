@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
+from mgit_hooks import files
 from mgit_hooks.errors import RepositoryError
-from mgit_hooks.files import open_to_read
 from mgit_hooks.git import plumbing
 from mgit_hooks.installer import stubs
 from mgit_hooks.layout import Location
@@ -105,7 +106,7 @@ def inspect(directory: str, hook: str) -> HookFile:
     if _wrapped(path, hook):
         state, content = "wrapped", read(path + ".legacy")
     elif content is None:
-        state = "foreign" if os.path.lexists(path) else "missing"
+        state = "foreign" if files.lexists(path) else "missing"
     elif stub is None:
         state, content = "foreign", None
     elif not stub.intact:
@@ -116,7 +117,7 @@ def inspect(directory: str, hook: str) -> HookFile:
         hook,
         path,
         state,
-        chained=os.path.lexists(path + stubs.CHAINED),
+        chained=files.lexists(path + stubs.CHAINED),
         executable=os.access(path, os.X_OK),
         python=None if content is None else stubs.paths(content)[0],
     )
@@ -129,7 +130,8 @@ def recognise(content: bytes, hook: str) -> stubs.Stub | None:
 
 def read(path: str) -> bytes | None:
     """The bytes of a regular file. A link is somebody's own work, wherever it leads: None, as for no file."""
-    if os.path.islink(path) or not os.path.isfile(path):
+    found = files.status(path, follow=False)
+    if found is None or not stat.S_ISREG(found.st_mode):
         return None
     with open(path, "rb") as file:
         return file.read()
@@ -142,19 +144,16 @@ def is_stub(path: str, hook: str) -> bool:
 
 def is_framework(path: str) -> bool:
     """Did pre-commit or prek write this hook?"""
-    try:
-        with open_to_read(path) as file:
-            return FRAMEWORK_MARK in file.read(200)
-    except OSError:
+    if not files.is_file(path):
         return False
+    with files.open_to_read(path) as file:
+        return FRAMEWORK_MARK in file.read(200)
 
 
 def same(one: str, other: str) -> bool:
     """Are these two names of one file? So a keeping that was cut short leaves them."""
-    try:
-        return os.path.samestat(os.lstat(one), os.lstat(other))
-    except OSError:
-        return False
+    found, beside = files.status(one, follow=False), files.status(other, follow=False)
+    return found is not None and beside is not None and os.path.samestat(found, beside)
 
 
 def keep(path: str, beside: str, *, move: bool = True) -> None:
@@ -174,7 +173,7 @@ def put_back(kept: str, path: str) -> None:
     if same(kept, path):
         os.unlink(kept)  # rename does nothing between two names of one file
     else:
-        if os.path.isdir(kept) and not os.path.islink(kept) and os.path.lexists(path):
+        if files.is_folder(kept) and not files.is_link(kept) and files.lexists(path):
             os.unlink(path)  # no folder takes the place of a file
         os.replace(kept, path)
 
@@ -182,7 +181,7 @@ def put_back(kept: str, path: str) -> None:
 def free_name(path: str) -> str:
     """``path``, or with the first number behind it that no file has."""
     name, count = path, 0
-    while os.path.lexists(name):
+    while files.lexists(name):
         count += 1
         name = f"{path}.{count}"
     return name

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
-from mgit_hooks import __version__, lock
+from mgit_hooks import __version__, files, lock
 from mgit_hooks.errors import MgitError, UsageError
 from mgit_hooks.installer import choice, hookfiles, stubs
 from mgit_hooks.installer.hookfiles import HookFile, hooks_dir, sharing
@@ -116,7 +116,7 @@ def _uninstall(location: Location) -> Report:
     folders = dict.fromkeys((current, before.get("hooks_dir") or current))
     changes: list[Change] = []
     for directory in folders:
-        if os.path.isdir(directory):
+        if files.is_folder(directory):
             with _undoing(directory):
                 changes += [_uninstall_hook(hookfiles.inspect(directory, hook)) for hook in stubs.KNOWN]
                 hookfiles.sync_folder(directory)
@@ -149,13 +149,13 @@ def _install_hook(found: HookFile, content: bytes, undo: ExitStack) -> Change:
         hookfiles.keep(found.path, aside)
         undo.callback(hookfiles.put_back, aside, found.path)
         note = f"somebody had changed our stub; that version no longer runs, and is kept as {_name(aside)}"
-    chained = os.path.lexists(found.kept)
+    chained = files.lexists(found.kept)
     old = hookfiles.read(found.path) if found.ours else None
     if old == content and os.stat(found.path).st_mode & 0o777 == hookfiles.STUB_MODE:
         return Change(found.hook, "unchanged", chained, note)
     if old is not None:
         undo.callback(hookfiles.write, found.path, old, os.stat(found.path).st_mode & 0o777)
-    elif not os.path.lexists(found.path):
+    elif not files.lexists(found.path):
         undo.callback(_unlink, found.path)
     hookfiles.write(found.path, content, hookfiles.STUB_MODE)
     return Change(found.hook, "renewed" if found.ours else "written", chained, note)
@@ -182,11 +182,11 @@ def _keep_foreign(found: HookFile, undo: ExitStack) -> str | None:
     note = None
     if hookfiles.is_stub(found.legacy, found.hook):
         _remove_stub(found.legacy, undo)
-    elif hookfiles.is_framework(found.path) and os.path.lexists(found.legacy):
+    elif hookfiles.is_framework(found.path) and files.lexists(found.legacy):
         _unlink(found.saved_legacy)
         hookfiles.keep(found.legacy, found.saved_legacy, move=False)
         undo.callback(_unlink, found.saved_legacy)
-    if os.path.lexists(found.kept):
+    if files.lexists(found.kept):
         aside = hookfiles.free_name(found.kept)
         os.replace(found.kept, aside)
         undo.callback(os.replace, aside, found.kept)
@@ -238,14 +238,14 @@ def _leave_foreign(found: HookFile) -> Change:
     elif not found.chained:
         return Change(found.hook, "absent", False)
     note = "another tool has written this hook since: it stays"
-    if os.path.lexists(found.kept):
+    if files.lexists(found.kept):
         note += f"; the one that was here before us stays beside it as {_name(found.kept)}"
-    return Change(found.hook, "left", os.path.lexists(found.kept), note)
+    return Change(found.hook, "left", files.lexists(found.kept), note)
 
 
 def _unwrap(found: HookFile) -> None:
     """Put at HOOK.legacy what the manager would have there, had it not found our stub."""
-    if os.path.lexists(found.saved_legacy):
+    if files.lexists(found.saved_legacy):
         os.replace(found.saved_legacy, found.legacy)
     elif found.chained and not hookfiles.is_framework(found.kept):
         os.replace(found.kept, found.legacy)
@@ -273,13 +273,13 @@ def _undoing(directory: str) -> Iterator[ExitStack]:
 def _make_private_tree(location: Location, undo: ExitStack) -> None:
     for name in ("", "spool", "gate"):
         path = os.path.join(location.mgit_dir, name).rstrip("/")
-        if not os.path.isdir(path):
+        if not files.is_folder(path):
             make_private_dir(path)
             undo.callback(os.rmdir, path)
 
 
 def _make_hooks_dir(directory: str, undo: ExitStack) -> bool:
-    if os.path.isdir(directory):
+    if files.is_folder(directory):
         return False
     # Hooks are no secret, and git itself makes the folder with the user's umask.
     os.makedirs(directory)
