@@ -17,9 +17,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import open_to_read, replacing
-from mgit_hooks.journal.manifest import BEGINNING
+from mgit_hooks.journal.manifest import BEGINNING, BEGINNING_FORM
 
-_FORM: Final = b"# mgit-hooks beginning 1\n"
 _DIGEST: Final = 32
 _SEQ: Final = 8
 _KEY: Final = 16
@@ -71,13 +70,13 @@ def forget_refs(journal_dir: str, is_wanted: Callable[[str, int], bool]) -> int:
     if not os.path.exists(path) or not holds(journal_dir):
         return 0
     with open_to_read(path) as file:
-        file.seek(len(_FORM))
+        file.seek(len(BEGINNING_FORM))
         header = _Header(**json.loads(file.readline(_MAX_LINE)))
         kept = [row for row in header.refs if not is_wanted(str(row[0]), int(str(row[2])))]
         if len(kept) == len(header.refs):
             return 0
         with replacing(path) as new:
-            head = _FORM + json.dumps(header._replace(refs=kept)._asdict()).encode() + b"\n"
+            head = BEGINNING_FORM + json.dumps(header._replace(refs=kept)._asdict()).encode() + b"\n"
             digest = sha256(head)
             new.write(head)
             for row in _cut(file, 1, header.commits * (header.oid + _SEQ) + header.movements * _KEY):
@@ -93,7 +92,7 @@ def load(database: Connection, journal_dir: str) -> bool:
         with open_to_read(os.path.join(journal_dir, BEGINNING)) as file:
             if not _holds(file):
                 return False
-            file.seek(len(_FORM))
+            file.seek(len(BEGINNING_FORM))
             header = _Header(**json.loads(file.readline(_MAX_LINE)))
             rows = _cut(file, header.commits, header.oid + _SEQ)
             database.executemany(
@@ -125,7 +124,7 @@ def _pieces(archive: Connection, last_seq: int) -> Iterator[bytes]:
         archive.execute("SELECT seq, occurred_at FROM beginning ORDER BY seq").fetchall(),
         archive.execute(f"{_ERASED} ORDER BY 1").fetchall(),
     )
-    yield _FORM + json.dumps(header._asdict()).encode() + b"\n"
+    yield BEGINNING_FORM + json.dumps(header._asdict()).encode() + b"\n"
     for hash, seq in archive.execute(f"{commits} ORDER BY 1, 2"):
         yield hash + int(seq).to_bytes(_SEQ, "little")
     for (key,) in archive.execute("SELECT key FROM movement ORDER BY key"):
@@ -135,10 +134,10 @@ def _pieces(archive: Connection, last_seq: int) -> Iterator[bytes]:
 def _holds(file: BinaryIO) -> bool:
     left = os.fstat(file.fileno()).st_size - _DIGEST
     digest = sha256()
-    if left < len(_FORM) or file.read(len(_FORM)) != _FORM:
+    if left < len(BEGINNING_FORM) or file.read(len(BEGINNING_FORM)) != BEGINNING_FORM:
         return False
-    digest.update(_FORM)
-    left -= len(_FORM)
+    digest.update(BEGINNING_FORM)
+    left -= len(BEGINNING_FORM)
     while left:
         piece = file.read(min(left, 1 << 20))
         if not piece:

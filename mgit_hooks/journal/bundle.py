@@ -18,7 +18,9 @@ from mgit_hooks.errors import JournalError, LaterFormatError
 from mgit_hooks.files import create, open_to_read, remove_folder, sync_directory
 from mgit_hooks.journal import identity, manifest
 from mgit_hooks.journal.findings import Hole, Report
-from mgit_hooks.journal.manifest import Manifest
+from mgit_hooks.journal.format import HEADER_LENGTH, FormatError, NewerFormat, segment_info, unpack_frame
+from mgit_hooks.journal.manifest import Manifest, Part
+from mgit_hooks.journal.segment import segment_number
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Json
@@ -149,6 +151,7 @@ def _hold(path: str) -> tuple[Manifest, str]:
     with _opened(path) as file:
         value = _read_manifest(file, path)
         end = file.tell()
+        _require_beginnings(file, path, value)
         file.seek(0)
         whole = sha256()
         for piece in pieces(file, end):
@@ -161,6 +164,27 @@ def _hold(path: str) -> tuple[Manifest, str]:
             if digest.hexdigest() != part.sha256:
                 raise BundleError(f"{path}: {part.name} is not what its manifest says", "choose another copy")
     return value, whole.hexdigest()
+
+
+def _require_beginnings(file: BinaryIO, path: str, value: Manifest) -> None:
+    """That each part begins as it must: of a file that only says that it is long, nothing else need be read."""
+    for part in value.parts:
+        at = file.tell()
+        start = file.read(4 * HEADER_LENGTH)
+        if not _is_beginning(start, part, value):
+            raise BundleError(f"{path}: {part.name} is not what its manifest says", "choose another copy")
+        file.seek(at + part.length)
+
+
+def _is_beginning(start: bytes, part: Part, value: Manifest) -> bool:
+    if part is value.beginning:
+        return start.startswith(manifest.BEGINNING_FORM)
+    try:
+        return segment_info(unpack_frame(start, 0, value.lineage)).number == segment_number(part.name)
+    except NewerFormat:
+        return True  # verify says which
+    except FormatError:
+        return False
 
 
 @contextmanager

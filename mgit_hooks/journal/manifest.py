@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from mgit_hooks.journal import checked
-from mgit_hooks.journal.format import ChainId, JournalId
+from mgit_hooks.journal.format import MAX_BODY, ChainId, JournalId
 from mgit_hooks.record import Json, Seq
 
 VERSION: Final = 1
 # The same limits when writing and when reading. 65,536 segments of 4 MiB are 256 GiB.
 MAX_LINE: Final = 16 * 1024 * 1024
 MAX_SEGMENTS: Final = 65_536
+# Bytes. One is sealed by the block that comes after 4 MiB, and the last block in it has at most 256 MiB.
+MAX_SEGMENT: Final = 2 * MAX_BODY
 
 _SIGNATURE: Final = b"# mgit-hooks bundle "
 _FORM: Final = re.compile(re.escape(_SIGNATURE) + rb"([1-9][0-9]{0,8})\n")
@@ -82,6 +84,7 @@ class Manifest(NamedTuple):
 
 
 BEGINNING: Final = "beginning"
+BEGINNING_FORM: Final = b"# mgit-hooks beginning 1\n"
 
 
 def form(line: bytes) -> int | None:
@@ -96,6 +99,8 @@ def encode(manifest: Manifest) -> bytes:
     line = checked.encode(value)
     if len(line) > MAX_LINE or len(manifest.segments) > MAX_SEGMENTS:
         raise ValueError("more segments than a bundle can hold")
+    if any(part.length > MAX_SEGMENT for part in manifest.segments):
+        raise ValueError("a segment larger than one can become")
     return _SIGNATURE + b"%d\n" % VERSION + line
 
 
@@ -134,6 +139,8 @@ def _manifest(value: Mapping[str, Any]) -> Manifest:
     # A name becomes a path: nothing but a segment's own form may.
     if not names or len(names) > MAX_SEGMENTS or not all(map(_SEGMENT.fullmatch, names)):
         raise ValueError("segments")
+    if any(part.length > MAX_SEGMENT for part in made.segments):
+        raise ValueError("length")
     if names != sorted(set(names)) or made.journal not in made.lineage or made.last_seq < made.first_seq - 1:
         raise ValueError("order")
     if made.beginning is not None and made.beginning.name != BEGINNING:

@@ -15,7 +15,7 @@ from reliability import Tally
 
 from journal.making import append, payloads, put, records, segment_bytes, small
 from mgit_hooks.errors import LaterFormatError, MgitError
-from mgit_hooks.journal import bundle, bundling, identity
+from mgit_hooks.journal import bundle, bundling, identity, manifest
 from mgit_hooks.journal.bundle import BundleError
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.lock import exclusive
@@ -235,6 +235,68 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("nothing", "pipe", "."):
         with pytest.raises(BundleError):
             check(tmp_path / name)
+
+
+HUGE = 1 << 38
+
+
+def one_segment(value: dict[str, Any]) -> None:
+    value["segments"][0]["length"] = HUGE
+
+
+def many_segments(value: dict[str, Any]) -> None:
+    value["segments"] = [
+        {"name": f"{number:08d}.seg", "length": HUGE // 1024, "sha256": "0" * 64} for number in range(1, 1025)
+    ]
+
+
+def many_after_a_true_one(value: dict[str, Any]) -> None:
+    true = value["segments"][:1]
+    many_segments(value)
+    value["segments"] = [*true, *value["segments"][1:]]
+
+
+def sidecar(value: dict[str, Any]) -> None:
+    value["beginning"] = {"name": "beginning", "length": HUGE, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("lie", [one_segment, many_segments, many_after_a_true_one, sidecar, None])
+@pytest.mark.parametrize("whole", [True, False])
+def test_of_a_file_that_only_says_it_is_huge_little_is_read(
+    journal: str, monkeypatch: pytest.MonkeyPatch, lie: Callable[[dict[str, Any]], None] | None, whole: bool
+) -> None:
+    """A sparse one, or one that was cut: to hash 256 GiB of zeros takes minutes."""
+    path = written(journal)
+    data = path.read_bytes()
+    if lie is not None:
+        data = rebuilt(data, lie)
+        form, line, _ = data.split(b"\n", 2)
+        told = json.loads(line)
+        parts = [*told["segments"], *([told["beginning"]] if told["beginning"] else [])]
+        length = len(form) + len(line) + 2 + sum(part["length"] for part in parts)
+        if not whole or lie is many_segments or lie is sidecar:
+            data = data[: len(form) + len(line) + 2]
+    else:
+        length = HUGE
+    path.write_bytes(data)
+    if whole or lie is None:
+        os.truncate(path, length)
+
+    def read(*_: object) -> Any:
+        raise AssertionError("it is hashed")
+
+    monkeypatch.setattr(bundle, "pieces", read)
+    with pytest.raises(BundleError):
+        check(path)
+
+
+def test_no_bundle_is_written_that_would_not_be_read(journal: str) -> None:
+    value = bundle.read_manifest(str(written(journal)))
+    larger = (value.segments[0]._replace(length=manifest.MAX_SEGMENT), *value.segments[1:])
+    assert manifest.decode(manifest.encode(value._replace(segments=larger)).split(b"\n", 1)[1]).segments == larger
+    larger = (value.segments[0]._replace(length=manifest.MAX_SEGMENT + 1), *value.segments[1:])
+    with pytest.raises(ValueError, match="larger than one can become"):
+        manifest.encode(value._replace(segments=larger))
 
 
 @pytest.mark.parametrize("version", [b"2", b"10", b"999999999"])
