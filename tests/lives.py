@@ -80,7 +80,9 @@ class Lives:
         """Note what git has said, and what each commit that it still has changed."""
         if self._told.exists():
             for line in self._told.read_text().splitlines():
-                self.told.add(tuple(line.split(" ")[:2]))  # type: ignore[arg-type]
+                old, new = line.split(" ")[:2]
+                if old != new:  # an amend that changes nothing, within one second
+                    self.told.add((old, new))
         listed = self.git("log", "--all", "--reflog", "-m", "--first-parent", "--name-only", "--format=commit %H")
         for part in listed.split("commit ")[1:]:
             oid, _, files = part.partition("\n")

@@ -17,10 +17,11 @@ from recording import Recording
 from reliability import Tally
 
 from mgit_hooks.encoding import encode
+from mgit_hooks.errors import JournalError
 from mgit_hooks.journal.database import open_index
 from mgit_hooks.journal.lineage import lineage
 from mgit_hooks.record import Oid, Record
-from mgit_hooks.recorder import commitmap, pairing, rewriting, splitting
+from mgit_hooks.recorder import commitmap, drainpass, pairing, rewriting, splitting
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.pairing import Look
 from mgit_hooks.recorder.rebasing import Pair
@@ -332,6 +333,52 @@ def test_a_commit_map_that_comes_after_its_commits(late: Recording) -> None:
     assert not commitmap.waits(late.location)
 
 
+def test_what_was_read_is_remembered_only_once_it_is_on_record(
+    late: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late.commit("base")
+    old = late.commit("part")
+    late.drain()
+    filter_repo(late, "--path-rename", "part:piece")
+
+    def full_disk(*_: Any) -> int:
+        raise JournalError("no space left", "make room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drainpass, "record_all", full_disk)
+        with pytest.raises(JournalError):
+            late.drain()
+    assert commitmap.waits(late.location)
+    assert replaces(late, late.head()) == [{old}]
+
+
+def test_backfill_reads_maps_and_replacements_that_were_there_before(repo: Any, mgit: Any) -> None:
+    repo.commit("base", {"base": "x"})
+    old = repo.commit("part", {"part": "x"})
+    command = [sys.executable, "-m", "git_filter_repo", "--quiet", "--force", "--path-rename", "part:piece"]
+    subprocess.run(command, cwd=repo.path, capture_output=True, check=True)
+    new = repo.git("rev-parse", "HEAD")
+    repo.git("replace", "--graft", new)
+    shown = repo.git("rev-parse", f"refs/replace/{new}")
+    work = Recording(repo)
+    assert mgit("-C", repo.path, "backfill").code == 0
+    assert replaces(work, new, shown) == [{old}, {new}]
+    assert work.of(new).supersedes is None
+
+
+def test_a_second_worktree_is_looked_at(late: Recording) -> None:
+    base = late.commit("base")
+    olds = [late.commit(f"part {number}") for number in range(2)]
+    tree = os.path.join(os.path.dirname(late.path), "tree")
+    late.git("worktree", "add", "-q", "-b", "topic", tree)
+    late.git("checkout", "-q", "-b", "other", base)
+    late.commit("elsewhere")
+    edit = todo("2s/^pick/edit/")
+    subprocess.run(["git", "-C", tree, "rebase", "-q", "-i", "other"], env={**os.environ, **edit}, check=True)
+    new = late.git("-C", tree, "rev-parse", "HEAD")
+    assert replaces(late, late.git("-C", tree, "rev-parse", "HEAD^"), new) == [{olds[0]}, {olds[1]}]
+
+
 def test_filter_branch(work: Recording, mgit: Any) -> None:
     work.commit("base")
     work.write("secret", "x\n")
@@ -523,6 +570,20 @@ def test_a_life_of_what_is_not_known(late: Recording, mgit: Any) -> None:
         assert (told.code, said in told.err) == (code, True)
     assert mgit("-C", late.path, "log", "--rewrites", "HEAD", "-n", "1").code == 2
     assert mgit("-C", late.path, "log", "--rewrites", "HEAD", "a-file").code == 2
+
+
+def test_an_erased_record_is_said_to_be_erased(repo: Any, mgit: Any) -> None:
+    late = Recording(repo)
+    late.commit("base")
+    old = late.commit("part")
+    late.git("commit", "-q", "--amend", "-m", "better")
+    new = late.head()
+    late.drain()
+    assert mgit("-C", late.path, "erase", "--reason", "test", new).code == 0
+    (kept,) = life(mgit, late, old)  # what was erased is linked no more
+    assert kept["replaced_by"] == []
+    told = mgit("-C", late.path, "log", "--rewrites", new).out
+    assert (told.split()[1], new[:10] in told, "better" in told) == ("erased", True, False)
 
 
 def put(work: Recording, like: Record, links: dict[int, list[int]]) -> None:

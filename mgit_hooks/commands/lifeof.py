@@ -17,7 +17,7 @@ from mgit_hooks.output import Output
 from mgit_hooks.pager import paged
 from mgit_hooks.record import Json, Oid, Record
 from mgit_hooks.recorder.fates import Fate, fates
-from mgit_hooks.session import Session, reading
+from mgit_hooks.session import reading
 
 _MARGIN = " " * 8
 
@@ -29,9 +29,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
         told = fates(session.location, session.index, [each.commit for each in kin], replaced)
         with paged(out, disabled=args.no_pager):
             for each in kin:
-                record = _record(session, each.commit)
+                record = _record(session.index, each.commit)
                 if not args.json:
-                    out.lines(_lines(each, record, told[each.commit], out.style))
+                    absent = "erased" if session.index.seq_of(each.commit) else "not recorded"
+                    out.lines(_lines(each, record, absent, told[each.commit], out.style))
                 elif record is not None:
                     out.json(record.to_json() | _said(each, told[each.commit]))
     return 0
@@ -46,16 +47,16 @@ def _said(kin: Kin, fate: Fate) -> Json:
     }
 
 
-def _record(session: Session, commit: Oid) -> Record | None:
+def _record(index: Index, commit: Oid) -> Record | None:
     """The record of a commit; None where it has none, or an erased one."""
-    seq = session.index.seq_of(commit)
-    row = session.index.by_seq(seq) if seq is not None else None
-    return session.index.read(row).record() if row is not None else None
+    seq = index.seq_of(commit)
+    row = index.by_seq(seq) if seq is not None else None
+    return index.read(row).record() if row is not None else None
 
 
-def _lines(kin: Kin, record: Record | None, fate: Fate, style: report.Style) -> Iterator[str]:
+def _lines(kin: Kin, record: Record | None, absent: str, fate: Fate, style: report.Style) -> Iterator[str]:
     if record is None or record.commit is None:
-        yield f"{'-':>6}  {'not recorded':<30}  {kin.commit[:10]}"
+        yield f"{'-':>6}  {absent:<30}  {kin.commit[:10]}"
     else:
         yield report.one_line(record, style)
         on = f"on {escape(record.branch)}" if record.branch else _refs_of(record)

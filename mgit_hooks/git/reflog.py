@@ -101,6 +101,11 @@ def read(ref: str, worktree: str | None, path: str, place: Place | None) -> tupl
     return _counted(ref, worktree, lines, start), Place(len(data), tail)
 
 
+def parse(ref: str, worktree: str | None, data: bytes) -> list[Entry]:
+    """The entries of a whole reflog that is not in a file (git.reftable)."""
+    return _counted(ref, worktree, data.split(b"\n")[:-1], 0)
+
+
 def before_last(path: str) -> Place:
     """The place from which the next reading gives the last entry once more."""
     with open_to_read(path) as file:

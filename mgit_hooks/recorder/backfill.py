@@ -19,8 +19,10 @@ from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Commit, Gate, Oid, Record, Validation
+from mgit_hooks.recorder import rewriting
 from mgit_hooks.recorder.drainpass import Pass
 from mgit_hooks.recorder.intake import Intake, journal_of
+from mgit_hooks.recorder.rewriting import Rewrites
 from mgit_hooks.recorder.state import read as read_state
 
 Progress = Callable[[int, int], None]
@@ -105,15 +107,18 @@ def tips(location: Location, capturer: Capturer) -> list[Oid]:
 
 
 _Overrides = tuple[tuple[str, str], ...]
-_intakes: dict[tuple[Location, _Overrides], Intake] = {}
+_intakes: dict[tuple[Location, _Overrides], tuple[Intake, Rewrites]] = {}
 
 
 def _payload(location: Location, overrides: _Overrides, commit: Commit) -> bytes:
     """The judged record of one commit, encoded: made in the worker that captured it."""
-    intake = _intakes.get((location, overrides))
-    if intake is None:
-        intake = _intakes[location, overrides] = Intake(location, dict(overrides))
-    return intake.judged(imported(location, commit, "import", "backfill"))
+    found = _intakes.get((location, overrides))
+    if found is None:
+        found = Intake(location, dict(overrides)), rewriting.standing(location.common_dir)
+        _intakes[location, overrides] = found
+    intake, rewrites = found
+    record = imported(location, commit, "import", "backfill")
+    return intake.judged(record._replace(replaces=rewrites.of(commit.hash) or None))
 
 
 def imported(location: Location, commit: Commit, event: str, source: str) -> Record:

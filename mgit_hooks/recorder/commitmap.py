@@ -34,11 +34,6 @@ def remember(mgit_dir: str, read: dict[str, list[int]]) -> None:
         write_json(os.path.join(mgit_dir, _HINT), read)
 
 
-def forget(mgit_dir: str) -> None:
-    """Have the maps read again: commits were recorded that they may tell of."""
-    remember(mgit_dir, {})
-
-
 def left_out(common_dir: str, commits: set[Oid]) -> set[Oid]:
     """Which of the commits git-filter-repo says that it left out."""
     found = set()
@@ -59,12 +54,13 @@ def stamps(common_dir: str) -> dict[str, list[int]]:
     return found
 
 
-def remembered(mgit_dir: str) -> object:
+def remembered(mgit_dir: str) -> dict[str, object]:
     try:
         with open_to_read(os.path.join(mgit_dir, _HINT)) as file:
-            return json.load(file)
+            value = json.load(file)
     except (FileNotFoundError, ValueError):
         return {}
+    return value if isinstance(value, dict) else {}
 
 
 def lines(path: str) -> Iterator[tuple[bytes, bytes]]:

@@ -92,6 +92,7 @@ def _dropped(location: Location, index: Index, commit: Oid) -> Dropped | None:
     if first is None:
         return None
     git = Capturer(location.common_dir)
+    looked_at: set[tuple[Oid | None, Oid | None]] = set()
     wanted = Filter(events=("ref-update", "checkout", *sorted(COMMIT_EVENTS)))
     rows = islice(index.newest(wanted), _LOOKED_THROUGH)
     newer = (row for row in rows if row.seq >= first)
@@ -99,8 +100,13 @@ def _dropped(location: Location, index: Index, commit: Oid) -> Dropped | None:
         record = stored.record()
         # A branch before the HEAD that moved with it.
         for moved in sorted((record.refs or ()) if record is not None else (), key=_is_head):
-            if not _goes_on(record, moved) and _leaves(git, commit, moved):
+            ends = (moved.old_oid, moved.new_oid)
+            if ends in looked_at or _goes_on(record, moved):
+                continue
+            if _leaves(git, commit, moved):
                 return Dropped(Seq(stored.seq), moved.name, moved.reason)
+            if not _is_head(moved):
+                looked_at.add(ends)
     return None
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple, Protocol
 
 from mgit_hooks.git import plumbing
@@ -22,7 +22,7 @@ from mgit_hooks.recorder.evidence import Evidence, Rewrite
 from mgit_hooks.recorder.movements import Movement
 from mgit_hooks.recorder.rebasing import Pair, git_dirs, pairs_of
 
-_HEX: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REPLACED: Final = re.compile(r"refs/replace/(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _REFS: Final = ("refs/original/", "refs/replace/")
 
 
@@ -45,10 +45,7 @@ class Table:
     """Pairs of a commit-map, which may be as many as there are commits: 40 bytes each, found by the new one."""
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self._rows = sorted({new + old for old, new in pairs if old != new})
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        self._rows = sorted({new + old for old, new in pairs if old != new and len(old) == len(new)})
 
     def olds(self, new: Oid) -> tuple[Oid, ...]:
         raw = bytes.fromhex(new)
@@ -78,15 +75,16 @@ class Rewrites:
         table: Table | None = None,
         unsure: frozenset[Oid] = frozenset(),
     ) -> None:
-        self._olds = {new: rewrite.old for new, rewrite in hooks.items()}
-        for old, new in pairs:
-            if old != new:
+        self._olds: dict[Oid, tuple[Oid, ...]] = {}
+        for old, new in (*_of_hooks(hooks), *pairs):
+            if old != new:  # an amend that changes nothing, within one second, is the same commit again
                 self._olds[new] = tuple(dict.fromkeys((*self._olds.get(new, ()), old)))
         self._table = table or Table()
         self._unsure = unsure
 
     def of(self, new: Oid) -> tuple[Oid, ...]:
-        return tuple(dict.fromkeys((*self._olds.get(new, ()), *self._table.olds(new))))
+        olds, listed = self._olds.get(new, ()), self._table.olds(new)
+        return tuple(dict.fromkeys((*olds, *listed))) if listed else olds
 
     def is_unsure(self, commit: Oid) -> bool:
         return commit in self._unsure
@@ -123,19 +121,25 @@ def gather(
     """
     pairs = [pair for _, git_dir in git_dirs(location.common_dir) for pair in pairs_of(git_dir)]
     pairs += _amended(movements, evidence, objects)
-    split = splitting.look(location.common_dir, movements, (*pairs, *_of_hooks(evidence)), objects)
+    split = splitting.look(location.common_dir, movements, (*pairs, *_of_hooks(evidence.rewrites)), objects)
     pairs += split.pairs
     if moved is None or any(name.startswith(_REFS) for name in moved):
         pairs += _of_refs(location.common_dir, known)
-    stamps = commitmap.stamps(location.common_dir)
+    stamps, before = commitmap.stamps(location.common_dir), commitmap.remembered(location.mgit_dir)
     table = None
-    if stamps != commitmap.remembered(location.mgit_dir):
-        table = _table(location.common_dir, sorted(stamps), known)
+    if stamps != before:
+        table = _table(location.common_dir, sorted(stamps), before, known)
     return Found(Rewrites(evidence.rewrites, pairs, table, split.unsure), stamps)
 
 
-def _of_hooks(evidence: Evidence) -> Iterator[Pair]:
-    return (Pair(old, new) for new, rewrite in evidence.rewrites.items() for old in rewrite.old)
+def standing(common_dir: str) -> Rewrites:
+    """What maps and replacement refs say by themselves, for commits that are recorded long after."""
+    table = Table(pair for name in commitmap.stamps(common_dir) for pair in _made(os.path.join(common_dir, name)))
+    return Rewrites({}, _replacements(_listed(common_dir)), table)
+
+
+def _of_hooks(hooks: Mapping[Oid, Rewrite]) -> Iterator[Pair]:
+    return (Pair(old, new) for new, rewrite in hooks.items() for old in rewrite.old)
 
 
 def _amended(movements: Sequence[Movement], evidence: Evidence, objects: Objects) -> Iterator[Pair]:
@@ -153,47 +157,58 @@ def _amended(movements: Sequence[Movement], evidence: Evidence, objects: Objects
 
 
 def _of_refs(common_dir: str, known: Known) -> list[Pair]:
-    listed = plumbing.run(("--git-dir", common_dir, "for-each-ref", "--format=%(objectname) %(refname)", *_REFS))
-    refs = {
-        name: Oid(oid) for oid, _, name in (os.fsdecode(line).partition(" ") for line in listed.stdout.split(b"\n"))
-    }
-    new = {name: oid for name, oid in refs.items() if name and known.last_oid(name) != (oid,)}
-    pairs = [
-        Pair(Oid(name[13:]), oid)
-        for name, oid in new.items()
-        if name.startswith("refs/replace/") and _HEX.fullmatch(name[13:])
-    ]
+    refs = _listed(common_dir)
+    new = {name: oid for name, oid in refs.items() if known.last_oid(name) != (oid,)}
+    pairs = _replacements(new)
     if any(name.startswith("refs/original/") for name in new):
-        olds = [name for name in refs if name.startswith("refs/original/")]
-        pairs += pairing.of_filter_branch(common_dir, olds)
+        pairs += pairing.of_filter_branch(common_dir, [name for name in refs if name.startswith("refs/original/")])
     return pairs
 
 
-def _table(common_dir: str, names: Sequence[str], known: Known) -> Table:
-    pairs = []
-    for name in names:
-        path = os.path.join(common_dir, name)
-        told = [(bytes.fromhex(old.decode()), bytes.fromhex(new.decode())) for old, new in commitmap.lines(path)]
-        pairs += [pair for pair in told if pair[1].strip(b"\0")]
-        pairs += _between(told, known)
-    return Table(pairs)
+def _listed(common_dir: str) -> dict[str, Oid]:
+    told = plumbing.run(("--git-dir", common_dir, "for-each-ref", "--format=%(objectname) %(refname)", *_REFS))
+    lines = os.fsdecode(told.stdout).split("\n")
+    return {name: Oid(oid) for oid, _, name in (line.partition(" ") for line in lines) if name}
 
 
-def _between(told: list[tuple[bytes, bytes]], known: Known) -> list[tuple[bytes, bytes]]:
+def _replacements(refs: Mapping[str, Oid]) -> list[Pair]:
+    return [Pair(Oid(name[13:]), oid) for name, oid in refs.items() if _REPLACED.fullmatch(name)]
+
+
+def _table(common_dir: str, names: Iterable[str], again: Container[str], known: Known) -> Table:
+    """What the maps say; ``again`` are those of which an earlier state was read."""
+    return Table(pair for name in names for pair in _pairs_in(os.path.join(common_dir, name), name in again, known))
+
+
+def _pairs_in(path: str, again: bool, known: Known) -> Iterator[tuple[bytes, bytes]]:
+    yield from _made(path)
+    if again:
+        yield from _between(path, known)
+
+
+def _made(path: str) -> Iterator[tuple[bytes, bytes]]:
+    """The pairs of a map, in bytes, but for what was left out."""
+    for old, new in commitmap.lines(path):
+        if new.strip(b"0"):
+            yield bytes.fromhex(old.decode()), bytes.fromhex(new.decode())
+
+
+def _between(path: str, known: Known) -> list[tuple[bytes, bytes]]:
     """Pairs that a second run of filter-repo leaves unsaid.
 
     It puts the maps of both runs together: from A became B and B became C its map has A and C. B became C where B,
     on record as filtered from A, is not in the map itself, and where refs, as far as is on record, led to no A again:
     else C may have been made of A itself.
     """
-    changed = [(old, new) for old, new in told if old != new]
     steps = [
         (bytes.fromhex(middle), old, new)
-        for old, new in changed
+        for old, new in _made(path)
+        if old != new
         for middle in known.filtered_from(Oid(old.hex()))
         if bytes.fromhex(middle) != new
     ]
     if not steps or known.stands_at({Oid(old.hex()) for _, old, _ in steps}):
         return []
-    named = {old for old, _ in told}
-    return [(middle, new) for middle, _, new in steps if middle not in named and new.strip(b"\0")]
+    middles = {middle for middle, _, _ in steps}
+    named = {raw for old, _ in commitmap.lines(path) if (raw := bytes.fromhex(old.decode())) in middles}
+    return [(middle, new) for middle, _, new in steps if middle not in named]

@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.git import reflog
+from mgit_hooks.git import reflog, reftable
+from mgit_hooks.git.reflog import Entry
 from mgit_hooks.record import Commit, Oid
 from mgit_hooks.recorder import classify
 from mgit_hooks.recorder.movements import Movement
@@ -60,7 +61,7 @@ def look(common_dir: str, movements: Sequence[Movement], pairs: Sequence[Pair], 
     for worktree, git_dir in git_dirs(common_dir):
         moved = [movement.message for movement in movements if movement.worktree == worktree]
         if moved and (is_rebasing(git_dir) or any(map(_REBASE.match, moved))):
-            for stop in _stops(os.path.join(git_dir, "logs", "HEAD"), worktree):
+            for stop in _stops(_entries(common_dir, worktree)):
                 unsure.update(stop.made)
                 found += _parts(stop, replaced, objects)
     return Split(found, frozenset(unsure))
@@ -74,9 +75,16 @@ def readable(objects: Objects, oid: Oid) -> Commit | None:
         return None
 
 
-def _stops(path: str, worktree: str) -> Iterator[_Stop]:
+def _entries(common_dir: str, worktree: str) -> list[Entry]:
+    """HEAD's whole reflog: a rebase may have begun long before this drain."""
+    key = reflog.head_key(worktree)
+    if reftable.is_used(common_dir):
+        return reflog.parse("HEAD", worktree, reftable.reflogs(common_dir).get(key, b""))
+    return reflog.read("HEAD", worktree, os.path.join(common_dir, key), None)[0]
+
+
+def _stops(entries: Sequence[Entry]) -> Iterator[_Stop]:
     """The stops of all rebases in a HEAD's reflog at which something was committed by hand."""
-    entries, _ = reflog.read("HEAD", worktree, path, None)
     running = False
     at: Oid | None = None
     made: list[Oid] = []
