@@ -80,6 +80,17 @@ def test_an_amend_that_no_hook_saw_is_linked(work: Recording) -> None:
     assert (record.event, record.replaces, record.gate.status) == ("amend", (old,), "unobserved")
 
 
+def test_of_a_rebase_that_no_hook_saw_nothing_tells(work: Recording, mgit: Any) -> None:
+    base = work.commit("base")
+    work.commit("part")
+    work.git("checkout", "-q", "-b", "other", base)
+    work.commit("elsewhere")
+    work.git("-c", "core.hooksPath=/dev/null", "rebase", "-q", "other", "main")
+    assert (work.of(work.head()).event, work.of(work.head()).replaces) == ("rebase", None)
+    assert "in place of what, nothing tells" in mgit("-C", work.path, "log", "--rewrites", "HEAD").out
+    assert "nothing tells" not in mgit("-C", work.path, "log", "--rewrites", base).out
+
+
 def test_a_reflog_that_says_amend_of_what_is_no_sibling_links_nothing(work: Recording) -> None:
     work.commit("one")
     other = work.git("commit-tree", "-p", "HEAD", "-m", "by plumbing", "HEAD^{tree}")
@@ -163,6 +174,20 @@ def test_each_backend_of_rebase(work: Recording, backend: str) -> None:
     work.git("checkout", "-q", "main")
     work.git("rebase", "-q", backend, "other")
     assert replaces(work, work.head("HEAD^"), work.head()) == [{olds[0]}, {olds[1]}]
+
+
+def test_merges_are_rebased_too(work: Recording) -> None:
+    base = work.commit("base")
+    work.git("checkout", "-q", "-b", "side")
+    side = work.commit("side")
+    work.git("checkout", "-q", "-b", "topic", base)
+    ours = work.commit("ours")
+    work.git("merge", "-q", "-m", "join", "side")
+    merge = work.head()
+    work.git("checkout", "-q", "-b", "other", base)
+    work.commit("elsewhere")
+    work.git("rebase", "-q", "--rebase-merges", "other", "topic")
+    assert replaces(work, work.head(), work.head("HEAD^1"), work.head("HEAD^2")) == [{merge}, {ours}, {side}]
 
 
 def test_squash_and_fixup_make_one_of_many(work: Recording, mgit: Any) -> None:

@@ -63,7 +63,7 @@ def _lines(kin: Kin, record: Record | None, absent: str, fate: Fate, style: repo
         yield f"{_MARGIN}{escape(record.commit.committer_name)}, {on}, gate {record.gate.status}"
     if kin.replaces:
         yield f"{_MARGIN}in place of {_short(kin.replaces)}"
-    elif record is not None and record.replaces is None:
+    elif record is not None and record.replaces is None and record.event not in ("import", "rebuilt"):
         yield f"{_MARGIN}in place of what, nothing tells"
     if kin.replaced_by:
         yield f"{_MARGIN}replaced by {_short(kin.replaced_by)}"

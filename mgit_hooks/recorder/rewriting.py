@@ -120,7 +120,7 @@ def gather(
     ``moved`` are the refs that may have moved; None where all may.
     """
     pairs = [pair for _, git_dir in git_dirs(location.common_dir) for pair in pairs_of(git_dir)]
-    pairs += _amended(movements, evidence, objects)
+    pairs += _amended(movements, evidence, objects, known)
     split = splitting.look(location.common_dir, movements, (*pairs, *_of_hooks(evidence.rewrites)), objects)
     pairs += split.pairs
     if moved is None or any(name.startswith(_REFS) for name in moved):
@@ -142,11 +142,13 @@ def _of_hooks(hooks: Mapping[Oid, Rewrite]) -> Iterator[Pair]:
     return (Pair(old, new) for new, rewrite in hooks.items() for old in rewrite.old)
 
 
-def _amended(movements: Sequence[Movement], evidence: Evidence, objects: Objects) -> Iterator[Pair]:
+def _amended(movements: Sequence[Movement], evidence: Evidence, objects: Objects, known: Known) -> Iterator[Pair]:
     """Amends without a word from post-rewrite: the ref was at the one, and then at the other, its sibling."""
     for movement in movements:
         old, new = movement.old_oid, movement.new_oid
-        if old is None or new is None or new in evidence.rewrites or classify.made_by(movement.message) != "amend":
+        if old is None or new is None or classify.made_by(movement.message) != "amend":
+            continue
+        if new in evidence.rewrites or known.has_record(new):
             continue
         before, after = (splitting.readable(objects, oid) for oid in (old, new))
         if before is not None and after is not None and before.parents == after.parents:
