@@ -43,6 +43,10 @@ def test_bytes_come_through(raw: bytes) -> None:
         b"1\tno-such-hook\t1\to\tmain-worktree\t-",
         b"1\tpost-commit\t1\to\tmain-worktree\tnothex",
         b"1\tpost-commit\t1\to\tmain-worktree\tabcd",
+        b"1\tpost-commit\t1.\to\tmain-worktree\t-",
+        b"1\tpost-commit\t1.2.3\to\tmain-worktree\t-",
+        b"1\tpost-commit\t1.2\to\tmain-worktree\t-\tff",
+        b"1\tpost-merge\t1.2\to\tmain-worktree\t-\t0\tff\tff",
         b"\xff\xfe",
     ],
 )
@@ -105,3 +109,19 @@ def test_payloads_that_are_not_of_their_form(hook: str, fields: tuple[str, ...])
 )
 def test_payloads_of_their_form(hook: str, fields: tuple[str, ...]) -> None:
     event.check(HookEvent(hook, 1, "a", "main-worktree", A, fields))
+
+
+@pytest.mark.parametrize(
+    ("line", "process", "doing"),
+    [
+        (b"1\tpost-commit\t12\to\tmain-worktree\t-", event.Process(12, None), None),
+        (b"1\tpost-commit\t12.345\to\tmain-worktree\t-\tpick", event.Process(12, 345), "pick"),
+        (b"1\tpost-merge\t12.345\to\tmain-worktree\t-\t0", event.Process(12, 345), None),
+        (b"1\tpost-merge\t12\to\tmain-worktree\t-\t0\tmerge", event.Process(12, None), "merge"),
+        (b"1\tskip\t12.1\to\tmain-worktree\t-\tpre-commit\t", event.Process(12, 1), None),
+    ],
+)
+def test_lines_of_this_stub_and_of_older_ones(line: bytes, process: event.Process, doing: str | None) -> None:
+    said = event.parse(line)
+    assert (said.process, said.doing) == (process, doing)
+    assert event.format(said) == line + b"\n"

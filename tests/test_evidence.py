@@ -130,3 +130,123 @@ def test_rewrites_add_up() -> None:
 def test_post_merge_may_be_a_fast_forward() -> None:
     found = evidence(made(7, A, hook="post-merge"), made(8, B), rewritten("rebase", B, C))
     assert [found.made(oid) for oid in (A, B, C, D)] == [False, True, True, False]
+
+
+# What is known of the process, and what the stub saw
+
+
+def began(said: HookEvent, started: int) -> HookEvent:
+    return said._replace(started=started)
+
+
+def doing(said: HookEvent, word: str) -> HookEvent:
+    return said._replace(fields=(*said.fields, word))
+
+
+def on(said: HookEvent, **more: object) -> HookEvent:
+    """A verdict with more, or other, things in it."""
+    return said._replace(fields=(json.dumps({**json.loads(said.fields[0]), **more}),))
+
+
+def test_an_id_that_came_round_is_another_process() -> None:
+    found = evidence(began(verdict(7), 100), began(made(7, A), 200))
+    assert status(found, A) == "bypassed"
+    assert status(evidence(began(verdict(7), 100), began(made(7, A), 100)), A) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (on(verdict(7), parents=[]), "passed"),
+        (on(verdict(7), parents=[B]), "bypassed"),  # of another commit, so of another process
+        (verdict(7, "pre-commit", tree=None), "bypassed"),  # its editor was aborted
+        (on(verdict(7), message_sha256="0" * 64), "unobserved"),
+    ],
+)
+@pytest.mark.parametrize("started", [(None, None), (100, None), (None, 100)])
+def test_where_the_start_is_not_known_the_verdict_must_be_on_this_very_commit(
+    said: HookEvent, expected: str, started: tuple[int | None, int | None]
+) -> None:
+    lines = said._replace(started=started[0]), made(7, A)._replace(started=started[1])
+    assert status(evidence(*lines), A) == expected
+
+
+def test_of_one_process_for_certain_a_verdict_holds_though_the_message_was_changed_later() -> None:
+    said = on(verdict(7), message_sha256="0" * 64)
+    found = evidence(began(said, 100), began(made(7, A), 100))
+    assert found.gate(commit(A), "commit", False) == ("passed", "the message was changed after it was judged")
+    early = evidence(began(verdict(7, "pre-commit", tree=None), 100), began(made(7, A), 100))
+    assert status(early, A) == "passed"  # a manager that has us in pre-commit alone
+
+
+def test_a_verdict_on_a_first_commit_is_on_no_other() -> None:
+    said = on(verdict(7), parents=[])
+    assert evidence(said, made(7, A)).gate(commit(A)._replace(parents=(B,)), "commit", True).status == "bypassed"
+
+
+def test_where_an_amend_was_taken_for_a_commit_what_it_replaced_tells() -> None:
+    said = on(verdict(7), parents=[B])
+    assert status(evidence(said, made(7, A), rewritten("amend", B, A)), A) == "passed"
+
+
+@pytest.mark.parametrize(
+    ("line", "event", "expected"),
+    [
+        (doing(made(7, A), "pick"), "cherry-pick", "none"),
+        (doing(made(7, A), "pick"), "commit", "none"),
+        (doing(made(7, A), "own"), "cherry-pick", "bypassed"),
+        (doing(made(7, A), "own"), "rebase", "bypassed"),
+        (doing(made(7, A, hook="post-merge"), "merge"), "merge", "bypassed"),
+        (doing(made(7, A, hook="post-merge"), "ff"), "merge", "unobserved"),
+        (made(7, A, hook="post-merge")._replace(fields=("1", "ff")), "commit", "unobserved"),
+        (made(7, A, hook="post-merge"), "commit", "unobserved"),
+        (made(7, A, hook="post-applypatch"), "am", "none"),
+    ],
+)
+def test_the_stub_has_seen_whether_git_was_to_run_the_gate(line: HookEvent, event: str, expected: str) -> None:
+    assert status(evidence(line), A, event) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "claimed", "expected"),
+    [("rebase", "rebase", "none"), ("rebase", None, "none"), ("rebase", "commit", "unobserved"),
+     ("cherry-pick", "cherry-pick", "unobserved"), ("revert", None, "unobserved"), ("am", "am", "unobserved")],
+)  # fmt: skip
+def test_only_of_a_rebase_is_a_reflog_believed(event: str, claimed: str | None, expected: str) -> None:
+    assert evidence().gate(commit(A), event, True, claimed).status == expected
+
+
+def test_a_refusal_that_git_never_heard_of_is_not_a_bypass() -> None:
+    found = evidence(began(verdict(7, status="refused"), 100), began(made(7, A), 100))
+    assert status(found, A) == "refused"
+
+
+def test_an_amend_that_changes_nothing_takes_no_verdict_away() -> None:
+    again = rewritten("amend", A, A)._replace(ppid=8)
+    assert status(evidence(verdict(7), made(7, A), made(8, A), again), A) == "passed"
+    first = rewritten("amend", A, A)._replace(ppid=7)
+    assert status(evidence(made(8, A), verdict(7), made(7, A), first), A) == "bypassed"
+
+
+def test_a_hook_that_read_another_commits_head_says_nothing_of_it() -> None:
+    late = on(verdict(7, tree=OTHER), parents=[B])
+    found = evidence(began(late, 1), began(verdict(8), 1), began(made(8, A), 1), began(made(7, A), 1))
+    assert status(found, A) == "passed"
+
+
+def test_each_process_skips_once() -> None:
+    def skip(stage: str) -> HookEvent:
+        return HookEvent("skip", 7, "a", "main-worktree", None, (stage, ""))
+
+    said = [skip("pre-commit"), skip("commit-msg"), made(7, A), skip("pre-commit"), skip("commit-msg"), made(7, B)]
+    found = evidence(*said)
+    assert [found.is_first_skip(each) for each in said if each.hook == "skip"] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [((), "unobserved"), ((HookEvent("stopped", 7, "a", "main-worktree", None, ("pre-push",)),), "none")],
+)
+def test_nobody_goes_round_the_gate_within_its_own_hook(lines: tuple[HookEvent, ...], expected: str) -> None:
+    """The attempt is spooled first: what comes to no verdict after it failed, or another hook refused."""
+    assert evidence(pushed(7), *lines).push_gate(pushed(7), armed=True).status == expected

@@ -223,6 +223,27 @@ def test_a_rebase_is_told_once_at_its_end(bench: Bench) -> None:
     assert len(ran.read_text()) >= 1  # the hook that was here before runs for each pick, as without us
 
 
+def test_a_commit_by_hand_in_a_rebase_is_told_and_starts_no_drain(bench: Bench) -> None:
+    repo = bench.repo
+    for name in "abc":
+        repo.commit(name, {name: name})
+    repo.run("rebase", "-q", "-i", "--no-ff", "HEAD~2", GIT_SEQUENCE_EDITOR="sed -i '1s/^pick/edit/'")
+    bench.drains()
+    time.sleep(0.2)
+    before = len(bench.drains())
+    bench.clear()
+    repo.git("commit", "-q", "--allow-empty", "-m", "By hand")
+    [line] = bench.lines()
+    assert (line.hook, line.head, line.payload) == ("post-commit", repo.git("rev-parse", "HEAD"), ["own"])
+    time.sleep(0.2)
+    assert len(bench.drains(before)) == before
+    repo.git("revert", "--no-edit", "HEAD~1")
+    assert [line.payload for line in bench.of("post-commit")] == [["own"], ["pick"]]
+    bench.clear()
+    repo.git("rebase", "--continue")
+    assert [line.hook for line in bench.lines() if line.hook != "post-checkout"] == ["post-rewrite"]
+
+
 @pytest.mark.parametrize("folder", ["with space", 'it\'s "quoted" $(x) `y`', "new\nline", "-dash", "tab\there"])
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
 def test_names_of_folders_are_only_names(tmp_path: Path, folder: str, shell: str) -> None:
@@ -736,10 +757,17 @@ def test_a_transaction_forks_nothing(bench: Bench, state: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-@pytest.mark.parametrize("hook", ["post-commit", "post-merge", "post-checkout", "pre-commit", "commit-msg"])
-def test_the_fast_path_forks_nothing(bench: Bench, hook: str) -> None:
+@pytest.mark.parametrize(
+    ("hook", "flag"),
+    [
+        *((hook, "open") for hook in ("post-commit", "post-merge", "post-checkout", "pre-commit", "commit-msg")),
+        ("post-commit", "armed"),  # naming the process costs no fork either
+        ("post-merge", "armed"),
+    ],
+)
+def test_the_fast_path_forks_nothing(bench: Bench, hook: str, flag: str) -> None:
     bench.repo.commit("First")
-    bench.flag("open\n+/\n-/nothing/here\n", age=-1000)
+    bench.flag(f"{flag}\n+/\n-/nothing/here\n", age=-1000)
     (bench.mgit / "draining").write_text(str(os.getpid()))
     trace = bench.scratch / "trace"
     subprocess.run(

@@ -84,7 +84,10 @@ class Verdict(NamedTuple):
     @classmethod
     def from_json(cls, value: Json) -> Verdict:
         parents = value.get("parents")
-        read = {"issues": tuple(map(Issue.from_json, value["issues"])), "parents": parents and tuple(parents)}
+        read = {
+            "issues": tuple(map(Issue.from_json, value["issues"])),
+            "parents": None if parents is None else tuple(parents),
+        }
         return cls(**{**value, **read})
 
 

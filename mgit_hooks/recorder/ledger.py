@@ -182,7 +182,7 @@ def _by(made: _Made, found: Verdict, commit: Commit, replaced: frozenset[Oid], a
     Where the system does not tell the gate that git amends, it takes the commit to be ``replaced`` for the parent.
     """
     same_message = found.message_sha256 is None or found.message_sha256 == _message_sha256(commit)
-    same_parents = found.parents is None or found.parents == commit.parents or frozenset(found.parents) <= replaced
+    same_parents = found.parents in (None, commit.parents) or not replaced.isdisjoint(found.parents or ())
     if not made.certain:
         if found.stage != _LAST or not same_parents:
             return _without(made.line, "commit", armed)  # another process of the same id: this one gave no verdict
