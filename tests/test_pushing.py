@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from conftest import Repo
-from pushes import DYING, SSH, hook, outcomes, script, second_clone
-from recording import Recording
+from pushes import DYING, SSH, hook, outcomes, script, second_clone, told
+from recording import Recording, wait_until
+
+from mgit_hooks.judging import gateflag
+from mgit_hooks.record import Push, PushRef
+from mgit_hooks.recorder import outcomes as outcomes_module
+from mgit_hooks.recorder import pushing
 
 MAIN, OTHER = "refs/heads/main", "refs/heads/other"
 
@@ -235,6 +243,14 @@ def deleted_and_made_again(w: World) -> None:
     w.work.git("push", "-q", "origin", "main:other")
 
 
+def came_and_went(w: World) -> None:
+    """What another commit is pushed to later."""
+    w.work.git("push", "-q", "origin", "main:other")
+    w.work.git("push", "-q", "origin", ":other")
+    w.work.commit("two")
+    w.work.git("push", "-q", "origin", "main:other")
+
+
 YES, NO, UNKNOWN = True, False, None
 CASES: list[tuple[Callable[[World], None], list[dict[str, bool | None]]]] = [
     (new_branch, [{MAIN: YES}]),
@@ -277,6 +293,7 @@ CASES: list[tuple[Callable[[World], None], list[dict[str, bool | None]]]] = [
     (already_there, [{MAIN: YES}, {MAIN: YES}, {MAIN: UNKNOWN}]),
     (tag_moved, [{"refs/tags/v1": UNKNOWN}, {"refs/tags/v1": UNKNOWN}]),
     (deleted_and_made_again, [{MAIN: YES, OTHER: YES}, {OTHER: YES}, {OTHER: YES}]),
+    (came_and_went, [{OTHER: YES}, {OTHER: YES}, {OTHER: YES}]),
 ]
 # Where nothing is drained in between, less is known: what came and went left no trace, and of two pushes that look
 # alike nothing tells which one it was.
@@ -286,6 +303,7 @@ AT_ONCE: dict[Callable[[World], None], list[dict[str, bool | None]]] = {
     delete_refused: [{MAIN: YES, OTHER: YES}, {OTHER: UNKNOWN}],
     deleted_and_made_again: [{MAIN: YES, OTHER: UNKNOWN}, {OTHER: UNKNOWN}, {OTHER: UNKNOWN}],
     mirror: [{"refs/heads/gone": UNKNOWN}, {MAIN: YES, "refs/tags/light": UNKNOWN}],
+    came_and_went: [{OTHER: UNKNOWN}, {OTHER: UNKNOWN}, {OTHER: YES}],
     already_there: [{MAIN: YES}, {MAIN: UNKNOWN}, {MAIN: UNKNOWN}],
 }
 
@@ -296,7 +314,211 @@ def test_what_came_of_a_push(
 ) -> None:
     push(world)
     found = outcomes(world.work)
-    own = [{ref: said for ref, said in refs.items() if not ref.startswith("refs/remotes/")} for refs in found]
-    assert own == (expected if world.work.every else AT_ONCE.get(push, expected))
+    assert own(found) == (expected if world.work.every else AT_ONCE.get(push, expected))
     world.work.check()
     assert outcomes(world.work) == found
+
+
+def own(found: list[dict[str, bool | None]]) -> list[dict[str, bool | None]]:
+    """Less what --mirror pushes besides."""
+    return [{ref: said for ref, said in each.items() if not ref.startswith("refs/remotes/")} for each in found]
+
+
+# Told when git has ended, and not before
+
+
+def test_nothing_is_said_while_git_runs(world: World) -> None:
+    """The remote takes its time: the attempt is on record at once, what came of it when git has ended."""
+    gate, work = world.folder / "go", world.work
+    known_to_be_open(work)
+    hook(world.bare, "post-receive", f"while [ ! -e {gate} ]; do sleep 0.05; done")
+    running = subprocess.Popen(["git", "-C", work.path, "push", "-q", "origin", "main"], start_new_session=True)
+    wait_until(lambda: world.bare.run("rev-parse", "-q", "--verify", "main", check=False).returncode == 0)
+    assert outcomes(work) == [{MAIN: None}]
+    assert work.records("push-outcome") == []
+    gate.touch()
+    assert running.wait() == 0
+    assert outcomes(work) == [{MAIN: True}]
+    work.check()
+
+
+def test_a_ref_that_moved_before_git_had_ended(world: World) -> None:
+    """An alias pushes to two remotes, one after the other, and the second one is slow."""
+    work = world.work
+    second = Repo(world.folder / "second.git")
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", second.path], check=True)
+    gate = world.folder / "go"
+    hook(second, "pre-receive", f"cat >/dev/null; while [ ! -e {gate} ]; do sleep 0.05; done")
+    work.git("remote", "add", "slow", second.path)
+    running = subprocess.Popen(
+        ["git", "-C", work.path, "-c", "alias.both=!git push -q origin main && git push -q slow main", "both"]
+    )
+    wait_until(lambda: work.repo.run("rev-parse", "-q", "--verify", "origin/main", check=False).returncode == 0)
+    time.sleep(0.2)
+    work.drain()
+    gate.touch()
+    assert running.wait() == 0
+    assert outcomes(work) == [{MAIN: True}, {MAIN: True}]
+    work.check()
+
+
+def test_killed_in_the_middle(world: World) -> None:
+    work, gate = world.work, world.folder / "go"
+    known_to_be_open(work)
+    hook(world.bare, "pre-receive", f"cat >/dev/null; touch {gate}; sleep 60")
+    running = subprocess.Popen(
+        ["git", "-C", work.path, "push", "-q", "origin", "main"], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    wait_until(gate.exists)
+    assert outcomes(work) == [{MAIN: None}]
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert outcomes(work) == [{MAIN: False}]
+    work.check()
+
+
+def known_to_be_open(work: Recording) -> None:
+    """The gate flag is fresh: else the attempt waits for a verdict while git runs."""
+    for path in (Path(work.path, ".git/config"), Path(os.environ["GIT_CONFIG_GLOBAL"])):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    gateflag.refresh(work.location)
+
+
+# What it dropped
+
+
+def only(work: Recording) -> PushRef:
+    (ref,) = told(work)[-1].refs
+    return ref
+
+
+def test_what_a_push_dropped(world: World) -> None:
+    work = world.work
+    one = work.head()
+    gone = [work.commit(f"c{number}") for number in range(3)]
+    work.git("push", "-q", "origin", "main", "main:other")
+    assert (only_of(work, MAIN).dropped, only_of(work, MAIN).dropped_count) == (None, None)
+    work.git("push", "-q", "--force", "origin", f"{one}:main")
+    ref = only(work)
+    assert (ref.forced, ref.dropped, ref.dropped_count) == (True, tuple(gone[::-1]), 3)
+    work.git("push", "-q", "origin", f"{gone[0]}:refs/heads/kept")
+    work.git("push", "-q", "origin", ":other")
+    ref = only(work)
+    if work.every:
+        assert (ref.deleted, ref.dropped, ref.dropped_count) == (True, (gone[2], gone[1]), 2)
+
+
+def only_of(work: Recording, name: str) -> PushRef:
+    return next(ref for ref in told(work)[-1].refs if ref.remote_ref == name)
+
+
+def test_the_first_hundred_are_named(world: World) -> None:
+    work = world.work
+    one = work.head()
+    stream = b"".join(
+        b"commit refs/heads/many\ncommitter A <a@b> %d +0000\ndata 2\nc\n%s\n"
+        % (1_700_000_000 + n, b"from refs/heads/main^0\n" if n == 0 else b"")
+        for n in range(130)
+    )
+    subprocess.run(["git", "-C", work.path, "fast-import", "--quiet"], input=stream, check=True)
+    work.git("push", "-q", "origin", "many:main")
+    work.git("push", "-q", "--force", "origin", f"{one}:main")
+    ref = only(work)
+    assert ref.dropped is not None
+    assert (len(ref.dropped), ref.dropped_count, ref.dropped[0]) == (100, 130, work.head("many"))
+
+
+def test_what_is_not_here_is_not_told(world: World) -> None:
+    """Somebody else's commits, which were never fetched, fall to a forced push."""
+    world.diverged()
+    world.theirs()
+    world.work.git("push", "-q", "--force", "origin", "main")
+    ref = only(world.work)
+    assert (ref.forced, ref.dropped, ref.dropped_count, ref.confirmed) == (None, None, None, True)
+
+
+def test_a_tag_that_moves_is_forced(world: World) -> None:
+    tag_moved(world)
+    ref = only(world.work)
+    assert (ref.forced, ref.deleted, ref.dropped_count) == (True, False, 0)
+
+
+# How it reads
+
+
+def test_log_and_show_say_it(world: World, mgit: Callable[..., Any]) -> None:
+    one_declined(world)
+    world.work.drain()
+    path = world.work.path
+    line = mgit("-C", path, "log", "--event", "push", "-n", "1").out
+    assert "main, other → origin, 1 confirmed, 1 failed of 2" in line
+    (record,) = mgit("-C", path, "log", "--event", "push", "-n", "1", "--json").json
+    assert [(ref["remote_ref"], ref["confirmed"]) for ref in record["push"]["refs"]] == [(MAIN, False), (OTHER, True)]
+    assert record["push"]["confirmed"] is None
+    shown = mgit("-C", path, "show", str(record["seq"])).out
+    assert "→ refs/heads/main (was" in shown
+    assert shown.count(", failed") == shown.count(", confirmed") == 1
+    (again,) = mgit("-C", path, "show", "--json", str(record["seq"])).json
+    assert again == record
+
+
+def test_what_dropped_reads_so(world: World, mgit: Callable[..., Any]) -> None:
+    world.diverged()
+    old = world.work.repo.git("rev-parse", "origin/main")
+    world.work.git("push", "-q", "--force", "origin", "main")
+    world.work.drain()
+    (record,) = mgit("-C", world.work.path, "log", "--event", "push", "-n", "1", "--json").json
+    assert "(forced, 1 commit dropped), confirmed" in mgit("-C", world.work.path, "log", "--event", "push", "-n1").out
+    assert f"  dropped  {old}\n" in mgit("-C", world.work.path, "show", str(record["seq"])).out
+
+
+def test_an_outcome_of_the_first_form() -> None:
+    """Before 0.2 an outcome record held the refs that moved, and said it of all of them at once."""
+    ref = {"local_ref": "a", "local_oid": "1" * 40, "remote_ref": MAIN, "remote_oid": None}
+    refs = [{**ref, "forced": False, "deleted": False}, {**ref, "remote_ref": OTHER, "forced": False, "deleted": False}]
+    old = {"remote_name": "origin", "remote_url": None, "refs": refs, "confirmed": None}
+    push = Push.from_json(old)
+    assert (push.pusher, push.refs[0].confirmed, push.refs[0].dropped, push.refs[0].dropped_count) == (None,) * 4
+    outcome = Push.from_json({**old, "refs": refs[:1], "confirmed": True})
+    folded = pushing.folded(push, [outcome])
+    assert ([each.confirmed for each in folded.refs], folded.confirmed) == ([True, None], None)
+    both = pushing.folded(push, [outcome, Push.from_json({**old, "refs": refs[1:], "confirmed": True})])
+    assert both.confirmed is True
+
+
+# Planted bugs: the cases above tell each of these
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+def _newest(self: Any, movements: Any, step: int) -> Any:
+    """Whichever fits and is the newest did it, though others fit as well."""
+    return _FIT(self, movements, -1) if step < 0 else _FIT(self, movements[::-1], -1)[::-1]
+
+
+_FIT = outcomes_module.Outcomes._fit
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement", "case"),
+    [("_fit", _newest, already_there), ("_was_there", _never, came_and_went), ("_went_on", _never, mirror)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_the_cases_tell_a_planted_bug(
+    repo: Repo,
+    bare: Repo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    replacement: Callable[..., Any],
+    case: Callable[[World], None],
+) -> None:
+    monkeypatch.setattr(outcomes_module.Outcomes, name, replacement)
+    work = Recording(repo)
+    work.git("remote", "add", "origin", bare.path)
+    work.commit("one")
+    case(World(work, bare, tmp_path))
+    expected = AT_ONCE.get(case, dict(CASES).get(case))
+    assert own(outcomes(work)) != expected

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Repo
-from pushes import SSH, hook, script, second_clone
+from pushes import SSH, hook, outcomes, script, second_clone, serve_http
 from recording import Recording, wait_until
 
 from mgit_hooks.installer import stubs
@@ -396,6 +396,12 @@ def test_only_where_it_is_meant(repo: Repo, bare: Repo, mgit: Any) -> None:
     assert not any(Path(bare.path, "hooks", name).exists() for name in stubs.SERVER)
 
 
+@pytest.mark.parametrize(("shared", "says"), [("group", True), ("0660", True), ("umask", False)])
+def test_that_the_journal_is_for_one_account_is_said(bare: Repo, mgit: Any, shared: str, says: bool) -> None:
+    bare.git("config", "core.sharedRepository", shared)
+    assert ("pushes by other accounts" in mgit("-C", bare.path, "install", "--server").err) is says
+
+
 def test_a_plain_install_writes_none_of_them(bare: Repo, mgit: Any) -> None:
     assert mgit("-C", bare.path, "install").code == 0
     assert not any(Path(bare.path, "hooks", name).exists() for name in stubs.SERVER)
@@ -411,3 +417,27 @@ def test_a_push_to_a_repository_with_a_worktree(repo: Repo, tmp_path: Path) -> N
     assert server.refs_of() == {"refs/heads/side": True}
     assert brought(server.records("import")) == {other.git("rev-parse", "HEAD"): server.told()[0].seq}
     server.check()
+
+
+def test_over_http(bare: Repo, repo: Repo, tmp_path: Path) -> None:
+    """Both sides: the client's journal names no password, and the server's the user that the web server lets in."""
+    server = Server(bare)
+    work = Recording(repo)
+    work.commit("one")
+    serving = serve_http(os.path.dirname(bare.path))
+    try:
+        assert serving.stdout is not None
+        port = int(serving.stdout.readline())
+        url = f"http://user:s3cr3t@127.0.0.1:{port}/{os.path.basename(bare.path)}"
+        work.git("remote", "add", "origin", url)
+        work.git("push", "-q", "origin", "main")
+        hook(bare, "update", "exit 1")
+        work.commit("two")
+        work.fails("push", "-q", "origin", "main")
+    finally:
+        serving.kill()
+        serving.wait()
+    assert outcomes(work) == [{"refs/heads/main": True}, {"refs/heads/main": False}]
+    assert {record.push.remote_url for record in work.pushes() if record.push} == {url.replace("user:s3cr3t@", "")}
+    assert [server.refs_of(number) for number in range(2)] == [{"refs/heads/main": True}, {"refs/heads/main": False}]
+    assert {record.push.pusher for record in server.told() if record.push} == {"ada"}

@@ -6,9 +6,10 @@ import argparse
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
+from mgit_hooks.git import plumbing
 from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import install
-from mgit_hooks.layout import locate
+from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.session import drain_first, require_readable
 
@@ -54,5 +55,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.line(f"{change.action:<9} {change.hook}" + (", then the hook that was here" if change.chained else ""))
     for note in report.notes:
         out.note(escape(note))
+    if args.server and _is_shared(location):
+        out.note(
+            "core.sharedRepository is set: pushes by other accounts than this one are not recorded (docs/server.md)"
+        )
     out.note(f"hooks are in {escape(report.hooks_dir)}; 'mgit-hooks uninstall' takes them out again")
     return 0
+
+
+def _is_shared(location: Location) -> bool:
+    """Whether other accounts may push to it: the journal is for its owner alone."""
+    told = plumbing.run(("config", "--get", "core.sharedRepository"), directory=location.git_dir)
+    return told.stdout.strip().lower() not in (b"", b"umask", b"false", b"0")

@@ -116,7 +116,7 @@ class Pass:
                 records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)
                 written = record_all(journal, intake, records, memory, found.batch.cursor)
-                held.write(location.mgit_dir, [said for said in going if said in still], held.UNDERWAY)
+                held.write(location.mgit_dir, [*still, *reconciler.left], held.UNDERWAY)
             hint = identity.read_head(location.journal_dir)
             if hint is None or hint.cursor != journal.cursor:
                 journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits

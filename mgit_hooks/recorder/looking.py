@@ -156,6 +156,8 @@ def is_settled(common_dir: str, state: Remembered, seen: Look, ref: str) -> bool
     above = ref
     while before is None and (above := above.rpartition("/")[0]):
         folder = seen.folders.get(above)
+        if above in seen.gone:
+            continue  # with the last ref in it: what was seen there is over
         listed = state.logs(above) if folder is None or folder.logs is None else folder.logs
         before = listed.get(ref)
     return before == now if before is None or now is None else stamps.bare(before) == stamps.bare(now)

@@ -7,7 +7,7 @@ none, nothing tells. Pushes that cannot be told apart get no outcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from mgit_hooks.record import Oid, Push, PushRef, Record, RefMovement, Seq
@@ -75,6 +75,8 @@ class Outcomes:
         self._records: dict[int, tuple[Seq, Push]] = {}
         self._settled: set[_Place] = set()  # all is told of it that can be told
         self._movers: dict[int, _Place] = {}  # of a movement, by its number
+        self.left: list[HookEvent] = []
+        """Lines of pushes that are over, and are to be looked at once more."""
         self._late: set[_Place] = set()  # moved while git ran, told then without its push
         for said in told:
             self.resume(said)
@@ -188,10 +190,16 @@ class Outcomes:
 
     # What is left
 
-    def due(self) -> Iterator[tuple[Seq, Push]]:
-        """What is known of the pushes that are over beyond what was claimed. Call it after all movements."""
+    def due(self, unsettled: Set[str]) -> Iterator[tuple[Seq, Push]]:
+        """What is known of the pushes that are over beyond what was claimed. Call it after all movements.
+
+        ``unsettled`` are refs of which more is to be read: pushes to these are left to the next drain.
+        """
         for number, (seq, push) in sorted(self._records.items()):
             if not self._lines[number].is_over:
+                continue
+            if not unsettled.isdisjoint(filter(None, self._lines[number].tracked)):
+                self.left.append(self._said[number])
                 continue
             told = [(ref, self._judged(_Place(number, at), ref)) for at, ref in enumerate(push.refs)]
             refs = tuple(_outcome(ref, confirmed) for ref, confirmed in told if confirmed is not None)

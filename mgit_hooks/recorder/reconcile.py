@@ -63,6 +63,7 @@ class Reconciler:
     lines that were written since this drain has read the spool. ``unreadable`` are commits that something named and
     git could not give: what happened is told all the same, and ``untold``, those of the drain before, are tried
     again. ``unsettled`` are refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
+    ``left`` are lines of pushes that are to be looked at once more then.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Reconciler:
         self._outcomes = outcomes.Outcomes(memory, remotes, witness, underway, evidence.events)
         self.unreadable: list[Oid] = []
         self.unsettled: set[str] = set()
+        self.left: Sequence[HookEvent] = ()
         self._untold = untold
 
     def records(self, movements: list[Movement]) -> Iterator[Record]:
@@ -125,8 +127,9 @@ class Reconciler:
         yield from self._heads_without_reflog()
         yield from self._late_words()
         yield from self._refs_without_reflog()
-        for found in self._outcomes.due():
+        for found in self._outcomes.due({ref_text(name) for name in self.unsettled}):
             yield self._make.of_settled(found)
+        self.left = self._outcomes.left
 
     def _new_part(self, movement: Movement) -> Movement | None:
         """The movement less what of it is on record; None where all of it is."""
