@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Repo
 from journal.making import append
 from lives import Lives
 from recording import Recording
@@ -215,6 +216,22 @@ def test_exec_that_amends(work: Recording) -> None:
     (middle,) = [oid for oid in amended.replaces or () if oid != old]
     assert amended.event == "amend"
     assert replaces(work, middle) == [{old}]
+
+
+def test_a_repository_of_sha256(tmp_path: Path, mgit: Any) -> None:
+    made = Repo(tmp_path / "repo")
+    subprocess.run(["git", "init", "-q", "-b", "main", "--object-format=sha256", made.path], check=True)
+    work = Recording(made)
+    work.commit("base")
+    olds = [work.commit(f"part {number}") for number in range(3)]
+    work.git("rebase", "-q", "-i", "HEAD~3", **todo("2s/^pick/fixup/", "3s/^pick/edit/"))
+    assert set(work.of(work.head("HEAD^")).replaces or ()) >= set(olds[:2])
+    work.git("rebase", "--continue")
+    old = work.head()  # git-filter-repo does not know SHA-256
+    remove = "git rm -q --cached --ignore-unmatch base"
+    work.git("filter-branch", "--index-filter", remove, "main", FILTER_BRANCH_SQUELCH_WARNING="1")
+    assert replaces(work, work.head()) == [{old}]
+    assert life(mgit, work, olds[2])[-1]["on"] == ["refs/heads/main"]
 
 
 # One commit that became several

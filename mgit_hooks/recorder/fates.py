@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -52,13 +53,14 @@ def fates(location: Location, index: Index, commits: Sequence[Oid], replaced: fr
         refs |= {commit: _leading_to(location, [commit]) for commit in olds}
     left_out = commitmap.left_out(location.common_dir, set(commits) - replaced)
     found = {}
+    git = cache(partial(Capturer, location.common_dir))
     for commit in commits:
         on = refs.get(commit, ()) if commit in there else None
         dropped = None
         if commit in left_out:
             dropped = Dropped(None, None, "git filter-repo left it out")
         elif commit not in replaced and not on:
-            dropped = _dropped(location, index, commit)
+            dropped = _dropped(git, index, commit)
         found[commit] = Fate(on, dropped)
     return found
 
@@ -86,12 +88,11 @@ def _is_ancestor(location: Location, commit: Oid, tip: str) -> bool:
     return done.status == 0
 
 
-def _dropped(location: Location, index: Index, commit: Oid) -> Dropped | None:
+def _dropped(git: Callable[[], Capturer], index: Index, commit: Oid) -> Dropped | None:
     """The newest movement on record that led from the commit, or from what stands on it, to where it is not."""
     first = index.seq_of(commit)
     if first is None:
         return None
-    git = Capturer(location.common_dir)
     looked_at: set[tuple[Oid | None, Oid | None]] = set()
     wanted = Filter(events=("ref-update", "checkout", *sorted(COMMIT_EVENTS)))
     rows = islice(index.newest(wanted), _LOOKED_THROUGH)
@@ -103,7 +104,7 @@ def _dropped(location: Location, index: Index, commit: Oid) -> Dropped | None:
             ends = (moved.old_oid, moved.new_oid)
             if ends in looked_at or _goes_on(record, moved):
                 continue
-            if _leaves(git, commit, moved):
+            if _leaves(git(), commit, moved):
                 return Dropped(Seq(stored.seq), moved.name, moved.reason)
             if not _is_head(moved):
                 looked_at.add(ends)
