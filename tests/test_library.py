@@ -194,3 +194,10 @@ def test_empty_repository(repo: Repo) -> None:
     one = capturer(repo)
     assert one.references() == {}
     assert one.new_commits(one.references().values(), lambda _: False) == []
+
+
+def test_a_configuration_that_breaks_while_it_is_open_is_a_repository_error(repo: Repo) -> None:
+    opened = library.Library(git_dir(repo))
+    Path(git_dir(repo), "config").write_text("[core\nbroken = ")
+    with pytest.raises(RepositoryError, match="failed to parse config file"):
+        opened.setting("core.bare")

@@ -14,6 +14,7 @@ from typing import Any, cast
 import pygit2
 from pygit2.enums import DeltaStatus, DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
 
+from mgit_hooks import files
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.git import gitfiles
@@ -27,6 +28,8 @@ EMPTY_TREE = Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 """git knows it without its being there; libgit2 does not."""
 # A file of an object that the system does not let be read, or not at all, is an OSError to pygit2.
 _UNREADABLE = (pygit2.GitError, KeyError, ValueError, OSError)
+# What the system does not let libgit2 look at: which of the two it is depends on where it looks.
+_FAILED = (pygit2.GitError, OSError)
 _OID = re.compile(r"[0-9a-f]{40,64}")
 
 pygit2.settings.cache_max_size(32 * 1024 * 1024)
@@ -58,7 +61,7 @@ def open_repository(git_dir: str) -> pygit2.Repository:
 def _open(git_dir: str, flags: RepositoryOpenFlag) -> pygit2.Repository:
     try:
         return pygit2.Repository(git_dir, flags)
-    except (pygit2.GitError, KeyError, ValueError) as error:
+    except _UNREADABLE as error:
         raise _explained(str(error), git_dir) from None
 
 
@@ -190,14 +193,14 @@ class Library:
             for reference in self._repository.references.iterator():
                 if reference.type == ReferenceType.DIRECT:
                     found[os.fsdecode(reference.raw_name)] = Oid(str(reference.target))
-        except pygit2.GitError as error:
+        except _FAILED as error:
             raise _explained(_said(error), self.git_dir) from None
         return found
 
     def head(self) -> Head:
         try:
             reference = self._repository.lookup_reference("HEAD")
-        except pygit2.GitError as error:
+        except _FAILED as error:
             raise _explained(_said(error), self.git_dir) from None
         if reference.type == ReferenceType.DIRECT:
             return Head(None, Oid(str(reference.target)))
@@ -207,13 +210,13 @@ class Library:
             return Head(branch, Oid(str(reference.resolve().target)))
         except (KeyError, ValueError):  # not there, or not a name that could be
             return Head(branch, None)
-        except pygit2.GitError as error:
+        except _FAILED as error:
             raise _explained(_said(error), self.git_dir) from None
 
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
         if old not in self or new not in self:
             return None
-        if os.path.exists(os.path.join(gitfiles.common_dir(self.git_dir), "info", "grafts")):
+        if files.exists(os.path.join(gitfiles.common_dir(self.git_dir), "info", "grafts")):
             from mgit_hooks.git import twin  # libgit2 takes grafts for parents
 
             return twin.is_ancestor(self.git_dir, old, new)
@@ -234,11 +237,17 @@ class Library:
         return self._repository.workdir
 
     def attribute(self, path: bytes) -> str | bool | None:
-        return self._repository.get_attr(path, "diff")
+        try:
+            return self._repository.get_attr(path, "diff")
+        except _FAILED as error:
+            raise _explained(_said(error), self.git_dir) from None
 
     def setting(self, key: str) -> str | None:
-        config = self._repository.config
-        return (config[key] or "") if key in config else None
+        try:
+            config = self._repository.config
+            return (config[key] or "") if key in config else None
+        except _FAILED as error:
+            raise _explained(_said(error), self.git_dir) from None
 
 
 def _changes(diff: pygit2.Diff) -> Iterator[Change]:
