@@ -40,7 +40,8 @@ def read(path: str, at_most: int) -> bytes:
     fill the memory.
     """
     with open_to_read(path) as file:
-        if os.fstat(file.fileno()).st_size > at_most or len(data := file.read(at_most + 1)) > at_most:
+        # Not ``read(at_most)``: Python would take as much memory first, however short the file is.
+        if os.fstat(file.fileno()).st_size > at_most or len(data := file.read()) > at_most:
             raise TooLarge(errno.EFBIG, os.strerror(errno.EFBIG), path)
         return data
 

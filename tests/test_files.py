@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +104,12 @@ def test_no_more_is_read_than_a_file_can_hold(tmp_path: Path, what: str) -> None
 def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_bytes(b"x" * 1000)
-    assert files.read(str(place), 1000) == b"x" * 1000
+    tracemalloc.start()
+    try:
+        assert files.read(str(place), 1000) == files.read(str(place), 1 << 30) == b"x" * 1000
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
     with pytest.raises(files.TooLarge, match="File too large") as raised:
         files.read(str(place), 999)
     assert isinstance(raised.value, ValueError)
