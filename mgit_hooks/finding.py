@@ -33,6 +33,10 @@ class Finder:
         self.used: dict[str, int] = {}
         self.cursor: Cursor | None = None  # how far the spool was read for what was brought back
 
+    def pass_over(self, commits: Iterable[Oid]) -> None:
+        """These were erased: git is not to give them back."""
+        self._known.commits.update(commits)
+
     def restored(self) -> Iterator[bytes]:
         """Payloads from copies, proven by the chain; what was erased stays away."""
         for copy in available(self._location, self._given, self.notes) if len(self.wanted) else ():

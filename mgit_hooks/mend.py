@@ -9,7 +9,7 @@ undeclared, sees what it has brought back already, and goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
@@ -79,9 +79,10 @@ def mend(location: Location, given: Sequence[str], *, dry_run: bool) -> Outcome:
     holes = files.remaining_holes(location.journal_dir, before)
     if dry_run:
         return _would(location, before, holes, given)
-    # The index may still know what the holes held: ask before it is made anew.
+    # The index may still know what the holes held, and what was erased: ask before it is made anew.
     with database.lost_commits(location.mgit_dir, _ranges(holes)) as lost:
-        return _repair(location, before, lost, given)
+        erased = database.erased_commits(location.mgit_dir, before.undeclared)
+        return _repair(location, before, _Known(lost, erased), given)
 
 
 def end_erasures(location: Location, done: Outcome) -> Outcome:
@@ -134,7 +135,14 @@ def _index_aside(location: Location) -> Iterator[index.Index]:
         yield made
 
 
-def _repair(location: Location, before: Report, lost: Iterable[Oid] | None, given: Sequence[str]) -> Outcome:
+class _Known(NamedTuple):
+    """What the index on file knew: the commits that the holes held, or None; and, by seq, those that were erased."""
+
+    lost: Iterable[Oid] | None
+    erased: Mapping[int, Oid]
+
+
+def _repair(location: Location, before: Report, known: _Known, given: Sequence[str]) -> Outcome:
     with lock.journal(location.journal_dir):
         named = files.restore_identity(location.journal_dir)
         mending = files.mend(location.journal_dir, dry_run=False)
@@ -150,14 +158,16 @@ def _repair(location: Location, before: Report, lost: Iterable[Oid] | None, give
             # The writer may have opened a segment after a lost end: the hole then has its final form.
             holes = verify(location.journal_dir).holes
             finder = Finder(location, holes, given)
+            finder.pass_over(known.erased.values())
             count = _append(journal, finder.restored())
             if finder.cursor is not None and (journal.cursor is None or finder.cursor > journal.cursor):
                 journal.append((), finder.cursor)
                 journal.sync()
             if len(finder.wanted):
                 with database.open_index(location.mgit_dir, location.journal_dir) as fresh:
-                    rebuilt = _append(journal, map(encode, finder.rebuilt(lost, fresh.knows)))
-            mended = _Mended(holes, mending, forsaken, before.damaged or forsaken, before.undeclared, count, rebuilt)
+                    rebuilt = _append(journal, map(encode, finder.rebuilt(known.lost, fresh.knows)))
+            undeclared = {seq: known.erased.get(seq) for seq in before.undeclared}
+            mended = _Mended(holes, mending, forsaken, before.damaged or forsaken, undeclared, count, rebuilt)
             erased = _declare(location, journal, mended, finder)
         actions += [*_hole_words(holes, "declared"), *finder.words(rebuilt, "restored", "rebuilt")]
         if forsaken:
@@ -186,7 +196,7 @@ class _Mended(NamedTuple):
     mending: files.Mending
     forsaken: identity.Head | None  # a head that was reported, and is not the chain's
     damaged: object
-    undeclared: Sequence[int]
+    undeclared: Mapping[int, Oid | None]  # erased entries, each with its commit as far as it is known
     restored: int
     rebuilt: int
 
@@ -206,13 +216,18 @@ def _declare(location: Location, journal: Appender, mended: _Mended, finder: Fin
             "rebuilt": mended.rebuilt,
             "lost": finder.left(mended.rebuilt),
             "copies": list(finder.used),
-            "erased": [{"seq": seq} for seq in erased],
+            "erased": [_owned_up(seq, mended.undeclared.get(seq)) for seq in erased],
         }
         if mended.forsaken:
             detail["head"] = {"seq": mended.forsaken.seq, "id": mended.forsaken.id.hex()}
         journal.append([encode(plain_record(location, "repair", detail))])
     journal.sync()
     return len(erased)
+
+
+def _owned_up(seq: int, commit: Oid | None) -> Json:
+    # With its commit, as in the erase record that is lost: neither a backfill nor a repair brings that one back.
+    return {"seq": seq} if commit is None else {"seq": seq, "commit": commit}
 
 
 def recover_records(location: Location, overrides: dict[str, str] | None = None, wait: float = 60.0) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import losses
 import pytest
 import seeking
 from journal import forging
@@ -86,6 +87,32 @@ def test_a_record_loses_its_text_and_keeps_its_place(work: Recording, mgit: Any,
     assert seeking.holding(work.location.mgit_dir, SECRET.encode()) == []
     assert "git still has 1 commit" in told.err
     assert "gc --prune=now" in told.err
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_erasure_whose_record_is_lost_is_declared_with_its_commit(
+    work: Recording, mgit: Any, erase: Any, told: bool
+) -> None:
+    """As far as an index tells of both: else nobody knows whether it was an erasure, and git may give it back."""
+    work.commit(f"with {SECRET}")
+    work.commit("three")
+    commit = work.head("HEAD~1")
+    assert erase("3").json[0]["record"] == 5
+    assert mgit("-C", work.path, "log").code == 0  # takes the record of it into the index
+    journal = work.location.journal_dir
+    (lost,) = (block for block in losses.blocks(journal) if block.frame.first_seq == 5)
+    losses.flip(journal, lost)
+    Path(f"{journal}.erased").unlink()
+    if not told:
+        database.remove(work.location.mgit_dir)
+    assert verify(journal).undeclared == (3,)
+    assert mgit("-C", work.path, "repair").code == 0
+    assert verify(journal).is_clean
+    (said,) = (each for each in mgit("-C", work.path, "log", "--json").json if each["event"] == "repair")
+    assert said["detail"]["erased"] == [{"seq": 3, "commit": commit} if told else {"seq": 3}]
+    database.remove(work.location.mgit_dir)
+    assert mgit("-C", work.path, "backfill").code == 0
+    assert any(SECRET.encode() in (each.payload or b"") for each in reader.records(journal)) is not told
 
 
 def test_who_when_and_why_is_told(work: Recording, mgit: Any, erase: Any) -> None:

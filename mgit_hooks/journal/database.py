@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from mgit_hooks.journal.commitset import CommitSet
 from mgit_hooks.journal.index import Index
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import required
+from mgit_hooks.record import Oid
 
 _ATTEMPTS: Final = 10
 _MEMORY: Final = ":memory:"
@@ -127,12 +128,30 @@ def lost_commits(mgit_dir: str, ranges: Sequence[tuple[int, int]]) -> Iterator[C
         yield found if _look_up(mgit_dir, ranges, found) else None
 
 
+def erased_commits(mgit_dir: str, seqs: Iterable[int]) -> dict[int, Oid]:
+    """The commits of those of ``seqs`` that the index on file has from a record that says who erased them."""
+    path = os.path.join(mgit_dir, "index.sqlite")
+    found: dict[int, Oid] = {}
+    if not os.path.exists(path):
+        return found
+    query = "SELECT hash FROM record WHERE seq = ? AND erased_by IS NOT NULL AND hash IS NOT NULL"
+    with suppress(sqlite3.DatabaseError), closing(_connect_to_read(path)) as database:
+        for seq in seqs:
+            for row in database.execute(query, (seq,)).fetchall():
+                found[seq] = Oid(_hash(row).hex())
+    return found
+
+
+def _connect_to_read(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)
+
+
 def _look_up(mgit_dir: str, ranges: Sequence[tuple[int, int]], found: CommitSet) -> bool:
     path = os.path.join(mgit_dir, "index.sqlite")
     if not os.path.exists(path):
         return False
     try:
-        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)) as database:
+        with closing(_connect_to_read(path)) as database:
             for first, last in ranges:
                 within = "FROM record WHERE seq BETWEEN ? AND ?"
                 count = database.execute(f"SELECT count(*) {within}", (first, last)).fetchone()[0]
