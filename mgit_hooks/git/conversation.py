@@ -7,7 +7,6 @@ command that is silent for too long is ended, and one whose asker is gone ends b
 from __future__ import annotations
 
 import os
-import signal
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -146,5 +145,5 @@ def _end(process: Popen[bytes], stderr: IO[bytes], owner: int) -> None:
         process.returncode = 0  # not our child: nothing to end, nothing to complain of
         return
     with suppress(OSError):
-        process.send_signal(signal.SIGTERM)
+        process.kill()  # it only reads; and one that is stopped would not hear of anything less
     process.wait()
