@@ -104,12 +104,15 @@ ask_git() {
 	[ "$gitdir" = "$common" ] || worktree=worktrees/${gitdir##*/}
 }
 
-# Sets head: "-" where it is unborn, packed or kept in a reftable, which the drain looks up.
+# Sets head: "-" where it is unborn or packed, which the drain looks up.
 read_head() {
 	head=- line=
 	{
 		IFS= read -r line <"$gitdir/HEAD"
-		case $line in 'ref: '*) ref=$common/${line#ref: } line= && IFS= read -r line <"$ref" ;; esac
+		case $line in
+		'ref: refs/heads/.invalid') line=$(git rev-parse -q --verify HEAD) ;; # a reftable's: only git can tell
+		'ref: '*) ref=$common/${line#ref: } line= && IFS= read -r line <"$ref" ;;
+		esac
 	} 2>/dev/null
 	case $line in '' | *[!0-9a-f]*) ;; *) head=$line ;; esac
 }

@@ -134,8 +134,8 @@ def standing(found: list[Record]) -> list[Record]:
 def named(common_dir: str, git: Any) -> set[str]:
     """Every commit that a reflog or a ref of any worktree names and git has."""
     oids = {line.split()[0] for line in git("for-each-ref", "--format=%(objectname)").splitlines()}
-    for ref, worktree, path in reflog.paths(common_dir):
-        for entry in reflog.read(ref, worktree, path, None)[0]:
+    for log in reflog.every(common_dir):
+        for entry in log.read(None)[0]:
             oids |= {oid for oid in (entry.old_oid, entry.new_oid) if oid}
     typed = git("cat-file", "--batch-check", stdin="".join(f"{oid}^{{commit}}\n" for oid in sorted(oids)).encode())
     return {line.split()[0] for line in typed.splitlines() if line.endswith("commit") or " commit " in line}

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from mgit_hooks.files import open_to_read
+from mgit_hooks.git import reftable
 from mgit_hooks.record import Oid
 
 # Lines remembered of what was read: as many may be dropped from a stash without its rest counting as new.
@@ -38,15 +39,71 @@ class Place(NamedTuple):
     """How far a reflog was read: its size then, and its last lines, oldest first, to tell growth from rewriting.
 
     Of a line only a digest is kept, as its message may hold a URL with a password; and of the line without
-    its old id, which git rewrites when the entry before it is dropped (``git stash drop``).
+    its old id, which git rewrites when the entry before it is dropped (``git stash drop``), and without who,
+    whom git 2.48 to 2.50 rewrite when refs go over into another format (``git refs migrate``).
     """
 
     size: int
     tail: tuple[str, ...]
 
 
+class Log(NamedTuple):
+    """One reflog. ``key`` is its file's path below the common directory, with slashes.
+
+    ``lines`` is what would be in that file, where git keeps it elsewhere; None: it is in the file.
+    """
+
+    key: str
+    ref: str
+    worktree: str | None
+    path: str
+    lines: bytes | None = None
+
+    def read(self, place: Place | None) -> tuple[list[Entry], Place]:
+        return read(self.ref, self.worktree, self.path, place, self.lines)
+
+    def before_last(self) -> Place:
+        return before_last(self.path, self.lines)
+
+
+def log_of(common_dir: str, key: str, lines: bytes | None = None) -> Log:
+    """The reflog with that key."""
+    path = os.path.join(common_dir, *key.split("/"))
+    if key.startswith("logs/refs/"):
+        return Log(key, key.removeprefix("logs/"), None, path, lines)
+    return Log(key, "HEAD", key.removesuffix("logs/HEAD").rstrip("/") or "main-worktree", path, lines)
+
+
+def every(common_dir: str) -> Iterator[Log]:
+    """Every reflog, wherever git keeps it: the HEADs of all worktrees, then the shared refs, but for our own.
+
+    Raises RepositoryError where git cannot tell.
+    """
+    if reftable.is_used(common_dir):
+        for key, lines in reftable.reflogs(common_dir).items():
+            yield log_of(common_dir, key, lines)
+        return
+    for _, _, path in paths(common_dir):
+        yield log_of(common_dir, os.path.relpath(path, common_dir).replace(os.sep, "/"))
+
+
+def of_head(common_dir: str, worktree: str) -> list[Entry]:
+    """What a worktree's HEAD did, oldest first."""
+    key = head_key(worktree).replace(os.sep, "/")
+    if not reftable.is_used(common_dir):
+        return log_of(common_dir, key).read(None)[0]
+    return next((log.read(None)[0] for log in every(common_dir) if log.key == key), [])
+
+
+def exists(common_dir: str, ref: str) -> bool:
+    """Whether a ref has a reflog."""
+    if reftable.is_used(common_dir):
+        return reftable.has_reflog(common_dir, ref)
+    return os.path.isfile(os.path.join(common_dir, "logs", *ref.split("/")))
+
+
 def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
-    """(ref, worktree, path) of every reflog: the HEADs of all worktrees, then the shared refs."""
+    """(ref, worktree, path) of every reflog in a file: the HEADs of all worktrees, then the shared refs."""
     for worktree in worktrees(common_dir):
         yield from _reflog("HEAD", worktree, os.path.join(common_dir, head_key(worktree)))
     top = os.path.join(common_dir, "logs")
@@ -82,35 +139,35 @@ def _reflog(ref: str, worktree: str, path: str) -> Iterator[tuple[str, str | Non
         yield ref, worktree, path
 
 
-def read(ref: str, worktree: str | None, path: str, place: Place | None) -> tuple[list[Entry], Place]:
-    """The entries after ``place``, and the place after them.
+def read(
+    ref: str, worktree: str | None, path: str, place: Place | None, lines: bytes | None = None
+) -> tuple[list[Entry], Place]:
+    """The entries after ``place``, and the place after them; of ``lines``, where they are not in a file.
 
     Where the file was rewritten (``git reflog expire``), what follows the newest line that was read and is
     still there counts as new; where all of them are gone, everything does, and the caller's identities sort
     it out.
     """
     try:
-        with open_to_read(path) as file:
-            data = file.read()
+        data = _content(path) if lines is None else lines
     except FileNotFoundError:
         return [], Place(0, ())
     data = data[: data.rfind(b"\n") + 1]
-    lines = data.split(b"\n")[:-1]
-    start = _start(data, lines, place)
-    tail = tuple(map(_digest, lines[-_TAIL:]))
-    return _counted(ref, worktree, lines, start), Place(len(data), tail)
+    whole = data.split(b"\n")[:-1]
+    start = _start(data, whole, place)
+    tail = tuple(map(_digest, whole[-_TAIL:]))
+    return _counted(ref, worktree, whole, start), Place(len(data), tail)
 
 
-def parse(ref: str, worktree: str | None, data: bytes) -> list[Entry]:
-    """The entries of a whole reflog that is not in a file (git.reftable)."""
-    return _counted(ref, worktree, data.split(b"\n")[:-1], 0)
-
-
-def before_last(path: str) -> Place:
+def before_last(path: str, lines: bytes | None = None) -> Place:
     """The place from which the next reading gives the last entry once more."""
+    whole = (_content(path) if lines is None else lines).split(b"\n")[:-2]
+    return Place(sum(len(line) + 1 for line in whole), tuple(map(_digest, whole[-_TAIL:])))
+
+
+def _content(path: str) -> bytes:
     with open_to_read(path) as file:
-        lines = file.read().split(b"\n")[:-2]
-    return Place(sum(len(line) + 1 for line in lines), tuple(map(_digest, lines[-_TAIL:])))
+        return file.read()
 
 
 def _start(data: bytes, lines: list[bytes], place: Place | None) -> int:
@@ -126,7 +183,10 @@ def _start(data: bytes, lines: list[bytes], place: Place | None) -> int:
 
 
 def _digest(line: bytes) -> str:
-    return sha256(line.partition(b" ")[2]).hexdigest()[:16]
+    head, _, message = line.partition(b"\t")
+    new = head.partition(b" ")[2].partition(b" ")[0]
+    when = head.rpartition(b"> ")[2]
+    return sha256(b"%s %s\t%s" % (new, when, message)).hexdigest()[:16]
 
 
 def _counted(ref: str, worktree: str | None, lines: list[bytes], start: int) -> list[Entry]:

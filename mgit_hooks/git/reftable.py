@@ -30,15 +30,29 @@ def reflogs(common_dir: str) -> dict[str, bytes]:
     HEADs of all worktrees are among them, our own refs are not. What git cannot walk is left out: the reflogs of
     refs to other things than commits, and entries that lead to nothing. Raises RepositoryError.
     """
+    require_readable(common_dir)
     found: dict[str, list[bytes]] = {}
     before: dict[str, bytes] = {}
     for new, name, who, seconds, message in reversed(list(_entries(common_dir))):  # the oldest first
         key = f"{name.removesuffix('HEAD')}logs/HEAD" if _is_head(name) else f"logs/{name}"
         old = before.get(key, b"0" * len(new))
-        found.setdefault(key, []).append(b"%s %s %s %s\t%s\n" % (old, new, who, seconds, message))
+        found.setdefault(key, []).append(b"%s %s %s %s%s\n" % (old, new, who, seconds, message and b"\t" + message))
         before[key] = new
     heads = sorted(found, key=lambda key: (key != "logs/HEAD", key.startswith("logs/"), key))
     return {key: b"".join(found[key]) for key in heads if not key.startswith("logs/refs/mgit/")}
+
+
+def require_readable(common_dir: str) -> None:
+    """Raise RepositoryError where a table is damaged: then git lists no refs and no reflogs, and says nothing."""
+    if _git(common_dir, "reflog", "list").status:
+        raise RepositoryError(
+            f"git cannot read the reftables of {common_dir}",
+            "see what 'git reflog list' and 'git fsck' say there; it takes git 2.45 or newer",
+        )
+
+
+def has_reflog(common_dir: str, ref: str) -> bool:
+    return _git(common_dir, "reflog", "exists", ref).status == 0
 
 
 def _is_head(name: str) -> bool:
@@ -47,10 +61,9 @@ def _is_head(name: str) -> bool:
 
 def _entries(common_dir: str) -> Iterator[tuple[bytes, str, bytes, bytes, bytes]]:
     """New id, ref, who, seconds and zone, message; each ref's newest first."""
-    env = plumbing.without_local(os.environ)
     quiet = ("-c", "log.showSignature=false", "-c", "log.mailmap=false")
     asked = ("log", "--walk-reflogs", "--all", "-z", "--no-patch", "--date=raw", "--encoding=UTF-8", _FORMAT)
-    told = plumbing.run(("--git-dir", common_dir, *quiet, *asked), env=env)
+    told = _git(common_dir, *quiet, *asked)
     if told.status:
         reason = (told.stderr.strip().splitlines() or [f"git ended with status {told.status}"])[0]
         raise RepositoryError(
@@ -61,3 +74,7 @@ def _entries(common_dir: str) -> Iterator[tuple[bytes, str, bytes, bytes, bytes]
         new, selector, name, email, message = fields[at : at + _FIELDS]
         ref, _, when = selector.rpartition(b"@{")
         yield new, os.fsdecode(ref), b"%s <%s>" % (name, email), when.rstrip(b"}"), message
+
+
+def _git(common_dir: str, *arguments: str) -> plumbing.Result:
+    return plumbing.run(("--git-dir", common_dir, *arguments), env=plumbing.without_local(os.environ))

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
-from mgit_hooks.git import gitfiles, plumbing, reffiles
+from mgit_hooks.git import gitfiles, plumbing, reffiles, reftable
 from mgit_hooks.git.backend import Content, Head, MissingObject
 from mgit_hooks.git.conversation import Conversation, Ended
 from mgit_hooks.record import Oid
@@ -152,7 +152,9 @@ class Twin:
             self._drop_trees()
             raise _missing(error.said, new) from None
         if not told:
-            raise _missing(self._trees.complaint(), new)
+            said = self._trees.complaint()
+            # Which of two it names is not the same in all versions.
+            raise _missing(said if old in self else old, new)
         return changes
 
     def _drop_trees(self) -> None:
@@ -166,7 +168,10 @@ class Twin:
     # Refs
 
     def references(self) -> dict[str, Oid]:
-        reffiles.require_plain(gitfiles.common_dir(self.git_dir))
+        common_dir = gitfiles.common_dir(self.git_dir)
+        reffiles.require_plain(common_dir)
+        if reftable.is_used(common_dir):
+            reftable.require_readable(common_dir)
         told = self._run("for-each-ref", "--format=%(objectname) %(refname) %(symref)")
         broken = [line for line in told.stderr.splitlines() if "broken" in line or line.startswith("error: ")]
         if told.status or broken:

@@ -96,9 +96,8 @@ def _knows_none(oid: Oid) -> bool:
 def tips(location: Location, capturer: Capturer) -> list[Oid]:
     """Every object that a ref, a HEAD or a reflog names, but for our own refs: nobody made those commits."""
     found = dict.fromkeys(oid for name, oid in capturer.references().items() if not name.startswith(_OURS))
-    for ref, worktree, path in reflog.paths(location.common_dir):
-        entries, _ = reflog.read(ref, worktree, path, None)
-        for entry in entries:
+    for log in reflog.every(location.common_dir):
+        for entry in log.read(None)[0]:
             found.update(dict.fromkeys(oid for oid in (entry.old_oid, entry.new_oid) if oid is not None))
     head = capturer.head()[1]
     if head is not None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from mgit_hooks import dates, log
 from mgit_hooks.encoding import encode
-from mgit_hooks.git import reffiles
+from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.database import open_index, remove
@@ -155,7 +155,7 @@ class Pass:
             return None if look.refs is None else reffiles.look_up(common_dir, sorted(look.refs))
 
         def is_logged(ref: str) -> bool:
-            return os.path.isfile(os.path.join(common_dir, "logs", *ref.split("/")))
+            return reflog.exists(common_dir, ref)
 
         name, in_rebase = self._location.repository_name, Claims(common_dir).in_rebase
         return Setting(name, armed, self._source, moved, is_settled, is_logged, in_rebase)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
-from mgit_hooks.git import reflog
+from mgit_hooks.git import reflog, reftable
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid
@@ -80,10 +80,12 @@ def _hook_is_due(
 
 def _written_at(location: Location, worktree: str) -> int:
     """When HEAD's reflog was written last, in nanoseconds since 1970."""
-    try:
-        return os.stat(os.path.join(location.common_dir, reflog.head_key(worktree))).st_mtime_ns
-    except OSError:
-        return 0
+    for key in (reflog.head_key(worktree), os.path.join(*reflog.worktree_folders(worktree), reftable.TABLES)):
+        try:
+            return os.stat(os.path.join(location.common_dir, key)).st_mtime_ns
+        except OSError:
+            continue
+    return 0
 
 
 def _settled(

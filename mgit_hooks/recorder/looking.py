@@ -150,6 +150,9 @@ _UNSEEN: Final = -1
 
 def is_settled(common_dir: str, state: Remembered, seen: Look, ref: str) -> bool:
     """Whether a ref's reflog is as it was at the look: what it tells of the ref is read."""
+    if TABLES in seen.singles:
+        tables = stamps.stamp(os.path.join(common_dir, *TABLES.split("/")), seen.now)
+        return tables is not None and stamps.bare(tables) == stamps.bare(seen.singles[TABLES])
     log = f"logs/{ref}"
     now = stamps.stamp(os.path.join(common_dir, *log.split("/")), seen.now)
     before = seen.singles.get(log, seen.some.get(ref))

@@ -75,11 +75,11 @@ def _sizes(common_dir: str, look: Look) -> list[list[int] | None]:
 def _unread(common_dir: str, state: State, look: Look, since: int, tips: Set[Oid]) -> Reading:
     logs: list[list[Entry]] = []
     places: dict[str, Place] = {}
-    for key, ref, worktree, path in watch.reflogs(common_dir, look.logs):
-        before = state.place(key)
-        entries, place = reflog.read(ref, worktree, path, before)
+    for log in watch.reflogs(common_dir, look.logs):
+        before = state.place(log.key)
+        entries, place = log.read(before)
         if place.tail or before is not None:
-            places[key] = place
+            places[log.key] = place
         entries = _since_renamed(entries)
         if before is None:
             entries = _from(since, entries, tips)

@@ -5,8 +5,6 @@ What is older is ``backfill``'s to record: a drain neither walks into it nor rea
 
 from __future__ import annotations
 
-import os
-
 from mgit_hooks import dates
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.encoding import encode
@@ -32,16 +30,15 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
     places: dict[str, Place] = {}
     heads: set[Oid] = set()
     last = _last_of_head(location) if before_last else None
-    for ref, worktree, path in reflog.paths(location.common_dir):
-        key = os.path.relpath(path, location.common_dir).replace(os.sep, "/")
-        entries, place = reflog.read(ref, worktree, path, None)
+    for log in reflog.every(location.common_dir):
+        entries, place = log.read(None)
         if last is not None and entries and _is_same(entries[-1], last):
-            place = reflog.before_last(path)
-            if ref.startswith("refs/"):
-                refs[reflog.ref_text(ref)] = last.old_oid
+            place = log.before_last()
+            if log.ref.startswith("refs/"):
+                refs[reflog.ref_text(log.ref)] = last.old_oid
             entries = entries[:-1]
-        places[key] = place
-        if entries and worktree is not None and entries[-1].new_oid is not None:
+        places[log.key] = place
+        if entries and log.worktree is not None and entries[-1].new_oid is not None:
             heads.add(entries[-1].new_oid)
     detail: Json = {
         "refs": {name: oid for name, oid in refs.items() if oid is not None},
@@ -67,8 +64,7 @@ def snapshot(location: Location, journal: Appender, *, before_last: bool) -> Sta
 
 
 def _last_of_head(location: Location) -> Entry | None:
-    path = os.path.join(location.git_dir, "logs", "HEAD")
-    entries, _ = reflog.read("HEAD", location.worktree, path, None)
+    entries = reflog.of_head(location.common_dir, location.worktree)
     return entries[-1] if entries else None
 
 

@@ -7,14 +7,13 @@ changed. Else nobody can say: they may be anything that was put in between.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.git import reflog, reftable
+from mgit_hooks.git import reflog
 from mgit_hooks.git.reflog import Entry
 from mgit_hooks.record import Commit, Oid
 from mgit_hooks.recorder import classify
@@ -61,7 +60,7 @@ def look(common_dir: str, movements: Sequence[Movement], pairs: Sequence[Pair], 
     for worktree, git_dir in git_dirs(common_dir):
         moved = [movement.message for movement in movements if movement.worktree == worktree]
         if moved and (is_rebasing(git_dir) or any(map(_REBASE.match, moved))):
-            for stop in _stops(_entries(common_dir, worktree)):
+            for stop in _stops(reflog.of_head(common_dir, worktree)):
                 unsure.update(stop.made)
                 found += _parts(stop, replaced, objects)
     return Split(found, frozenset(unsure))
@@ -73,14 +72,6 @@ def readable(objects: Objects, oid: Oid) -> Commit | None:
         return objects.commit(oid)
     except ObjectError:
         return None
-
-
-def _entries(common_dir: str, worktree: str) -> list[Entry]:
-    """HEAD's whole reflog: a rebase may have begun long before this drain."""
-    key = reflog.head_key(worktree)
-    if reftable.is_used(common_dir):
-        return reflog.parse("HEAD", worktree, reftable.reflogs(common_dir).get(key, b""))
-    return reflog.read("HEAD", worktree, os.path.join(common_dir, key), None)[0]
 
 
 def _stops(entries: Sequence[Entry]) -> Iterator[_Stop]:

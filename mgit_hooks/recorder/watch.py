@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Final, NamedTuple, Protocol
 
 from mgit_hooks.files import open_to_read
-from mgit_hooks.git import reffiles, reflog
+from mgit_hooks.git import reffiles, reflog, reftable
+from mgit_hooks.git.reflog import Log
 from mgit_hooks.recorder import stamps
 from mgit_hooks.recorder.stamps import Stamp
 
@@ -18,7 +19,7 @@ FILES: Final = "files"
 MANY: Final = 5000
 OURS: Final = "refs/mgit"
 PACKED: Final = "packed-refs"
-TABLES: Final = "reftable/tables.list"
+TABLES: Final = reftable.TABLES
 _HEAD_LOG: Final = "logs/HEAD"
 
 
@@ -75,9 +76,10 @@ class Watch:
         A branch that a HEAD is on is among them: tools that write refs in place write that one first.
         """
         found: dict[str, Stamp] = {}
-        paths = [PACKED, TABLES]
+        paths = [PACKED]
         for worktree in reflog.worktrees(self._dir):
             paths.append(reflog.head_key(worktree).replace(os.sep, "/"))
+            paths.append("/".join((*reflog.worktree_folders(worktree), TABLES)))
             branch = _branch(os.path.join(self._dir, *reflog.worktree_folders(worktree), "HEAD"))
             if branch is not None:
                 paths += (branch, f"logs/{branch}")
@@ -194,17 +196,14 @@ def _branch(head: str) -> str | None:
 
 
 def is_log(path: str) -> bool:
-    """Whether this path below the common directory is a reflog's."""
-    return path.startswith(("logs/", "worktrees/"))
+    """Whether this path below the common directory is a reflog's, or that of a reftable's list, which has them all."""
+    return path.startswith(("logs/", "worktrees/")) or path == TABLES
 
 
-def reflogs(common_dir: str, keys: Iterable[str]) -> Iterator[tuple[str, str, str | None, str]]:
-    """(key, ref, worktree, path) of reflogs, by their paths below the common directory: HEADs first, then by ref."""
+def reflogs(common_dir: str, keys: Collection[str]) -> Iterator[Log]:
+    """Reflogs by their paths below the common directory: HEADs first, then by ref. Of a reftable, all of them."""
+    if any(key.endswith(TABLES) for key in keys):
+        yield from reflog.every(common_dir)
+        return
     for key in sorted(keys, key=lambda key: (key != _HEAD_LOG, not key.startswith("worktrees/"), key)):
-        path = os.path.join(common_dir, *key.split("/"))
-        if key == _HEAD_LOG:
-            yield key, "HEAD", "main-worktree", path
-        elif not key.startswith("logs/"):
-            yield key, "HEAD", key.removesuffix(f"/{_HEAD_LOG}"), path
-        else:
-            yield key, key.removeprefix("logs/"), None, path
+        yield reflog.log_of(common_dir, key)

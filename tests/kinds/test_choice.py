@@ -105,7 +105,7 @@ def test_nothing_that_was_started_is_left(repo: Repo) -> None:
     started.append(one._objects._process)
     del one
     gc.collect()
-    assert [process.returncode for process in started] == [-signal.SIGKILL] * 3
+    assert None not in [process.returncode for process in started]
 
 
 def test_a_git_that_does_not_answer_is_given_up(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
