@@ -10,6 +10,10 @@ later=
 record() {
 	complaint=
 	read_head
+	# A commit has just been written where builtins cannot read (a reftable): which one is the point of these hooks.
+	case $head$hook in
+	-post-commit | -post-merge | -post-applypatch) head=$(git rev-parse -q --verify HEAD 2>/dev/null) || head=- ;;
+	esac
 	spool "$hook" "$1"
 	[ -n "$later" ] || start_drain
 	[ -z "$complaint" ] || printf 'mgit-hooks: %s\n' "$complaint" >&2

@@ -123,3 +123,14 @@ def test_log_bypassed_shows_pushes_that_no_hook_saw(gated: Gated, mgit: Any, bar
     told = mgit("-C", gated.path, "log", "--bypassed")
     assert [line.split()[1] for line in told.out.splitlines()] == ["push-outcome"]
     assert told.out.endswith("[gate unobserved]\n")
+
+
+def test_the_flags_that_every_command_has(gated: Gated, mgit: Any) -> None:
+    gated.commit("around", "-n", "--allow-empty")
+    check = ("check", "--require-gate", "HEAD~1..")
+    assert mgit("-C", gated.path, *check, "-z").raw.count(b"\0") == 1
+    assert mgit("-C", gated.path, *check, "-q").err == ""
+    assert "check took " in mgit("-C", gated.path, *check, "-v").err
+    assert "\x1b[" in mgit("-C", gated.path, *check, "--color", "always").out
+    assert "\x1b" not in mgit("-C", gated.path, *check).out
+    assert mgit(*check, "-C", gated.path).code == 1

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from conftest import Repo
 from gated import Gated
+from kinds.gits import second_git
 
 from mgit_hooks.recorder import event, held, spool
 
@@ -324,3 +325,15 @@ def test_a_process_is_alive_while_it_is_the_one_that_began_then() -> None:
         assert not held.is_alive(event.Process(os.getpid(), began - 1))
     assert held.is_alive(event.Process(os.getpid()))
     assert not held.is_alive(event.Process(2**22 + 1, 5))
+
+
+def test_in_a_reftable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a second git, which writes refs where no builtin of the stub's can read them."""
+    second_git().use(monkeypatch, tmp_path)
+    subprocess.run(["git", "init", "-q", "-b", "main", "--ref-format=reftable", tmp_path / "repo"], check=True)
+    repo = Repo(tmp_path / "repo")
+    repo.commit("base")
+    work = Gated(repo)
+    for subject, how in (("judged", ()), ("around", ("-n",))):
+        work.git("commit", "-q", "--allow-empty", *how, "-m", subject)
+    assert states(work) == {"judged": "passed", "around": "bypassed"}
