@@ -19,14 +19,30 @@ record() {
 	[ -z "$complaint" ] || printf 'mgit-hooks: %s\n' "$complaint" >&2
 }
 
-# Unless one runs. A drain that is about to end looks at the spool once more after it has taken its pid away.
-start_drain() {
+# Whether the process named in the file $1 runs.
+runs() {
 	line=
-	{ [ -f "$mgit/draining" ] && IFS= read -r line <"$mgit/draining"; } 2>/dev/null
-	case $line in '' | *[!0-9]*) ;; *) kill -0 "$line" 2>/dev/null && return ;; esac
+	{ [ -f "$1" ] && IFS= read -r line <"$1"; } 2>/dev/null
+	case $line in '' | *[!0-9]*) return 1 ;; esac
+	kill -0 "$line" 2>/dev/null
+}
+
+# Unless one runs: it looks at the spool once more after it has taken its pid away. Nor while one starts, which takes
+# Python a while: it takes that mark away before it first looks.
+start_drain() {
+	! runs "$mgit/draining" && ! runs "$mgit/starting" || return 0
 	if can_start; then
+		# Only one of several stubs makes the file. One that a kill left behind names nobody, and is written over.
+		claimed=1
+		[ -p "$mgit/starting" ] || {
+			set -C
+			{ printf '%s\n' "$$" >"$mgit/starting"; } 2>/dev/null || claimed=
+			set +C
+		}
+		[ -n "$claimed" ] || ! runs "$mgit/starting" || return 0
 		# Whoever reads git's output waits until nobody holds it open.
 		"$python" -I "$boot" drain --background --git-dir "$gitdir" </dev/null >/dev/null 2>&1 &
+		[ -L "$mgit/starting" ] || [ ! -f "$mgit/starting" ] || printf '%s\n' "$!" >"$mgit/starting"
 	elif [ -z "$complaint" ]; then
 		line=$boot
 		[ -x "$python" ] || line=$python

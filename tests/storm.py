@@ -39,7 +39,7 @@ _LASTING = re.compile(
 # What `verify` must never say. That no anchor could be checked it may: all anchored records can be in archives.
 _SPOILT = re.compile(r"damaged:|missing:|broken|put back|rewritten|went on without|another journal|this is no anchor")
 _PASSING = re.compile(
-    r"draining|.*\.new(/.*)?|.*\.unpacked(/.*)?|.*\.tmp(/.*)?|(index|looked)\.sqlite-journal|journal\.erasing"
+    r"draining|starting|.*\.new(/.*)?|.*\.unpacked(/.*)?|.*\.tmp(/.*)?|(index|looked)\.sqlite-journal|journal\.erasing"
 )
 
 

@@ -23,6 +23,7 @@ from mgit_hooks.recorder import held, upkeep
 NAMES = (
     "spool/now",
     "draining",
+    "starting",
     "state.json",
     "state.json.new",
     "held.json",
@@ -65,7 +66,7 @@ def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(repo, name: str) -> None:
         assert done.returncode in (0, 1) or place.name.removesuffix(".new") in done.stderr
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".new") or name == "draining"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".new") or name in ("draining", "starting")])
 def test_what_a_link_leads_to_is_not_emptied(repo, tmp_path: Path, name: str) -> None:  # type: ignore[no-untyped-def]
     place = recorded(repo) / name
     place.unlink(missing_ok=True)

@@ -119,6 +119,15 @@ class Bench:
             time.sleep(0.02)
         return self._calls("drain")
 
+    def ended(self) -> None:
+        """Wait for what was started as a drain: while it runs, no other one is."""
+        mark = self.mgit / "starting"
+        pid = int(mark.read_text()) if mark.exists() else 0
+        for _ in range(200):
+            if not pid or not Path(f"/proc/{pid}").exists():
+                break
+            time.sleep(0.02)
+
     def _calls(self, command: str) -> list[list[str]]:
         try:
             entries = Path(f"{self.calls}.{command}").read_text()
@@ -255,14 +264,17 @@ def test_names_of_folders_are_only_names(tmp_path: Path, folder: str, shell: str
     subprocess.run(["git", "init", "-q", "-b", "main", str(path)], check=True)
     bench = Bench(Repo(path), tmp_path / "scratch", shell)
     oid = bench.repo.commit("First", {"a": "1"})
+    bench.drains()
+    bench.ended()
     bench.repo.git("worktree", "add", "-q", "-b", "linked", str(tmp_path / f"{folder} linked"))
+    bench.ended()
     linked = Repo(tmp_path / f"{folder} linked")
     other = linked.commit("Linked", {"b": "1"})
     lines = [line for line in bench.lines() if line.hook == "post-commit"]
     assert [line.head for line in lines] == [oid, other]
     assert lines[0].worktree == "main-worktree"
     assert lines[1].worktree == "worktrees/" + Path(linked.git("rev-parse", "--absolute-git-dir")).name
-    assert "\n".join(bench.drains(2)[1][5:-1]) == linked.git("rev-parse", "--git-dir")
+    assert "\n".join(bench.drains(2)[-1][5:-1]) == linked.git("rev-parse", "--git-dir")
 
 
 def test_submodules_and_separate_git_dirs_keep_their_own_spool(plain: Bench, tmp_path: Path) -> None:

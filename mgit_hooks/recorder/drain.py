@@ -91,6 +91,10 @@ def drain(
     make_private_dir(location.mgit_dir)
     total = Summary()
     while True:
+        # Before the lock is asked for: a stub that sees it starts no drain, since this one, or the one that has the
+        # lock, reads the spool after it is gone.
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(location.mgit_dir, "starting"))
         with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as got:
             if not got:
                 return total._replace(busy=True)

@@ -11,7 +11,7 @@ from mgit_hooks.git import reflog, reftable
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid
-from mgit_hooks.recorder import classify, event, movements, spool
+from mgit_hooks.recorder import awaited, classify, event, movements, spool
 from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
 from mgit_hooks.recorder.held import is_alive
@@ -65,7 +65,7 @@ def _hook_is_due(
     if not os.path.exists(os.path.join(location.mgit_dir, "install.json")):
         return False
     recent = (time.time() - SETTLE) * 1e9
-    return any(
+    unwitnessed = any(
         movement.worktree is not None
         and classify.runs_hook(movement.message)
         and _written_at(location, movement.worktree) > recent
@@ -76,6 +76,8 @@ def _hook_is_due(
         and not _rebasing(os.path.join(location.common_dir, *reflog.worktree_folders(movement.worktree)))
         for movement in reading.movements
     )
+    # Of a commit that went round the hooks none comes, and nobody need wait for it once its git process has ended.
+    return unwitnessed and awaited.may_come(location.common_dir)
 
 
 def _written_at(location: Location, worktree: str) -> int:

@@ -1,0 +1,235 @@
+"""However many hooks fire, few drains start, one works at a time, and none keeps anybody waiting."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Repo
+from recording import Recording, faults, records, standing, wait_until
+
+from mgit_hooks.installer.install import boot_path, install
+from mgit_hooks.journal import reader
+from mgit_hooks.layout import locate
+from mgit_hooks.record import Record
+from mgit_hooks.recorder import awaited, gathering
+from mgit_hooks.recorder.drain import drain
+
+
+class Counting:
+    """A repository whose stubs start real drains, each of which is counted."""
+
+    def __init__(self, repo: Repo, folder: Path) -> None:
+        self.repo = repo
+        self.location = locate(repo.path)
+        self.calls = folder / "calls"
+        self.calls.touch()
+        python = folder / "python"
+        python.write_text(f'#!/bin/sh\necho started >>{self.calls}\nexec {sys.executable} "$@"\n')
+        python.chmod(0o700)
+        install(self.location, python=str(python), boot=boot_path())
+        drain(self.location, wait=10.0)
+
+    def starts(self) -> int:
+        return len(self.calls.read_text().splitlines())
+
+    def told(self, event: str) -> list[Record]:
+        return [record for record in standing(records(self.location.journal_dir)) if record.event == event]
+
+    def rests(self) -> bool:
+        return not any(os.path.exists(os.path.join(self.location.mgit_dir, name)) for name in ("draining", "starting"))
+
+
+@pytest.fixture
+def counting(repo: Repo, tmp_path: Path) -> Counting:
+    repo.commit("base")
+    return Counting(repo, tmp_path)
+
+
+def test_commits_in_a_loop_share_their_drains(counting: Counting) -> None:
+    for number in range(60):
+        counting.repo.git("commit", "-q", "--allow-empty", "-m", f"commit {number}")
+    wait_until(lambda: len(counting.told("commit")) == 60 and counting.rests(), seconds=60.0)
+    assert 1 <= counting.starts() < 40
+    assert faults(counting.location) == []
+
+
+def test_fifty_hooks_at_once_start_hardly_more_than_one(counting: Counting) -> None:
+    hook = Path(counting.repo.path, ".git/hooks/post-commit")
+    processes = [subprocess.Popen([hook], cwd=counting.repo.path) for _ in range(50)]
+    assert [process.wait() for process in processes] == [0] * 50
+    wait_until(lambda: counting.starts() and counting.rests() and not faults(counting.location), seconds=60.0)
+    assert counting.starts() <= 10
+
+
+def test_a_mark_that_a_kill_left_holds_no_drain_off(counting: Counting) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    Path(counting.location.mgit_dir, "starting").write_text(f"{process.pid}\n")
+    counting.repo.commit("one")
+    wait_until(lambda: len(counting.told("commit")) == 1 and counting.rests())
+
+
+def test_a_rebase_is_one_append(repo: Repo, tmp_path: Path) -> None:
+    repo.commit("base", {"base": "0"})
+    repo.git("branch", "upstream")
+    for number in range(40):
+        repo.commit(f"topic {number}", {f"f{number}": str(number)})
+    repo.git("checkout", "-q", "upstream")
+    repo.commit("upstream", {"base": "1"})
+    repo.git("checkout", "-q", "main")
+    counting = Counting(repo, tmp_path)
+    before = list(reader.blocks(counting.location.journal_dir))
+    repo.git("rebase", "-q", "upstream")
+    wait_until(lambda: len(counting.told("rebase")) == 40 and counting.rests())
+    added = list(reader.blocks(counting.location.journal_dir))[len(before) :]
+    assert all(record.replaces for record in counting.told("rebase"))
+    assert counting.starts() == 1
+    assert len(added) <= 2
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="there is no niceness")
+def test_a_drain_is_nice(counting: Counting) -> None:
+    """On Linux its input and output are then, too: the kernel goes by the niceness."""
+    script = (
+        "import os, sys\n"
+        "from mgit_hooks.recorder import drain\n"
+        "drain.drain = lambda *args, **options: sys.exit(os.getpriority(os.PRIO_PROCESS, 0))\n"
+        "drain.main(['--background', '--git-dir', sys.argv[1]])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, counting.location.common_dir])
+    assert done.returncode == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+
+
+# A drain that is stopped, as by a machine that goes to sleep, and goes on
+
+
+def stopped_at(location_dir: str, step: int) -> subprocess.Popen[bytes]:
+    """A drain that stops itself before its nth call that changes a file; it may have ended before."""
+    script = (
+        "import os, signal, sys\n"
+        "left = int(sys.argv[2])\n"
+        "def counting(call):\n"
+        "    def counted(*args, **options):\n"
+        "        global left\n"
+        "        left -= 1\n"
+        "        if left == 0: os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "        return call(*args, **options)\n"
+        "    return counted\n"
+        "for name in ('write', 'rename', 'replace', 'unlink', 'fsync'):\n"
+        "    setattr(os, name, counting(getattr(os, name)))\n"
+        "from mgit_hooks.recorder.drain import main\n"
+        "sys.exit(main(['--background', '--git-dir', sys.argv[1]]))\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", script, location_dir, str(step)])
+
+
+@pytest.fixture
+def work(repo: Repo) -> Recording:
+    return Recording(repo)
+
+
+@pytest.fixture
+def stopped(work: Recording, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    work.commit("one")
+    process = stopped_at(work.location.common_dir, request.param)
+    wait_until(lambda: os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None)
+    yield process
+    process.send_signal(signal.SIGCONT)
+    process.wait()
+
+
+@pytest.mark.parametrize("stopped", [2, 5, 9, 13], indirect=True)
+def test_nobody_waits_long_for_a_drain_that_stands_still(
+    work: Recording, stopped: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.monotonic()
+    work.commit("two")
+    assert time.monotonic() - began < 8.0  # of two git commands, on a machine with much else to do
+    began = time.monotonic()
+    told = subprocess.run(
+        [sys.executable, "-m", "mgit_hooks", "log", "--json"], cwd=work.path, capture_output=True, text=True
+    )
+    assert time.monotonic() - began < 35.0
+    assert told.returncode == 0
+    assert "another process is still recording" in told.stderr
+    stopped.send_signal(signal.SIGCONT)
+    assert stopped.wait() == 0
+    work.check()
+    assert work.made() == ["commit one", "commit two"]
+
+
+# A commit that went round the hooks is not waited for
+
+
+def waits(work: Recording, monkeypatch: pytest.MonkeyPatch) -> bool:
+    slept: list[float] = []
+    monkeypatch.setattr(gathering.time, "sleep", lambda seconds: slept.append(seconds))
+    work.drain()
+    return bool(slept)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_no_hook_is_waited_for_once_git_has_ended(work: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.git("-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "around")
+    assert not waits(work, monkeypatch)
+    assert work.made() == ["commit around"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_a_hook_is_waited_for_while_git_runs(work: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = subprocess.Popen(["git", "cat-file", "--batch"], cwd=work.path, stdin=subprocess.PIPE)
+    work.git("-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "around")
+    assert waits(work, monkeypatch)
+    running.communicate()
+    assert running.returncode == 0
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_whose_hook_may_come(repo: Repo, bare: Repo, tmp_path: Path) -> None:
+    repo.commit("one")
+    tree = str(tmp_path / "tree")
+    repo.git("worktree", "add", "-q", tree)
+    common = f"{repo.path}/.git"
+    assert not awaited.may_come(common)
+    for folder, here in ((repo.path, True), (tree, True), (bare.path, False), (str(tmp_path), True)):
+        running = subprocess.Popen(["git", f"--git-dir={common}", "cat-file", "--batch"], cwd=folder, stdin=-1)
+        wait_until(lambda pid=running.pid: Path(f"/proc/{pid}/comm").read_text() == "git\n")  # type: ignore[misc]
+        assert awaited.may_come(common) is here, folder
+        running.communicate()
+    assert not awaited.may_come(common)
+
+
+# One object that cannot be read
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@pytest.mark.parametrize("error", ["EACCES", "EIO"])
+def test_one_unreadable_commit_stops_nothing(work: Recording, error: str) -> None:
+    work.commit("before")
+    work.drain()
+    bad = work.commit("bad")
+    work.git("checkout", "-q", "--orphan", "other")
+    good = work.commit("good")
+    path = str(Path(work.location.common_dir, "objects", bad[:2], bad[2:]))
+    command = [sys.executable, "-m", "mgit_hooks", "drain"]
+    done = subprocess.run(
+        ["strace", "-f", "-o", "/dev/null", "-P", path, "-e", f"inject=openat:error={error}", *command],
+        cwd=work.path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = {r.commit.hash for r in records(work.location.journal_dir) if r.commit is not None}
+    assert good in told
+    assert bad not in told
+    log = Path(work.location.mgit_dir, "logs", "mgit.log").read_text()
+    assert bad in log
+    work.commit("after")
+    assert bad in {r.commit.hash for r in work.all() if r.commit is not None}
+    work.check()
