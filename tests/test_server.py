@@ -19,7 +19,8 @@ from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Push, Record
-from mgit_hooks.recorder import held
+from mgit_hooks.recorder import held, movements
+from mgit_hooks.recorder.reconcile import Reconciler
 
 RULES = """
 [[rules]]
@@ -441,3 +442,67 @@ def test_over_http(bare: Repo, repo: Repo, tmp_path: Path) -> None:
     assert {record.push.remote_url for record in work.pushes() if record.push} == {url.replace("user:s3cr3t@", "")}
     assert [server.refs_of(number) for number in range(2)] == [{"refs/heads/main": True}, {"refs/heads/main": False}]
     assert {record.push.pusher for record in server.told() if record.push} == {"ada"}
+
+
+def pushed_while_a_drain_looks(server: Server, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The second of two pushes comes between the reading of the spool and the look at the refs; its commit."""
+    repo.commit("one")
+    repo.git("push", "-q", server.path, "main")
+    real, pushed = movements.unread, []
+
+    def late(*args: Any) -> Any:
+        if not pushed:
+            pushed.append(repo.commit("two"))
+            repo.git("push", "-q", server.path, "main:side")
+        return real(*args)
+
+    monkeypatch.setattr(movements, "unread", late)
+    server.drain()
+    return pushed[0]
+
+
+def bringers(server: Server) -> dict[str, object]:
+    return {r.refs[0].name: (r.detail or {}).get("push") for r in server.records("ref-update") if r.refs}
+
+
+def test_a_ref_that_moves_while_a_drain_looks(bare: Repo, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told by the push's own line, and not as a bare movement."""
+    server = Server(bare)
+    two = pushed_while_a_drain_looks(server, repo, monkeypatch)
+    first, second = (record.seq for record in server.told())
+    assert bringers(server) == {"refs/heads/main": first, "refs/heads/side": second}
+    assert brought(server.records("import"))[two] == second
+    server.check()
+
+
+def test_that_tells_a_drain_that_does_not_look_into_the_spool_again(
+    bare: Repo, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted."""
+    monkeypatch.setattr(Reconciler, "_being_pushed", lambda _: set())
+    server = Server(bare)
+    pushed_while_a_drain_looks(server, repo, monkeypatch)
+    assert bringers(server)["refs/heads/side"] is None
+
+
+def test_a_drain_that_is_killed_before_it_forgets_what_waited(
+    bare: Repo, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A push that was under way is told once, though the drain that told it died before it wrote that down."""
+    server = Server(bare)
+    gate = Path(bare.path).parent / "go"
+    script(
+        Path(bare.path, "hooks", "pre-receive.mgit-chained"), f"#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.05; done\n"
+    )
+    repo.commit("one")
+    pushing = subprocess.Popen(["git", "-C", repo.path, "push", "-q", bare.path, "main"])
+    wait_until(lambda: server.drain() == 0 and held.read(server.location.mgit_dir, held.UNDERWAY))
+    gate.touch()
+    assert pushing.wait() == 0
+    before = Path(server.location.mgit_dir, held.UNDERWAY).read_bytes()
+    state = Path(server.location.mgit_dir, "state.json").read_bytes()
+    assert server.refs_of() == {"refs/heads/main": True}
+    Path(server.location.mgit_dir, held.UNDERWAY).write_bytes(before)
+    Path(server.location.mgit_dir, "state.json").write_bytes(state)
+    assert len(server.told()) == 1
+    server.check()
