@@ -27,7 +27,7 @@ from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.making import Setting
 from mgit_hooks.recorder.memory import Memory
 from mgit_hooks.recorder.receiving import Receptions
-from mgit_hooks.recorder.reconcile import Reconciler
+from mgit_hooks.recorder.reconcile import Pushes, Reconciler
 from mgit_hooks.recorder.remotes import Remotes
 from mgit_hooks.recorder.snapshot import snapshot
 from mgit_hooks.recorder.state import State
@@ -105,13 +105,15 @@ class Pass:
                     memory,
                     found.evidence,
                     self._setting(intake.armed, found.reading.look),
-                    Remotes(location.common_dir, intake.capturer.is_ancestor),
+                    Pushes(
+                        Remotes(location.common_dir, intake.capturer.is_ancestor),
+                        [said for said in underway if said.hook == "pre-push"],
+                        is_over,
+                        receptions,
+                        lambda: spool.read(location.spool_dir, found.batch.cursor).events,
+                    ),
                     rewrites,
-                    [said for said in underway if said.hook == "pre-push"],
-                    is_over,
                     self._before.unreadable,
-                    receptions,
-                    lambda: spool.read(location.spool_dir, found.batch.cursor).events,
                 )
                 records = reconciler.records(found.reading.movements)
                 spool.sync(location.spool_dir)

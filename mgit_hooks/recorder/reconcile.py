@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mgit_hooks import dates
 from mgit_hooks.errors import ObjectError
@@ -55,15 +55,27 @@ class Memory(outcomes.Memory, Protocol):
 _DEPTH = 50
 
 
+class Pushes(NamedTuple):
+    """What is known of pushes beyond what hooks and reflogs say.
+
+    ``underway`` are the lines of pushes from here that an earlier drain told of and that had not ended then;
+    ``is_over`` says whether a line's git process has ended. ``receptions`` are the pushes to this repository; ``later``
+    gives the lines that were written since this drain has read the spool.
+    """
+
+    remotes: pushing.Remotes
+    underway: Sequence[HookEvent]
+    is_over: Callable[[HookEvent], bool]
+    receptions: receiving.Receptions
+    later: Callable[[], Sequence[HookEvent]]
+
+
 class Reconciler:
     """Makes the records of one drain. The caller appends each before it asks for the next.
 
-    ``underway`` are the lines of pushes that an earlier drain told of and that had not ended then; ``is_over`` says
-    whether a line's git process has ended. ``receptions`` are the pushes to this repository; ``later`` gives the
-    lines that were written since this drain has read the spool. ``unreadable`` are commits that something named and
-    git could not give: what happened is told all the same, and ``untold``, those of the drain before, are tried
-    again. ``unsettled`` are refs that moved and whose reflog goes on by now: what it says is the next drain's to tell.
-    ``left`` are lines of pushes that are to be looked at once more then.
+    ``unreadable`` are commits that something named and git could not give: what happened is told all the same, and
+    ``untold``, those of the drain before, are tried again. ``unsettled`` are refs that moved and whose reflog goes on
+    by now: what it says is the next drain's to tell. ``left`` are lines of pushes that are to be looked at once more then.
     """
 
     def __init__(
@@ -72,13 +84,9 @@ class Reconciler:
         memory: Memory,
         evidence: Evidence,
         setting: Setting,
-        remotes: pushing.Remotes,
+        pushes: Pushes,
         rewrites: Rewrites,
-        underway: Sequence[HookEvent] = (),
-        is_over: Callable[[HookEvent], bool] = lambda _: True,
         untold: Sequence[Oid] = (),
-        receptions: receiving.Receptions | None = None,
-        later: Callable[[], Sequence[HookEvent]] = tuple,
     ) -> None:
         self._git = capturer
         self._memory = memory
@@ -91,14 +99,14 @@ class Reconciler:
         self._told: set[int] = set()
         self._made: dict[Oid, int] = {}
         self._unsaid = [said for said in evidence.events if said.hook != transactions.HOOK]
-        self._remotes = remotes
-        self._later = later
-        self._receptions = receptions or receiving.Receptions((), evidence.events, is_over, setting.armed)
+        self._remotes = pushes.remotes
+        self._later = pushes.later
+        self._receptions = pushes.receptions
         self._unsaid = [*self._receptions.held, *self._unsaid]
         self._bringers: dict[tuple[str, Oid | None], Seq] = {}
         self._standing_refs: dict[str, Oid] | None = None
-        witness = outcomes.Witness(is_over, evidence.stops, setting.is_logged)
-        self._outcomes = outcomes.Outcomes(memory, remotes, witness, underway, evidence.events)
+        witness = outcomes.Witness(pushes.is_over, evidence.stops, setting.is_logged)
+        self._outcomes = outcomes.Outcomes(memory, pushes.remotes, witness, pushes.underway, evidence.events)
         self.unreadable: list[Oid] = []
         self.unsettled: set[str] = set()
         self.left: Sequence[HookEvent] = ()
