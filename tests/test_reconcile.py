@@ -178,3 +178,23 @@ def test_our_own_refs_are_not_told(work: Recording) -> None:
     work.git("update-ref", "--create-reflog", "refs/mgit/checkpoint", "HEAD")
     assert not any(name.startswith("refs/mgit/") for name, _, _ in work.refs())
     assert not any(record.refs and record.refs[0].name.startswith("refs/mgit/") for record in work.records())
+
+
+def test_the_movement_that_made_a_commit_tells_it_though_a_later_one_bears_an_earlier_time(work: Recording) -> None:
+    """A squash runs a git of its own, whose clock is a second ahead of the rebase's that ends after it."""
+    work.commit("base")
+    work.git("checkout", "-q", "-b", "topic")
+    work.commit("one")
+    work.commit("two")
+    work.drain()
+    work.git("rebase", "-q", "-i", "HEAD~2", GIT_SEQUENCE_EDITOR="sed -i -e 2s/pick/squash/", GIT_EDITOR="true")
+    log = Path(work.path, ".git/logs/HEAD")
+    *before, squashed, finished = log.read_text().splitlines()
+    head, _, message = squashed.partition("\t")
+    seconds = int(head.split(" ")[-2])
+    later = head.replace(f" {seconds} ", f" {seconds + 1} ")
+    log.write_text("\n".join([*before, f"{later}\t{message}", finished, ""]))
+    record = work.of(work.head())
+    assert record.event == "rebase"
+    assert [(m.name, m.reason) for m in record.refs or ()] == [("HEAD", "rebase (squash): one")]
+    work.check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mgit_hooks.record import Oid, RefMovement
-from mgit_hooks.recorder.event import Transacted, transacted
+from mgit_hooks.recorder.event import Process, Transacted, transacted
 from mgit_hooks.recorder.movements import Movement
 from mgit_hooks.recorder.transactions import Told, joined
 
@@ -19,7 +19,7 @@ def logged(old: Oid | None, new: Oid | None, ref: str = REF) -> Movement:
 
 
 def told(old: Oid | None, new: Oid | None, ref: str = REF, process: int = 1) -> Told:
-    return Told(process, ref, old, new)
+    return Told(Process(process, None), ref, old, new)
 
 
 Steps = list[tuple[Oid | None, Oid | None]]

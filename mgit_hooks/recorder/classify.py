@@ -55,8 +55,10 @@ def event_of(reflog: str | None, hook: str | None, rewrite: str | None, parents:
     """
     claimed = made_by(reflog) if reflog is not None else None
     if rewrite is not None:
-        # A fixup in a rebase runs post-rewrite as an amend; an amend where a rebase stopped is named by both.
-        return claimed if claimed in ("amend", "rebase") else rewrite
+        # A fixup in a rebase runs post-rewrite as an amend; an amend where a rebase stopped is named by both, and what
+        # was committed there by hand stays a commit, whenever the map comes.
+        kept = ("amend", "rebase", "commit") if rewrite == "rebase" else ("amend", "rebase")
+        return claimed if claimed in kept else rewrite
     if claimed is None and hook is not None:
         # post-merge runs after a fast-forward too; where there is a reflog it says which
         claimed = None if hook == "post-merge" and (parents < 2 or reflog is not None) else _HOOKS.get(hook)

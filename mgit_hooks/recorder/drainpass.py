@@ -21,6 +21,7 @@ from mgit_hooks.recorder import commitmap, held, looking, rewriting, spool, stat
 from mgit_hooks.recorder.anchoring import anchor
 from mgit_hooks.recorder.claims import Claims
 from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.believing import believed
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.looking import Look
@@ -92,6 +93,8 @@ class Pass:
                 still = [said for said in pushes if not is_over(said)] + receptions.waiting(events)
                 going = [*underway, *(said for said in still if said not in underway)]
                 held.write(location.mgit_dir, going, held.UNDERWAY)
+                told = found.evidence.rewrites
+                found.evidence.rewrites = believed(told, found.reading.movements, memory.recorded_before)
                 rewrites, maps = rewriting.gather(
                     location,
                     found.evidence,

@@ -117,7 +117,7 @@ class Reconciler:
         logged = [new for movement in movements if (new := self._new_part(movement)) is not None]
         lines = transactions.told(self._evidence.events)
         self._queue = transactions.joined(logged, lines, self._memory.last_oid, self._standing)
-        self._made = dict(self._made_here())
+        self._made = self._made_here()
         for number, movement in enumerate(self._queue):
             self._places.setdefault(movement.new_oid, []).append(number)
         pushed = {at: movement.refs[0] for at, movement in enumerate(self._queue) if _is_push_update(movement)}
@@ -148,17 +148,23 @@ class Reconciler:
         )
         return movement._replace(refs=new) if new else None
 
-    def _made_here(self) -> Iterator[tuple[Oid, int]]:
-        """(commit, place in the queue) of every movement that made its commit, the first for each commit."""
-        seen: set[Oid] = set()
+    def _made_here(self) -> dict[Oid, int]:
+        """For each commit the place in the queue of the movement that made it: the first that says so.
+
+        Where none says so a hook may: then it is the first that moved there. A rebase's movement of the branch at its
+        end can bear an earlier time than the pick that it follows.
+        """
+        said: dict[Oid, int] = {}
+        moved: dict[Oid, int] = {}
         for number, movement in enumerate(self._queue):
             oid = movement.new_oid
-            if oid is None or oid in seen or self._memory.has_record(oid):
+            if oid is None or movement.by_hook or self._memory.has_record(oid):
                 continue
-            made = classify.made_by(movement.message) is not None or self._evidence.made(oid)
-            if made and not movement.by_hook:
-                seen.add(oid)
-                yield oid, number
+            if classify.made_by(movement.message) is not None:
+                said.setdefault(oid, number)
+            elif self._evidence.made(oid):
+                moved.setdefault(oid, number)
+        return moved | said
 
     def _knows(self, oid: Oid) -> bool:
         """Whether a commit is on record, or was there before recording began and is backfill's to record."""
@@ -237,12 +243,13 @@ class Reconciler:
         """How refs came to where their reflogs go on from, where that is not where their last record left them.
 
         ``number`` is that of the movement that goes on. A branch that was deleted and made again has lost its
-        reflog; a dropped stash is in none.
+        reflog; a dropped stash is in none; one that was made in a bare repository has a reflog only from the first
+        commit on that a linked worktree makes on it.
         """
         for ref in refs:
-            last = self._memory.last_oid(ref.name) if ref.name.startswith("refs/") else None
-            if last is not None and last[0] != ref.old_oid:
-                yield self._unlogged(RefMovement(ref.name, last[0], ref.old_oid, None), number)
+            last = (self._memory.last_oid(ref.name) or (None,))[0]
+            if ref.name.startswith("refs/") and last != ref.old_oid:
+                yield self._unlogged(RefMovement(ref.name, last, ref.old_oid, None), number)
 
     def _unlogged(self, moved: RefMovement, before: int | None = None) -> Record:
         """Of a movement that no reflog tells. A deletion takes the reflog with it; and what was made, deleted and made
@@ -365,7 +372,8 @@ class Reconciler:
             found = self._memory.unlinked(oid, olds) if oid not in gates else None
             replaces = self._replaced(found, olds) if found is not None else None
             if found is not None and replaces != found.replaces:
-                yield _anew(found, replaces=replaces)
+                source = self._setting.source if oid in self._evidence.rewrites else found.source
+                yield _anew(found, source=source, replaces=replaces)
 
     def _replaced(self, record: Record, olds: Sequence[Oid]) -> tuple[Oid, ...] | None:
         """What is on record as replaced, and what is told now: maps come late, or go on where the first one ended."""

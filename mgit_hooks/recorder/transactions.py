@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mgit_hooks.git.reflog import ref_text
 from mgit_hooks.record import Oid, RefMovement
-from mgit_hooks.recorder.event import HookEvent, transacted
+from mgit_hooks.recorder.event import HookEvent, Process, transacted
 from mgit_hooks.recorder.movements import Movement
 
 HOOK = "reference-transaction"
@@ -27,7 +27,7 @@ HOOK = "reference-transaction"
 class Told(NamedTuple):
     """One line of the hook: ``ref`` as it is recorded."""
 
-    process: int
+    process: Process
     ref: str
     old_oid: Oid | None
     new_oid: Oid | None
@@ -36,7 +36,7 @@ class Told(NamedTuple):
 def told(events: Iterable[HookEvent]) -> list[Told]:
     """What the hook said of refs that all worktrees share, in order."""
     return [
-        Told(said.ppid, ref_text(moved.ref), moved.old_oid, moved.new_oid)
+        Told(said.process, ref_text(moved.ref), moved.old_oid, moved.new_oid)
         for said in events
         if said.hook == HOOK
         for moved in transacted(said.fields[0])
@@ -114,7 +114,7 @@ class _Chain:
         self._ref = ref
         self._at = at
         self._standing = standing
-        self._packed: set[tuple[int, Oid | None]] = set()
+        self._packed: set[tuple[Process, Oid | None]] = set()
 
     def news(
         self, queue: Sequence[Movement], lines: Sequence[Told], numbers: Sequence[int], told_by: Mapping[int, int]
