@@ -12,15 +12,23 @@ from collections.abc import Callable, Mapping
 import commit
 import timing
 
+from mgit_hooks.installer.stubs import ASKED_FOR
+
 
 def main() -> None:
-    args = timing.options(__doc__, rounds=7).parse_args()
+    parser = timing.options(__doc__, rounds=7)
+    parser.add_argument("--with", dest="asked_for", choices=ASKED_FOR, help="also with this hook: install --with")
+    args = parser.parse_args()
     rounds, picks = (1, 3) if args.quick else (args.rounds, 200)
     variants: dict[str, commit.Prepare] = {
         "no hooks": lambda path, env: None,
         "empty post-commit": lambda path, env: commit.empty_hook(path, "post-commit"),
         "mgit-hooks": commit.installed,
     }
+    hook = args.asked_for
+    if hook is not None:
+        variants[f"empty post-commit and {hook}"] = lambda path, env: _empty(path, "post-commit", hook)
+        variants[f"mgit-hooks with {hook}"] = lambda path, env: _installed_with(path, env, hook)
     timing.adopt_orphans()
     with timing.scratch() as folder:
         env = timing.environment(folder)
@@ -33,6 +41,22 @@ def main() -> None:
         timing.say(f"rebase of {picks} commits, {name}", timing.walls(costs), " s")
     timing.say_ratios("mgit-hooks / an empty post-commit hook", took["mgit-hooks"], took["empty post-commit"], "<= 1.1")
     timing.say_ratios("mgit-hooks / no hooks", took["mgit-hooks"], took["no hooks"])
+    if hook is not None:
+        ours = took[f"mgit-hooks with {hook}"]
+        empty = took[f"empty post-commit and {hook}"]
+        timing.say_ratios(f"mgit-hooks with {hook} / empty hooks in both stages", ours, empty)
+        timing.say_ratios(f"mgit-hooks with {hook} / mgit-hooks without", ours, took["mgit-hooks"])
+        timing.say_ratios(f"mgit-hooks with {hook} / no hooks", ours, took["no hooks"])
+
+
+def _empty(path: str, *hooks: str) -> None:
+    for hook in hooks:
+        commit.empty_hook(path, hook)
+
+
+def _installed_with(path: str, env: Mapping[str, str], hook: str) -> None:
+    commit.installed(path, env)
+    timing.run((*timing.MGIT, "install", "-q", "--with", hook, "-C", path), env)
 
 
 def _repository(path: str, env: Mapping[str, str], picks: int, prepare: commit.Prepare) -> str:

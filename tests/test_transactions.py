@@ -28,7 +28,7 @@ Steps = list[tuple[Oid | None, Oid | None]]
 def steps(queue: list[Movement], lines: list[Told], at: Oid | None = None, now: Oid | None = None) -> list[object]:
     """(old, new, whether only the hook tells it) of each movement of the ref."""
     standing = {REF: now} if now else {}
-    found = joined(queue, lines, lambda ref: (at,), lambda: standing)
+    found = joined(queue, lines, lambda ref: (at,), lambda: standing, lambda oid: oid != D)
     return [(movement.old_oid, movement.new_oid, movement.by_hook) for movement in found]
 
 
@@ -53,6 +53,7 @@ def steps(queue: list[Movement], lines: list[Told], at: Oid | None = None, now: 
         pytest.param(A, [], [(A, A)], [], id="it did not move"),
         pytest.param(C, [], [(A, B), (B, C)], [], id="on record already"),
         pytest.param(C, [], [(A, B), (B, C), (C, D)], [(C, D, True)], id="in part on record already"),
+        pytest.param(A, [], [(None, D), (None, A)], [(A, D, True), (D, A, True)], id="there and back by what is new"),
         pytest.param(B, [(B, C)], [(A, B), (B, C)], [(B, C, False)], id="on record already, and then the reflog"),
         pytest.param(A, [], [(None, A), (A, None)], [], id="packed"),
         pytest.param(None, [], [(None, A), (None, A), (A, None)], [(None, A, True)], id="made and packed"),
@@ -77,7 +78,7 @@ def test_what_one_process_packed_another_may_delete() -> None:
 def test_the_order_between_refs_is_that_of_the_hook_where_both_tell_of_neighbours() -> None:
     queue = [logged(None, A, "refs/heads/x"), logged(A, B, "refs/heads/x")]
     lines = [told(None, A, "refs/heads/x"), told(None, C), told(A, B, "refs/heads/x"), told(None, None)]
-    found = joined(queue, lines, lambda ref: None, dict)
+    found = joined(queue, lines, lambda ref: None, dict, lambda oid: True)
     assert [(m.refs[0].name, m.new_oid) for m in found] == [
         ("refs/heads/x", A), (REF, C), ("refs/heads/x", B), (REF, None),
     ]  # fmt: skip
@@ -86,7 +87,7 @@ def test_the_order_between_refs_is_that_of_the_hook_where_both_tell_of_neighbour
 def test_what_reflogs_and_the_hook_order_differently_keeps_each_refs_own_order() -> None:
     queue = [logged(A, B), logged(None, A, "refs/heads/x")]
     lines = [told(None, A, "refs/heads/x"), told(None, A), told(A, B)]
-    found = joined(queue, lines, lambda ref: None, dict)
+    found = joined(queue, lines, lambda ref: None, dict, lambda oid: True)
     assert [(m.refs[0].name, m.new_oid) for m in found] == [(REF, A), (REF, B), ("refs/heads/x", A)]
 
 

@@ -116,7 +116,10 @@ class Reconciler:
         """The records of all movements and hook events, in the order in which they happened as far as it is known."""
         logged = [new for movement in movements if (new := self._new_part(movement)) is not None]
         lines = transactions.told(self._evidence.events)
-        self._queue = transactions.joined(logged, lines, self._memory.last_oid, self._standing)
+        memory = self._memory
+        self._queue = transactions.joined(
+            logged, lines, memory.last_oid, self._standing, lambda oid: memory.has_record(oid) or memory.is_older(oid)
+        )
         self._made = self._made_here()
         for number, movement in enumerate(self._queue):
             self._places.setdefault(movement.new_oid, []).append(number)

@@ -55,11 +55,12 @@ def joined(
     lines: Sequence[Told],
     last_oid: Callable[[str], tuple[Oid | None] | None],
     standing: Callable[[], Mapping[str, Oid]],
+    is_known: Callable[[Oid], bool],
 ) -> list[Movement]:
     """``queue``, what the reflogs tell, with what only ``lines`` tell put in its place: each ref's order holds.
 
-    ``last_oid`` is where the newest record left a ref; ``standing`` gives where refs are now, and is asked only where
-    a line must be held against it.
+    ``last_oid`` is where the newest record left a ref; ``is_known`` says whether a commit is on record, or older.
+    ``standing`` gives where refs are now, and is asked only where a line must be held against it.
     """
     if not lines:
         return list(queue)
@@ -72,7 +73,7 @@ def joined(
         told_by |= _same(queue, places.get(ref, []), ref, lines, numbers)
     news: dict[int, Movement] = {}
     for ref, numbers in of_ref.items():
-        chain = _Chain(ref, (last_oid(ref) or (None,))[0], standing)
+        chain = _Chain(ref, (last_oid(ref) or (None,))[0], standing, is_known)
         news |= chain.news(queue, lines, numbers, told_by)
     return _linked(_merged(queue, lines, places, told_by, news), last_oid)
 
@@ -110,10 +111,13 @@ def _same(
 class _Chain:
     """One ref, followed from where it was last on record."""
 
-    def __init__(self, ref: str, at: Oid | None, standing: Callable[[], Mapping[str, Oid]]) -> None:
+    def __init__(
+        self, ref: str, at: Oid | None, standing: Callable[[], Mapping[str, Oid]], is_known: Callable[[Oid], bool]
+    ) -> None:
         self._ref = ref
         self._at = at
         self._standing = standing
+        self._is_known = is_known
         self._packed: set[tuple[Process, Oid | None]] = set()
 
     def news(
@@ -138,12 +142,15 @@ class _Chain:
     def _on_record(self, lines: Sequence[Told], numbers: Sequence[int], told_by: Mapping[int, int]) -> int:
         """How many lines a drain before this one has told already, by a reflog that it read after the spool.
 
-        They end where the record ends, and begin elsewhere.
+        They end where the record ends, begin elsewhere, and name nothing that is news. What went there and back, by a
+        git that does not say from where, looks the same: it is taken for it.
         """
         count = 0
         for at, number in enumerate(numbers):
             line = lines[number]
             if number in told_by or line.old_oid == self._at:
+                break
+            if line.new_oid is not None and not self._is_known(line.new_oid):
                 break
             if line.new_oid == self._at:
                 count = at + 1

@@ -203,7 +203,7 @@ def _(w: Scene) -> None:
     w.git("rebase", "-q", "--onto", "main", "topic~1")
 
 
-@case("`git rebase --exec`", made="rebase hook: theirs; commit reconcile: made by exec; rebase hook: theirs too")
+@case("`git rebase --exec`", made="rebase hook: theirs; commit hook: made by exec; rebase hook: theirs too")
 def _(w: Scene) -> None:
     w.fork()
     w.git("checkout", "-q", "topic")

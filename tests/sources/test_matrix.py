@@ -15,6 +15,7 @@ from reliability import Tally
 
 from . import cases_commits, cases_others, cases_places, cases_refs  # noqa: F401
 from .scene import CASES, Scene
+from .test_traces import rows
 
 
 def _has_scripts() -> bool:
@@ -44,8 +45,12 @@ def tried(name: str, repo: Repo, every: bool) -> Scene:
     assert wrong == [], "\n".join(wrong)
     work.check()
     assert work.told() == case.made
-    print("FACTS", name, "|", " | ".join(work.facts()))
+    assert list(work.facts()) == rows("What was done, and what is on record")[name]
     return work
+
+
+def test_the_page_has_a_row_for_each_case_and_no_other() -> None:
+    assert rows("What was done, and what is on record").keys() == CASES.keys()
 
 
 @pytest.mark.parametrize("every", [True, False], ids=["each", "once"])
