@@ -19,9 +19,9 @@ from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid, Record, Seq
 from mgit_hooks.recorder import commitmap, held, looking, rewriting, spool, state
 from mgit_hooks.recorder.anchoring import anchor
+from mgit_hooks.recorder.believing import believed
 from mgit_hooks.recorder.claims import Claims
 from mgit_hooks.recorder.event import HookEvent
-from mgit_hooks.recorder.believing import believed
 from mgit_hooks.recorder.gathering import gather
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.looking import Look
