@@ -84,10 +84,14 @@ def tree() -> Oid | None:
 def files(base: Oid | None, *, counts: bool, sizes: bool) -> tuple[FileChange, ...]:
     """The index against the commit ``base``; against nothing where that is None. Raises ObjectError.
 
-    ``counts`` and ``sizes``: whether additions, deletions and binary, and size_bytes, are wanted.
+    ``counts`` and ``sizes``: whether additions, deletions and binary, and size_bytes, are wanted. Where contents are
+    not here, as in a partial clone, nothing is fetched: there are no renames then, and no counts.
     """
     against = base or _git(("hash-object", "-t", "tree", "--stdin")).decode("ascii").strip()
-    raw = _git((*_DIFF, *(("--numstat",) if counts else ()), against))
+    try:
+        raw = _git((*_DIFF, *(("--numstat",) if counts else ()), against))
+    except ObjectError:  # a partial clone, in which a content to compare with was never fetched: it is not looked at
+        raw, counts = _git((*_DIFF, "--no-renames", against)), False
     fields = raw.split(b"\0")[:-1]
     changes, at = _changes(fields)
     if counts:

@@ -12,9 +12,11 @@ from kinds.gits import second_git
 from kinds.making import KINDS
 from kinds.test_matrix import RULE, ours, settle
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.gatekeeper import staged
 from mgit_hooks.git import plumbing
 from mgit_hooks.git.library import Library
 from mgit_hooks.git.twin import Twin
+from mgit_hooks.record import Oid
 
 
 class Watched:
@@ -104,6 +106,27 @@ def test_no_command_fetches(tmp_path: Path) -> None:
         assert ours(repo, *command).code == 0
     assert not watched.was_asked
     assert set(watched.missing()) >= set(lost)
+
+
+@pytest.mark.usefixtures("git")
+def test_the_gate_judges_by_what_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file goes whose content was never fetched, and one comes that could be it under another name."""
+    watched = Watched("partial", tmp_path)
+    repo = watched.repo
+    old = repo.git("rev-parse", "HEAD~1")
+    repo.git("update-ref", "refs/heads/main", old)
+    repo.git("read-tree", old)  # the index alone: no content of that commit is wanted
+    repo.git("rm", "-q", "--cached", "README")
+    repo.write("READ.ME", "hullo\n")
+    repo.git("add", "READ.ME")
+    assert repo.git("ls-tree", old, "README").split()[2] in watched.missing()
+    monkeypatch.chdir(repo.path)
+    found = staged.files(Oid(old), counts=True, sizes=True)
+    assert [(file.filename, file.index_status, file.size_bytes) for file in found] == [
+        ("READ.ME", "A", 6),
+        ("README", "D", None),
+    ]
+    assert not watched.was_asked
 
 
 def test_what_every_command_of_ours_runs_in(monkeypatch: pytest.MonkeyPatch) -> None:
