@@ -20,7 +20,7 @@ _PARTS = {
     "pre-merge-commit": _GATE,
     "commit-msg": _GATE,
     "pre-push": (*_TOLD, "gate", "pre-push"),
-    "post-commit": (*_RECORDER, "post-commit"),
+    "post-commit": ("early", *_RECORDER, "post-commit"),
     "post-merge": (*_RECORDER, "post-merge"),
     "post-rewrite": (*_TOLD, "post-rewrite"),
     "post-applypatch": (*_RECORDER, "post-applypatch"),
