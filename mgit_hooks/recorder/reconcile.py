@@ -75,7 +75,8 @@ class Reconciler:
 
     ``unreadable`` are commits that something named and git could not give: what happened is told all the same, and
     ``untold``, those of the drain before, are tried again. ``unsettled`` are refs that moved and whose reflog goes on
-    by now: what it says is the next drain's to tell. ``left`` are lines of pushes that are to be looked at once more then.
+    by now: what it says is the next drain's to tell. ``left`` are lines of pushes that are to be looked at once more
+    then.
     """
 
     def __init__(
