@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import random
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -94,17 +97,94 @@ def grown(repo: Repo, count: int) -> None:
     subprocess.run(["git", "-C", repo.path, "fast-import", "--quiet"], input=stream, check=True)
 
 
-def test_killed_and_run_again(repo: Repo) -> None:
+def family(path: str) -> list[int]:
+    """The process ids of ``path``'s backfill: the one that records, and its workers."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if path.encode() in words and b"backfill" in words:
+            found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.full), pytest.param(3, marks=pytest.mark.full)])
+def test_killed_at_any_moment_and_run_again(repo: Repo, seed: int) -> None:
+    """The whole family, or one worker of it, by SIGKILL: afterwards every commit once, parents before children."""
     grown(repo, 3000)
-    for pause in (0.15, 0.3, 0.45, 0.6):
-        process = subprocess.Popen([*PROGRAM, "-C", repo.path, "backfill", "-q"], start_new_session=True)
-        time.sleep(pause)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    chance = random.Random(seed)
+    left = set()
+    for _ in range(6):
+        process = subprocess.Popen(
+            [*PROGRAM, "-C", repo.path, "backfill", "-q", "--workers", "2"],
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(0.05, 1.2))
+        workers = [pid for pid in family(repo.path) if pid != process.pid]
+        if workers and chance.random() < 0.5:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+        else:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        left.add(process.wait(60))
+        assert not alive(repo.path)  # a worker without a reader ends by itself
     fill(repo.path)
-    assert set(Counter(hashes(repo.path)).values()) == {1}
-    assert len(hashes(repo.path)) == 3000
+    told = hashes(repo.path)
+    assert set(Counter(told).values()) == {1}
+    assert len(told) == 3000
+    places = {oid: number for number, oid in enumerate(told)}
+    found = [r.commit for r in records(locate(repo.path).journal_dir) if r.commit is not None]
+    assert all(places[parent] < places[commit.hash] for commit in found for parent in commit.parents)
     assert faults(locate(repo.path)) == []
+    assert left - {0}  # at least one of them was really stopped
+
+
+def alive(path: str) -> list[int]:
+    for _ in range(100):
+        found = family(path)
+        if not found:
+            break
+        time.sleep(0.05)
+    return found
+
+
+def on_a_terminal(path: str, *options: str) -> bytes:
+    """What a backfill writes to a terminal that is its standard error."""
+    terminal, end = pty.openpty()
+    with open(end, "wb", buffering=0) as stderr:
+        done = subprocess.Popen([*PROGRAM, "-C", path, "backfill", *options], stdout=subprocess.PIPE, stderr=stderr)
+    written = b""
+    with suppress(OSError):  # Linux says EIO at the end
+        while some := os.read(terminal, 65536):
+            written += some
+    os.close(terminal)
+    done.communicate()
+    assert done.returncode == 0
+    return written
+
+
+def test_the_bar_is_for_a_terminal(repo: Repo) -> None:
+    grown(repo, 2500)
+    drawn = on_a_terminal(repo.path)
+    assert re.search(rb"recording \[#+\.*\] [0-9]+/2500", drawn)
+    assert drawn.endswith(b"\r\x1b[K")  # and is gone in the end
+
+
+@pytest.mark.parametrize("options", [("-q",), ("-q", "--workers", "1")])
+def test_no_bar_for_who_wants_none(repo: Repo, options: tuple[str, ...]) -> None:
+    grown(repo, 1500)
+    assert b"recording [" not in on_a_terminal(repo.path, *options)
+
+
+def test_no_bar_where_nobody_sees_it(repo: Repo) -> None:
+    grown(repo, 1500)
+    done = subprocess.run([*PROGRAM, "-C", repo.path, "backfill"], capture_output=True, check=True)
+    assert b"recording [" not in done.stderr
+    assert b"\r" not in done.stderr
 
 
 def test_a_missing_commit_is_named(repo: Repo) -> None:

@@ -32,7 +32,10 @@ _UNREADABLE = (pygit2.GitError, KeyError, ValueError, OSError)
 _FAILED = (pygit2.GitError, OSError)
 _OID = re.compile(r"[0-9a-f]{40,64}")
 
-pygit2.settings.cache_max_size(32 * 1024 * 1024)
+pygit2.settings.cache_max_size(16 * 1024 * 1024)
+# How much of the packs is mapped at once: else all of what was read stays in the process's memory.
+pygit2.settings.mwindow_size = 4 * 1024 * 1024
+pygit2.settings.mwindow_mapped_limit = 16 * 1024 * 1024
 pygit2.settings.disable_pack_keep_file_checks(True)  # a stat per object; only `git gc` minds them
 if hasattr(pygit2.settings, "enable_strict_hash_verification"):  # pygit2 1.19 and newer
     # Objects are read here, not checked (`git fsck` is for that): the second hash costs as much as reading.
