@@ -173,6 +173,11 @@ def _movements(oracle: Oracle, records: list[Json]) -> list[str]:
             old = None if ref == "refs/stash" else line.old
             logged[worktree, ref, old, line.new, line.seconds, line.reason] += 1
     wrong = [f"not on record: {count} x {line}" for line, count in (logged - told).items()]
+    twice = {(ref, line.old, line.new) for (_, ref), lines in oracle.lines.items() for line in lines}
+    for record in records:
+        if record["event"] == "ref-update" and record["source"] == "hook" and record["occurred_from"] is None:
+            moved = [(each["name"], each["old_oid"], each["new_oid"]) for each in record["refs"]]
+            wrong += [f"told by a hook and by a reflog: {each}" for each in moved if each in twice]
     return wrong + [f"in no reflog: {count} x {line}" for line, count in (told - logged).items()]
 
 
