@@ -110,12 +110,12 @@ def test_nothing_that_was_started_is_left(repo: Repo) -> None:
 
 def test_a_git_that_does_not_answer_is_given_up(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     oid = Oid(repo.commit("One", {"a": "1\n"}))
-    monkeypatch.setattr(conversation, "SILENCE", 0.2)
     one = twin.Twin(f"{repo.path}/.git")
     one.read_commit(oid)
     assert one._objects is not None
     process = one._objects._process
     process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(conversation, "SILENCE", 0.2)
     with pytest.raises(RepositoryError, match="has not answered"):
         one.read_commit(oid)
     assert process.returncode == -signal.SIGKILL
