@@ -35,6 +35,7 @@ class Lives:
         self.work = Recording(repo)
         self.told: set[tuple[str, str]] = set()
         """(old, new), as git, or the tool that rewrote them, says."""
+        self._in_reflogs: set[tuple[str, str]] = set()  # told by a reflog alone, and no drain has seen it
         self.changes: dict[str, frozenset[int]] = {}
         self.done: list[str] = []
         self._told = Path(repo.path).parent / "told"
@@ -48,8 +49,12 @@ class Lives:
         _OPERATIONS[name](self)
         self._settle()
         self._look()
-        if self.random.random() < 0.3:
-            self.work.drain()
+        self._some_drain()
+
+    def drain(self) -> None:
+        self.work.drain()
+        self.told |= self._in_reflogs
+        self._in_reflogs.clear()
 
     # The ground
 
@@ -100,7 +105,7 @@ class Lives:
         old = self.work.head()
         self._amend("-c", "core.hooksPath=/dev/null")
         if self.work.head() != old:
-            self.told.add((old, self.work.head()))
+            self._in_reflogs.add((old, self.work.head()))
 
     def _amend(self, *options: str) -> None:
         self._count += 1
@@ -132,8 +137,7 @@ class Lives:
         self._elsewhere()
         self.git("rebase", "-q", "-i", "elsewhere", **self._todo(*edits))
         while Path(self.work.path, ".git", "rebase-merge").exists():
-            if self.random.random() < 0.5:
-                self.work.drain()
+            self._some_drain()
             if self.random.random() < 0.3:
                 self.git("commit", "-q", "--amend", "-m", "Edited")
             if self.random.random() < 0.1:
@@ -187,7 +191,7 @@ class Lives:
 
     def _some_drain(self) -> None:
         if self.random.random() < 0.3:
-            self.work.drain()
+            self.drain()
 
     def filter_branch(self) -> None:
         """A file, or all of one commit, goes out of the newest ones."""
@@ -202,6 +206,7 @@ class Lives:
     def filter_repo(self) -> None:
         """As git-filter-repo itself says what it did; what it threw away was looked at before."""
         self._look()
+        self._in_reflogs.clear()  # it empties all reflogs
         one = self.random.randint(1, self._count)
         keep = ("--path", f"change-{one}-a", "--invert-paths")
         command = [sys.executable, "-m", "git_filter_repo", "--quiet", "--force", *keep]

@@ -656,6 +656,7 @@ def test_what_was_replaced_and_never_recorded_is_named(late: Recording, mgit: An
 
 def linked(lives: Lives) -> tuple[set[tuple[str, str]], set[str]]:
     """(old, new) of every link on record, and all commits on record."""
+    lives.drain()
     found = [record for record in lives.work.records() if record.commit is not None]
     links = {(old, record.commit.hash) for record in found if record.commit for old in record.replaces or ()}
     return links, {record.commit.hash for record in found if record.commit}
