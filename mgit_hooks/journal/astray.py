@@ -1,29 +1,34 @@
-"""Blocks that got behind their place: whole, of records that stand nowhere else, after frames of higher numbers.
+"""Blocks that got out of their place: whole, of records that stand nowhere else, after frames of higher numbers or
+before frames of lower ones.
 
-As where a stretch was written over the next segment's beginning, and then the original was lost. Where the chain
-fits, repair puts such a block back: its records would go with it to quarantine otherwise.
+As where a stretch was written over the next segment's beginning, and then the original was lost, or where two blocks
+stand in each other's place. Where the chain fits, repair puts such a block back: its records would go with it to
+quarantine otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence, Set
+from typing import Final, NamedTuple
 
+from mgit_hooks.journal import identity
 from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.format import BLOCK, FOOTER, FormatError, JournalId, footer_info
 from mgit_hooks.journal.reader import Block, frames, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan
 from mgit_hooks.journal.verify import walk
 
+_MISPLACED: Final = ("duplicate", "out-of-turn")
+
 
 class Astray(NamedTuple):
     """A block and where it belongs: in ``item.segment``, before the frame that lies ``before`` now.
 
-    Where that one is in the next segment, it belongs at the end of its own.
+    Where that one is in the next segment, or there is none, it belongs at the end of its own.
     """
 
     item: Located
-    before: tuple[str, int]
+    before: tuple[str, int] | None
 
 
 def left(journal_dir: str, damaged: Iterable[Damage], strays: Sequence[Astray] = ()) -> Iterator[Located | Damage]:
@@ -34,14 +39,31 @@ def left(journal_dir: str, damaged: Iterable[Damage], strays: Sequence[Astray] =
         if place not in cut:
             yield from (stray.item for stray in strays if stray.before == place)
             yield item
+    yield from (stray.item for stray in strays if stray.before is None)
+
+
+def holes_left(
+    journal_dir: str, damaged: Iterable[Damage], strays: Sequence[Astray] = ()
+) -> tuple[list[Hole], Set[Hole]]:
+    """The holes in what will be left, the records at the end among them that were reported; and what it declares."""
+    state = walk(left(journal_dir, damaged, strays))
+    holes = list(state.holes)
+    hint = identity.read_head(journal_dir)
+    if hint is not None and hint.seq >= state.seq:
+        holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))
+    return holes, state.declared | state.archived
 
 
 def astray(journal_dir: str, damaged: Sequence[Damage], journals: Sequence[JournalId]) -> list[Astray]:
-    """The blocks among the damages that repeat nothing which will be left; the first of each number."""
-    found = sorted(_doubled(journal_dir, damaged, journals), key=lambda pair: pair[1].first_seq)
+    """The blocks among the damages that repeat nothing which will be left; the first of each number.
+
+    One that belongs in a later segment than it lies in stays where it is: a repair that was killed between the two
+    would have taken it out, and not put it back.
+    """
+    found = sorted(_misplaced(journal_dir, damaged, journals), key=lambda pair: pair[1].first_seq)
     if not found:
         return []
-    fitting = _fitting(found, walk(left(journal_dir, damaged)).holes)
+    fitting = _fitting(found, holes_left(journal_dir, damaged)[0])
     strays: list[Astray] = []
     last: Located | None = None
     for item in left(journal_dir, damaged) if fitting else ():
@@ -51,15 +73,19 @@ def astray(journal_dir: str, damaged: Sequence[Damage], journals: Sequence[Journ
             stray = fitting.pop(0)
             if last is not None and not (item.segment != last.segment and last.frame.kind == FOOTER):
                 home = item.segment if item.offset else last.segment
-                strays.append(Astray(stray._replace(segment=home), (item.segment, item.offset)))
+                if home <= stray.segment:
+                    strays.append(Astray(stray._replace(segment=home), (item.segment, item.offset)))
         last = item
+    if last is not None and last.frame.kind != FOOTER:
+        name = last.segment
+        strays += (Astray(stray._replace(segment=name), None) for stray in fitting if name <= stray.segment)
     return strays
 
 
-def _doubled(
+def _misplaced(
     journal_dir: str, damaged: Sequence[Damage], journals: Sequence[JournalId]
 ) -> Iterator[tuple[Located, Block]]:
-    places = {(damage.segment, damage.offset) for damage in damaged if damage.kind == "duplicate"}
+    places = {(damage.segment, damage.offset) for damage in damaged if damage.kind in _MISPLACED}
     for name in sorted({segment for segment, _ in places}):
         for item in scan(journal_dir, name, journals):
             if isinstance(item, Located) and item.frame.kind == BLOCK and (name, item.offset) in places:

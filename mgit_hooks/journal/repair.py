@@ -16,7 +16,7 @@ from typing import NamedTuple
 from mgit_hooks.errors import JournalError
 from mgit_hooks.files import sync_directory
 from mgit_hooks.journal import identity, swap
-from mgit_hooks.journal.astray import Astray, astray, left
+from mgit_hooks.journal.astray import Astray, astray, holes_left
 from mgit_hooks.journal.findings import Hole, Report
 from mgit_hooks.journal.format import (
     BLOCK,
@@ -35,7 +35,7 @@ from mgit_hooks.journal.format import (
 from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.reader import journal_ids, open_block
 from mgit_hooks.journal.segment import Damage, Located, scan, segment_names, segment_number
-from mgit_hooks.journal.verify import verify, walk
+from mgit_hooks.journal.verify import verify
 from mgit_hooks.record import Seq
 
 
@@ -83,12 +83,8 @@ def remaining_holes(journal_dir: str, report: Report) -> tuple[Hole, ...]:
     if not report.damaged:
         return report.holes
     strays = astray(journal_dir, report.damaged, journal_ids(journal_dir))
-    state = walk(left(journal_dir, report.damaged, strays))
-    holes = list(state.holes)
-    hint = identity.read_head(journal_dir)
-    if hint is not None and hint.seq >= state.seq:
-        holes.append(Hole(state.seq, hint.seq, state.head.hex(), hint.id.hex()))
-    return tuple(hole for hole in holes if hole not in state.declared | state.archived)
+    holes, declared = holes_left(journal_dir, report.damaged, strays)
+    return tuple(hole for hole in holes if hole not in declared)
 
 
 def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Sequence[Damage]) -> list[Located]:
@@ -101,8 +97,8 @@ def _kept(journal_dir: str, name: str, journals: Sequence[JournalId], cut: Seque
 
 def _with(back: Sequence[Astray], kept: list[Located]) -> list[Located]:
     for stray in back:  # where it belongs in front of the next segment: at this one's end
-        segment, offset = stray.before
-        places = (at for at, item in enumerate(kept) if segment == stray.item.segment and item.offset == offset)
+        place = stray.before
+        places = (at for at, item in enumerate(kept) if place == (stray.item.segment, item.offset))
         kept.insert(next(places, len(kept)), stray.item)
     return kept
 

@@ -12,17 +12,29 @@ import pytest
 from kills import killed_at
 from reliability import Tally
 
-from journal.making import frames, is_subsequence, put, records, segment_bytes, small
+from journal.making import adopted, append, frames, is_subsequence, put, records, segment_bytes, small
 from journal.mending import in_quarantine, mended
 from mgit_hooks.compress import ZSTD
 from mgit_hooks.errors import JournalError, LaterFormatError
-from mgit_hooks.journal import blockformat, findings, format, identity, repair, segment, swap
+from mgit_hooks.journal import blockformat, findings, format, identity, repair, segment, swap, writer
 from mgit_hooks.journal.format import BLOCK, FOOTER, SEGMENT, pack_frame
 from mgit_hooks.journal.reader import Stored, journal_ids
 from mgit_hooks.journal.segment import Located, scan, segment_names
 from mgit_hooks.journal.verify import verify
 
-WOUNDS = ("noise", "noise", "cut", "closed up", "gone", "moved", "doubled", "put over", "head gone", "identity gone")
+WOUNDS = (
+    "noise",
+    "noise",
+    "cut",
+    "closed up",
+    "gone",
+    "moved",
+    "doubled",
+    "swapped",
+    "put over",
+    "head gone",
+    "identity gone",
+)
 
 
 class Patient:
@@ -72,6 +84,10 @@ class Patient:
             put(journal, name, data[:at] + piece + data[at + len(piece) :])
         elif kind == "doubled":
             put(journal, name, data[:at] + piece + data[at:])
+        elif kind == "swapped":
+            frames_here = [each for each in self._frames if each.segment == name and each.frame.kind == BLOCK]
+            if len(frames_here) > 1:
+                put(journal, name, swapped(data, *sorted(dice.sample(frames_here, 2), key=lambda each: each.offset)))
         elif kind == "put over":
             put(journal, name, self._kept[frame.segment])
         elif kind == "gone" and len(names) > 1:
@@ -79,6 +95,13 @@ class Patient:
         elif kind.endswith("gone"):
             Path(journal, kind.partition(" ")[0]).unlink(missing_ok=True)
         return kind
+
+
+def swapped(data: bytes, one: Located, other: Located) -> bytes:
+    between = data[one.end : other.offset]
+    return (
+        data[: one.offset] + data[other.offset : other.end] + between + data[one.offset : one.end] + data[other.end :]
+    )
 
 
 def snapshot(journal: str) -> dict[str, tuple[int, int, bytes]]:
@@ -188,6 +211,63 @@ def test_a_block_that_got_behind_its_place_goes_back(tmp_path: Path, whole_after
     gone = {stored.seq for stored in true} - {stored.seq for stored in records(journal)}
     assert gone == (set() if whole_after else set(range(block.frame.first_seq, block.frame.first_seq + 4)))
     assert stray in in_quarantine(journal)  # a copy of it stays there too
+
+
+SWAPS: dict[str, tuple[tuple[int, ...], tuple[int, int]]] = {
+    "around a smaller one": ((3, 4, 2, 4, 3), (1, 3)),
+    "around one as large": ((3, 4, 4, 4, 3), (1, 3)),
+    "around a larger one": ((3, 4, 6, 4, 3), (1, 3)),
+    "around several": ((3, 4, 1, 1, 4, 3), (1, 4)),
+    "neighbours": ((3, 4, 4, 3), (1, 2)),
+    "the former smaller": ((3, 2, 1, 4, 3), (1, 3)),
+    "the latter smaller": ((3, 4, 1, 2, 3), (1, 3)),
+    "the first and the last": ((4, 1, 4), (0, 2)),
+    "at the end": ((3, 4, 2, 4), (1, 3)),
+}
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("case", SWAPS)
+def test_two_blocks_in_each_others_place_cost_nothing_once_repaired(tmp_path: Path, case: str, sealed: bool) -> None:
+    """Nor do those between them, which a reader passes over where they hold fewer records. It may be killed, too."""
+    sizes, (one, other) = SWAPS[case]
+    journal = str(tmp_path / "mgit" / "journal")
+    for number, size in enumerate(sizes):
+        append(journal, [b"%d of %d" % (each, number) for each in range(size)])
+    if sealed:
+        with writer.appender(journal, adopted) as made:
+            made.roll()
+            made.append([b"after"])
+            made.sync()
+    true = records(journal)
+    name = segment_names(journal)[0]
+    blocks = [item for item in frames(journal, name) if item.frame.kind == BLOCK]
+    put(journal, name, swapped(segment_bytes(journal)[name], blocks[one], blocks[other]))
+    assert len(records(journal)) < len(true)
+    assert not repair.remaining_holes(journal, verify(journal))
+    for step in range(1, 40):
+        if not killed_at(step, mended, journal):
+            break
+    assert records(journal)[: len(true)] == true
+    assert verify(journal).is_clean
+    assert verify(journal).mended == ()
+    append(journal, [b"later"])
+    assert verify(journal).is_clean
+
+
+def test_a_block_that_belongs_in_a_later_segment_stays_where_it_lies(tmp_path: Path) -> None:
+    """A repair that is killed between the two segments would have taken it out of one and not put it in the other."""
+    journal = small(tmp_path, 40, target=900)
+    name, following = segment_names(journal)[1:3]
+    block = next(item for item in frames(journal, following) if item.frame.kind == BLOCK)
+    data, later = segment_bytes(journal)[name], segment_bytes(journal)[following]
+    put(journal, name, data[:94] + later[block.offset : block.end] + data[94:])
+    put(journal, following, later[: block.offset] + bytes(block.frame.length) + later[block.end :])
+    left = records(journal)
+    mended(journal)
+    assert verify(journal).is_clean
+    assert records(journal)[: len(left)] == left
+    assert later[block.offset : block.end] in in_quarantine(journal)
 
 
 def test_a_zstd_block_that_goes_back_raises_its_segments_version(tmp_path: Path) -> None:
