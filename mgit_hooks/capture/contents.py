@@ -14,7 +14,7 @@ from mgit_hooks.record import Oid
 
 BIG_FILE = 512 * 1024 * 1024  # git's core.bigFileThreshold: beyond it a blob is binary, unseen
 _LOOK = 8000  # git looks for a NUL in so many first bytes
-_KEPT_BYTES = 8 * 1024 * 1024
+_KEPT_BYTES = 6 * 1024 * 1024
 _KEPT_EACH = 1024  # about what a blob takes beside its content: small ones would else be kept without end
 _KEPT_AT_MOST = 4 * 1024 * 1024
 EXPECTED_BYTES = 4 * 1024 * 1024
