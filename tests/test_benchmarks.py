@@ -21,6 +21,7 @@ _RATIOS = {
     "growth.py": 11,
     "journal.py": 8,
     "lookup.py": 18,
+    "many.py": 4,
     "rebase.py": 4,
     "refs.py": 36,
     "tree.py": 2,

@@ -1,0 +1,67 @@
+"""A push of 100 tags, and checkouts of 1,000 branches in a loop, against the same with empty hooks in those stages.
+
+The drains that they leave behind are waited for outside of the timed part.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Mapping
+
+import commit
+import timing
+
+
+def main() -> None:
+    args = timing.options(__doc__, rounds=7).parse_args()
+    rounds, tags, branches = (1, 3, 3) if args.quick else (args.rounds, 100, 1000)
+    variants: dict[str, commit.Prepare] = {"empty hooks": commit.empty_hooks, "mgit-hooks": commit.installed}
+    timing.adopt_orphans()
+    with timing.scratch() as folder:
+        env = timing.environment(folder)
+        paths = {
+            name: commit.new_repository(os.path.join(folder, name), env, prepare) for name, prepare in variants.items()
+        }
+        pushes = timing.interleave({name: _pushing(path, env, tags) for name, path in paths.items()}, rounds)
+        checkouts = timing.interleave(
+            {name: _checking_out(path, env, branches) for name, path in paths.items()}, rounds
+        )
+    for what, took in ((f"push of {tags} tags", pushes), (f"checkout of {branches} branches", checkouts)):
+        for name, costs in took.items():
+            timing.say(f"{what}, {name}", timing.walls(costs), " s")
+        timing.say_ratios(f"{what}, mgit-hooks / empty hooks", took["mgit-hooks"], took["empty hooks"], "<= 1.1")
+
+
+def _pushing(path: str, env: Mapping[str, str], tags: int) -> Callable[[], timing.Cost]:
+    remote = f"{path}.git"
+    timing.run(("git", "init", "-q", "--bare", remote), env)
+    timing.git(path, env, "remote", "add", "origin", remote)
+    rounds = itertools.count()
+
+    def push() -> timing.Cost:
+        number = next(rounds)
+        for each in range(tags):
+            timing.git(path, env, "tag", f"t{number}.{each}")
+        took = timing.git(path, env, "push", "-q", "origin", "--tags")
+        timing.wait_for_orphans()
+        return took
+
+    return push
+
+
+def _checking_out(path: str, env: Mapping[str, str], branches: int) -> Callable[[], timing.Cost]:
+    for number in range(branches):
+        timing.git(path, env, "branch", f"b{number}")
+    loop = 'n=0; while [ $n -lt "$1" ]; do git checkout -q b$n || exit; n=$((n + 1)); done'
+
+    def check_out() -> timing.Cost:
+        took = timing.run(("sh", "-c", f'cd "$0" && {loop}', path, str(branches)), env)
+        timing.wait_for_orphans()
+        return took
+
+    return check_out
+
+
+if __name__ == "__main__":
+    main()
