@@ -34,8 +34,8 @@ def reading(directory: str, out: Output) -> Iterator[Session]:
     """
     location = locate(directory)
     require_journal(location)
-    drain_first(location, out)
-    with open_index(location.mgit_dir, location.journal_dir) as index:
+    patience = {} if drain_first(location, out) else {"wait": _PATIENCE}
+    with open_index(location.mgit_dir, location.journal_dir, **patience) as index:
         yield Session(location, index)
 
 
@@ -54,17 +54,21 @@ def require_journal(location: Location) -> None:
         )
 
 
-def drain_first(location: Location, out: Output) -> None:
-    """Take in what waits. What cannot be taken in now (a full disk, no write permission) stays in the spool."""
+def drain_first(location: Location, out: Output) -> bool:
+    """Take in what waits. What cannot be taken in now (a full disk, no write permission) stays in the spool.
+
+    False where another process still does: it may hold the index as well.
+    """
     from mgit_hooks.recorder.drain import drain
 
     try:
         done = drain(location, wait=_PATIENCE)
         if done.busy:
             out.note("mgit-hooks: another process is still recording: its newest records are not shown")
-        else:
-            out.detail(f"mgit-hooks: {counted(done.records, 'record')} taken in from what waited")
+            return False
+        out.detail(f"mgit-hooks: {counted(done.records, 'record')} taken in from what waited")
     except LaterFormatError:
         raise
     except (MgitError, OSError) as error:
         out.note(f"mgit-hooks: what waits is not recorded yet: {escape(reason(error))}")
+    return True

@@ -25,17 +25,22 @@ from mgit_hooks.record import Oid
 
 _ATTEMPTS: Final = 10
 _MEMORY: Final = ":memory:"
+# Seconds. A million records are taken in within half a minute, on a busy machine within a few.
+_WAIT: Final = 300.0
 
 
 @contextmanager
-def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
-    """The index, up to date with the journal. One that cannot be read is made anew without a question."""
+def open_index(mgit_dir: str, journal_dir: str, wait: float = _WAIT) -> Iterator[Index]:
+    """The index, up to date with the journal. One that cannot be read is made anew without a question.
+
+    ``wait`` is how long, in seconds, another process that writes it is waited for. Raises JournalError after that.
+    """
     path = os.path.join(mgit_dir, "index.sqlite")
     if not os.access(mgit_dir if os.path.isdir(mgit_dir) else os.path.dirname(mgit_dir), os.W_OK):
         path = _MEMORY  # a repository that may only be read is read all the same
     else:
         make_private_dir(mgit_dir)
-    index, file = _open_or_remake(path, journal_dir)
+    index, file = _open_or_remake(path, journal_dir, wait)
     try:
         yield index
     except sqlite3.DatabaseError as error:
@@ -47,13 +52,13 @@ def open_index(mgit_dir: str, journal_dir: str) -> Iterator[Index]:
         index.close()
 
 
-def _open_or_remake(path: str, journal_dir: str) -> tuple[Index, int | None]:
+def _open_or_remake(path: str, journal_dir: str, wait: float) -> tuple[Index, int | None]:
     """Open the index, made anew where it is damaged. Another process may be making it anew as well: then the
     file that this one opened is no longer there, and it looks again."""
     for attempt in range(_ATTEMPTS):
         file = _present(path)
         try:
-            return _open(path, journal_dir, file), file
+            return _open(path, journal_dir, file, wait), file
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             _raise_if_busy(error)
             failure = error
@@ -62,10 +67,10 @@ def _open_or_remake(path: str, journal_dir: str) -> tuple[Index, int | None]:
     raise JournalError(f"cannot write the index: {failure}", "make room on the disk and try again") from failure
 
 
-def _open(path: str, journal_dir: str, file: int | None) -> Index:
+def _open(path: str, journal_dir: str, file: int | None, wait: float) -> Index:
     database = _connect(path)
     try:
-        index = Index(database, journal_dir, nullcontext if path == _MEMORY else partial(_alone, path, file))
+        index = Index(database, journal_dir, nullcontext if path == _MEMORY else partial(_alone, path, file, wait))
         index.advance()
     except BaseException:
         database.close()
@@ -74,10 +79,9 @@ def _open(path: str, journal_dir: str, file: int | None) -> Index:
 
 
 @contextmanager
-def _alone(path: str, file: int | None) -> Iterator[None]:
+def _alone(path: str, file: int | None, wait: float) -> Iterator[None]:
     """The right to write the index that was opened as the inode ``file``, as long as that is still the one there."""
-    # A million records are taken in within half a minute, on a busy machine within a few.
-    with required(_lock(os.path.dirname(path)), "the index", wait=300.0):
+    with required(_lock(os.path.dirname(path)), "the index", wait=wait):
         if _file_id(path) != file:
             raise sqlite3.DatabaseError("the index was removed meanwhile")
         yield
