@@ -15,6 +15,7 @@ import pytest
 from conftest import Repo
 from recording import Recording, faults, records, standing, wait_until
 
+from mgit_hooks.git import library
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.journal import reader
 from mgit_hooks.layout import locate
@@ -241,3 +242,19 @@ def test_one_unreadable_commit_stops_nothing(work: Recording, error: str) -> Non
     work.commit("after")
     assert bad in {r.commit.hash for r in work.all() if r.commit is not None}
     work.check()
+
+
+# A large index
+
+
+def test_attributes_are_looked_up_without_reading_a_large_index(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.commit("one", {".gitattributes": "*.x binary\n", "a.x": "text\n"})
+    opened = library.Library(f"{repo.path}/.git")
+    assert opened.attribute(b"a.x") is False
+    monkeypatch.setattr(library, "_LARGE_INDEX", 0)
+    Path(repo.path, ".git/index").write_bytes(b"DIRC" + b"\xff" * 100)  # whoever reads it fails
+    before = dict(os.environ)
+    opened = library.Library(f"{repo.path}/.git")
+    assert opened.attribute(b"a.x") is False
+    assert opened._attributed is not opened._repository
+    assert dict(os.environ) == before
