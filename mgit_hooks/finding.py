@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
-from mgit_hooks import restored
+from mgit_hooks import files, restored
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.copies import available
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import library
+from mgit_hooks.git.backend import MissingObject
 from mgit_hooks.journal import reader, sources
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.findings import Hole
 from mgit_hooks.journal.sources import Wanted
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Oid, Record
+from mgit_hooks.record import Commit, Oid, Record
 from mgit_hooks.recorder import backfill
 from mgit_hooks.recorder.intake import Intake
 from mgit_hooks.report import counted
+
+# So often git's history is walked anew where a commit on the way could not be read, and then could.
+_TRIES: Final = 3
 
 
 class Finder:
@@ -73,16 +80,41 @@ class Finder:
             return
         library.spare_memory()
         intake = Intake(self._location)
-        if lost is None:
-            lost = intake.capturer.new_commits(backfill.tips(self._location, intake.capturer), knows, through=True)
-        for oid in lost:
+        for oid in self._not_on_record(knows) if lost is None else lost:
             if knows(oid) or oid in self._known.commits:
                 continue
-            try:
-                commit = intake.capturer.commit(oid)
-            except ObjectError:
-                continue  # git has it no more: it counts as lost
-            yield intake.judge(backfill.imported(self._location, commit, "rebuilt", "rebuilt"))
+            commit = self._commit(intake.capturer, oid)
+            if commit is not None:
+                yield intake.judge(backfill.imported(self._location, commit, "rebuilt", "rebuilt"))
+
+    def _not_on_record(self, knows: Callable[[Oid], bool]) -> list[Oid]:
+        """Raises as ``_commit``, of a commit that would have led to others."""
+        for _ in range(_TRIES):
+            capturer = Capturer(self._location.common_dir)
+            found = capturer.new_commits(backfill.tips(self._location, capturer), knows, through=True)
+            again = Capturer(self._location.common_dir)
+            back = next((oid for oid in capturer.missing if self._commit(again, oid) is not None), None)
+            if back is None:
+                return found
+        raise MissingObject(back or Oid(""))
+
+    def _commit(self, capturer: Capturer, oid: Oid) -> Commit | None:
+        """None where git has it no more: it counts as lost, for good.
+
+        So it must not be one that only could not be read for now. Raises OSError where the system does not let it be.
+        """
+        try:
+            return capturer.commit(oid)
+        except ObjectError:
+            loose = os.path.join(self._location.common_dir, "objects", oid[:2], oid[2:])
+            if files.exists(loose):
+                with files.open_to_read(loose) as file:
+                    while file.read(1 << 20):
+                        pass
+        try:
+            return Capturer(self._location.common_dir).commit(oid)
+        except ObjectError:
+            return None
 
     def left(self, rebuilt: int) -> int:
         return max(len(self.wanted) - rebuilt - self.rebuilt_before, 0)

@@ -51,12 +51,14 @@ class Fault(NamedTuple):
 
 
 def faults(calls: list[Call]) -> Iterator[Fault]:
+    locked = {call.path for call in calls if call.name == "flock"}
     for call in calls:
         for error, possible in POSSIBLE.items():
             if call.name not in possible:
                 continue
-            if call.name == "close" and call.path.endswith("lock"):
-                continue  # strace does not make the call that fails, where Linux closes the file all the same
+            if call.name == "close" and call.path in locked:
+                # strace does not make the call that fails, where Linux closes the file all the same: the lock stays.
+                continue
             yield Fault(call, error, "once")
             if call.name == "close" or (call.name, error) == ("fcntl", "EACCES"):
                 continue  # to a lock this error means that somebody holds it: waited for, and no fault
