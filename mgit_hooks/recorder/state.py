@@ -164,9 +164,9 @@ def write(mgit_dir: str, before: State, done: Read, next_seq: int, cursor: tuple
 
     make_private_dir(mgit_dir)
     before.close()
-    if not before.folders:
-        _create(mgit_dir)
     try:
+        if not before.folders:
+            _create(mgit_dir)
         with closing(_connect(mgit_dir)) as database, database:
             files = _change(database, before, done)
     except DatabaseError:
