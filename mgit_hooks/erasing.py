@@ -27,10 +27,9 @@ from mgit_hooks.journal.wanted import Secret, Wanted, commit_of, value_of
 from mgit_hooks.layout import Location
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json, Oid, RefMovement
-from mgit_hooks.recorder import traces
+from mgit_hooks.recorder import state, traces
 from mgit_hooks.recorder.drainpass import Pass
 from mgit_hooks.recorder.intake import journal_of, plain_record
-from mgit_hooks.recorder.state import read as read_state
 from mgit_hooks.report import counted
 
 # A line of a message that is shorter than this is found in a log by chance.
@@ -71,7 +70,7 @@ def recording_stopped(location: Location, wait: float = 60.0) -> Iterator[None]:
 
 def take_in(location: Location) -> None:
     """Record what waits. Call it under the drain's lock."""
-    Pass(location, "hook", None, read_state(location.mgit_dir)).run()
+    Pass(location, "hook", None, state.read(location.mgit_dir)).run()
 
 
 def erase(
@@ -285,6 +284,9 @@ def _beside(location: Location, found: _Found, is_any: bool) -> Iterator[str]:
         yield f"blanked {counted(lines, 'line')} of the log"
     if lines := traces.erase_held(location.mgit_dir, is_wanted):
         yield f"forgot {counted(lines, 'line')} of hooks that waited for another"
+    if state.names(location.mgit_dir, is_wanted):
+        state.forget(location.mgit_dir)
+        yield "forgot how far the reflogs were read, which names a ref with it"
     # A record does not tell which lines it was made of: where one is to go, all that is recorded goes.
     cursor = reader.last_cursor(location.journal_dir)
     if lines := traces.erase_spool(location.spool_dir, cursor, (lambda _: True) if is_any else is_wanted):

@@ -544,7 +544,7 @@ def test_an_amend_is_told_by_its_option(words: list[str], amends: bool) -> None:
 
 def test_only_git_is_asked_for_its_command_line() -> None:
     assert gate.command_line(str(os.getpid())) is None
-    assert gate.command_line(0) is None
+    assert gate.command_line("0") is None
 
 
 def test_outside_of_a_hook_no_git_process_is_named() -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
@@ -35,6 +35,13 @@ CREATE TABLE reflogs (path BLOB PRIMARY KEY, files INTEGER, logs BLOB);
 CREATE TABLE place (log BLOB PRIMARY KEY, size INTEGER, tail TEXT) WITHOUT ROWID;
 CREATE TABLE packed (content BLOB)
 """
+# All that holds names of refs.
+_NAMES: Final = (
+    "SELECT path, refs FROM folder",
+    "SELECT path, logs FROM reflogs",
+    "SELECT log FROM place",
+    "SELECT content FROM packed",
+)
 _FILE: Final = "looked.sqlite"
 # So many commits that could not be read are tried again at each drain.
 _UNREADABLE: Final = 50
@@ -227,6 +234,22 @@ def forget(mgit_dir: str) -> None:
     for name in ("state.json", _FILE, f"{_FILE}-journal"):
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(mgit_dir, name))
+
+
+def names(mgit_dir: str, is_wanted: Callable[[bytes], bool]) -> bool:
+    """Whether a ref's name that is remembered is one of the wanted; what cannot be read counts as such."""
+    from sqlite3 import DatabaseError
+
+    try:
+        with open_to_read(os.path.join(mgit_dir, "state.json")) as file:
+            if is_wanted(file.read()):
+                return True
+        with closing(_connect(mgit_dir)) as database:
+            return any(is_wanted(text) for query in _NAMES for row in database.execute(query) for text in row)
+    except FileNotFoundError:
+        return os.path.exists(os.path.join(mgit_dir, _FILE))
+    except DatabaseError:
+        return True
 
 
 def _connect(mgit_dir: str) -> Connection:
