@@ -689,6 +689,8 @@ TRANSACTION = "reference-transaction"
 
 def test_a_transaction_is_one_line_once_it_is_committed(bench: Bench) -> None:
     oid = bench.repo.commit("First")
+    bench.drains()
+    bench.ended()
     bench.install(TRANSACTION)
     bench.clear()
     bench.repo.git("branch", "topic")
