@@ -20,7 +20,7 @@ _RATIOS = {
     "gate.py": 6,
     "growth.py": 11,
     "journal.py": 8,
-    "lookup.py": 18,
+    "lookup.py": 21,
     "many.py": 4,
     "rebase.py": 4,
     "refs.py": 36,

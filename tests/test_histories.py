@@ -94,7 +94,7 @@ def assert_recorded(path: str, folder: Path) -> int:
 
 
 def assert_told(path: str, ours: Callable[[Oid], Commit]) -> int:
-    told = list(gitlog.read(path))
+    told = list(gitlog.read(path, "--exclude=refs/mgit/*", "--all"))  # anchors are no commits of the user's
     differences = [
         f"{commit.hash}: git {theirs}\nwe {said}"
         for commit in reversed(told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections import Counter
@@ -190,7 +189,7 @@ def test_who_pushed(bare: Repo, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_environment_with_next_to_nothing(bare: Repo, repo: Repo, tmp_path: Path) -> None:
     server = Server(bare)
-    git = os.path.dirname(shutil.which("git") or "")
+    git = subprocess.check_output(["git", "--exec-path"], text=True).strip()  # where git-receive-pack is as well
     bare_env = script(tmp_path / "ssh", f'#!/bin/sh\nfor last; do :; done\nexec env -i PATH={git} /bin/sh -c "$last"\n')
     repo.commit("one")
     repo.git("push", "-q", f"host:{bare.path}", "main", GIT_SSH_COMMAND=bare_env)

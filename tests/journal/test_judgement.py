@@ -207,6 +207,8 @@ def test_what_verify_says_of_frames_changed(journal: str, name: str) -> None:
     hand = Hand(journal)
     places = case.edit(hand)
     hand.put(places)
+    if len(places) == len(hand.places):
+        head_at_the_end(journal)
     if not case.head:
         os.unlink(os.path.join(journal, "head"))
     report = verify(journal)
@@ -222,6 +224,13 @@ def test_what_verify_says_of_frames_changed(journal: str, name: str) -> None:
     assert report.is_clean is not (bool(case.damaged) or bool(case.holes) or not case.intact)
     assert report.head_seq == (15 if not case.head and case.records == 15 else report.head_seq)
     assert (report.torn_tail, report.mended, report.archived) == (None, (), ())
+
+
+def head_at_the_end(journal: str) -> None:
+    """A record changed can make its block a byte shorter, once in some hundred: that is not what is judged here."""
+    hint = identity.read_head(journal)
+    assert hint is not None
+    identity.write_head(journal, hint._replace(end=len(segment_bytes(journal)[hint.segment])))
 
 
 def located(places: Places, number: int | str, kind: str) -> Damage:
