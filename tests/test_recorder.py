@@ -280,6 +280,19 @@ def test_interactive_rebase(work: Recording, tmp_path: Path) -> None:
     assert {record.event for record in work.records() if record.commit} <= {"commit", "rebase", "amend"}
 
 
+def test_a_symbolic_ref_with_a_reflog_is_not_recorded_and_does_not_count_as_gone(work: Recording) -> None:
+    one = work.commit("one")
+    work.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    work.git("update-ref", "-m", "through it", "refs/heads/alias", work.git("commit-tree", "-m", "two", "HEAD^{tree}"))
+    assert work.git("reflog", "exists", "refs/heads/alias") == ""
+    two = work.head()
+    work.drain()
+    work.git("symbolic-ref", "-d", "refs/heads/alias")
+    work.check()
+    assert ("refs/heads/main", one, two) in work.refs()
+    assert "refs/heads/alias" not in {m.name for record in work.all() for m in record.refs or ()}
+
+
 def test_aborted_rebase(work: Recording) -> None:
     clash(work)
     work.git("checkout", "-q", "topic")

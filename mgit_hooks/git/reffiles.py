@@ -90,6 +90,15 @@ def look_up(common_dir: str, names: Iterable[str]) -> dict[str, Oid | None]:
     return found | _among_packed(packed(common_dir), elsewhere) if elsewhere else found
 
 
+def is_symbolic(common_dir: str, name: str) -> bool:
+    """Whether this ref only names another one. Such a ref is never packed."""
+    try:
+        with open_to_read(os.path.join(common_dir, *name.split("/"))) as file:
+            return file.read(4) == b"ref:"
+    except OSError:
+        return False
+
+
 def _among_packed(content: bytes, names: list[str]) -> dict[str, Oid | None]:
     if len(names) > _MANY:
         lines = (line.split(b" ", 1) for line in content.splitlines() if line[:1] not in (b"#", b"^"))

@@ -27,8 +27,8 @@ def is_used(common_dir: str) -> bool:
 def reflogs(common_dir: str) -> dict[str, bytes]:
     """The lines of every reflog, by the path below the common directory at which its file would be.
 
-    HEADs of all worktrees are among them, our own refs are not. What git cannot walk is left out: the reflogs of
-    refs to other things than commits, and entries that lead to nothing. Raises RepositoryError.
+    HEADs of all worktrees are among them, our own refs and symbolic ones are not. What git cannot walk is left out:
+    the reflogs of refs to other things than commits, and entries that lead to nothing. Raises RepositoryError.
     """
     require_readable(common_dir)
     found: dict[str, list[bytes]] = {}
@@ -38,6 +38,8 @@ def reflogs(common_dir: str) -> dict[str, bytes]:
         old = before.get(key, b"0" * len(new))
         found.setdefault(key, []).append(b"%s %s %s %s%s\n" % (old, new, who, seconds, message and b"\t" + message))
         before[key] = new
+    if symbolic := _symbolic(common_dir):
+        found = {key: lines for key, lines in found.items() if key.removeprefix("logs/") not in symbolic}
     heads = sorted(found, key=lambda key: (key != "logs/HEAD", key.startswith("logs/"), key))
     return {key: b"".join(found[key]) for key in heads if not key.startswith("logs/refs/mgit/")}
 
@@ -49,6 +51,13 @@ def require_readable(common_dir: str) -> None:
             f"git cannot read the reftables of {common_dir}",
             "see what 'git reflog list' and 'git fsck' say there; it takes git 2.45 or newer",
         )
+
+
+def _symbolic(common_dir: str) -> set[str]:
+    """The refs that only name another one; HEADs are not listed."""
+    told = _git(common_dir, "for-each-ref", "--format=%(refname) %(symref)").stdout
+    listed = (os.fsdecode(line).split(" ", 1) for line in told.split(b"\n")[:-1])
+    return {name for name, named in listed if named}
 
 
 def has_reflog(common_dir: str, ref: str) -> bool:

@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from mgit_hooks import credentials, dates
-from mgit_hooks.git import reflog
+from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.git.reflog import Entry, Place
 from mgit_hooks.record import Oid, RefMovement, readable
 from mgit_hooks.recorder import watch
@@ -83,7 +83,8 @@ def _unread(common_dir: str, state: State, look: Look, since: int, tips: Set[Oid
         entries = _since_renamed(entries)
         if before is None:
             entries = _from(since, entries, tips)
-        if entries:
+        # A symbolic ref's reflog only repeats another's, and refs are listed without it: it would count as gone.
+        if entries and (log.worktree is not None or not reffiles.is_symbolic(common_dir, log.ref)):
             logs.append(entries)
     return Reading(_in_order(logs), places, look)
 

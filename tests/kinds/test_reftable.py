@@ -52,6 +52,15 @@ def entries(repo: Repo) -> dict[str, list[Entry]]:
     return {log.key: found for log in reflog.every(f"{repo.path}/.git") if (found := log.read(None)[0])}
 
 
+def test_symbolic_refs_are_left_out(tmp_path: Path) -> None:
+    repo = filled(tmp_path / "tables", REFTABLE)
+    before = entries(repo)
+    repo.git("symbolic-ref", "-m", "made", "refs/heads/alias", "refs/heads/main")
+    repo.git("update-ref", "--create-reflog", "-m", "moved", "refs/heads/alias", "HEAD~1")
+    assert reftable.has_reflog(f"{repo.path}/.git", "refs/heads/alias")
+    assert entries(repo).keys() == before.keys()
+
+
 def test_as_files_have_it(tmp_path: Path) -> None:
     files, tables = busy(tmp_path / "files", FILES), busy(tmp_path / "tables", REFTABLE)
     assert reftable.is_used(f"{tables.path}/.git")

@@ -69,6 +69,10 @@ class Oracle:
             for name in names:
                 path = os.path.join(folder, name)
                 found["", os.path.relpath(path, top)] = path
+        for line in self.git("for-each-ref", "--format=%(refname) %(symref)").splitlines():
+            name, symref = line.split(" ", 1)
+            if symref:
+                found.pop(("", name), None)
         return {key: _read(path) for key, path in found.items() if os.path.isfile(path)}
 
     def _tips(self) -> set[str]:
