@@ -134,7 +134,7 @@ def picks(work: Gated) -> None:
     work.commit("one")
     work.commit("two")
     work.git("checkout", "-q", "main")
-    work.git("cherry-pick", "side~1")
+    work.git("cherry-pick", "side~1", GIT_COMMITTER_DATE="@2000000000 +0000")  # else, within a second, it is that one
     work.git("cherry-pick", "-e", "side", GIT_EDITOR="sed -i 's/two/second/'")
     work.git("revert", "--no-edit", "HEAD")
     work.git("revert", "-e", "HEAD", GIT_EDITOR="sed -i '1s/.*/again/'")
@@ -188,7 +188,8 @@ def aborted_rebase(work: Gated) -> None:
     work.commit("one")
     work.commit("two")
     todo = "sed -i -e '1s/^pick/reword/' -e '2s/^pick/edit/'"
-    work.git("rebase", "-q", "-i", "--no-ff", first, GIT_EDITOR="sed -i '1s/.*/first/'", **{TODO: todo})
+    later = {"GIT_COMMITTER_DATE": "@2000000000 +0000"}  # else, within a second, a pick is the commit that it picks
+    work.git("rebase", "-q", "-i", "--no-ff", first, GIT_EDITOR="sed -i '1s/.*/first/'", **{TODO: todo}, **later)
     work.git("rebase", "--abort")
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -253,8 +253,12 @@ def test_a_commit_by_hand_in_a_rebase_is_told_and_starts_no_drain(bench: Bench) 
     assert [line.hook for line in bench.lines() if line.hook != "post-checkout"] == ["post-rewrite"]
 
 
-@pytest.mark.parametrize("folder", ["with space", 'it\'s "quoted" $(x) `y`', "new\nline", "-dash", "tab\there"])
-@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+_NAMES: Final = ("with space", 'it\'s "quoted" $(x) `y`', "new\nline", "-dash", "tab\there")
+
+
+@pytest.mark.parametrize(
+    ("folder", "shell"), [*((name, "dash") for name in _NAMES), (_NAMES[1], "bash"), (_NAMES[1], "busybox")]
+)
 def test_names_of_folders_are_only_names(tmp_path: Path, folder: str, shell: str) -> None:
     from conftest import Repo
 
