@@ -107,7 +107,7 @@ class Finder:
             return capturer.commit(oid)
         except ObjectError:
             loose = os.path.join(self._location.common_dir, "objects", oid[:2], oid[2:])
-            if files.exists(loose):
+            if files.is_file(loose):
                 with files.open_to_read(loose) as file:
                     while file.read(1 << 20):
                         pass

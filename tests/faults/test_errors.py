@@ -21,6 +21,7 @@ def names(line: str) -> frozenset[str]:
 _LOOKS: Final = names(
     "read pread64 stat lstat newfstatat fstat statx getdents64 lseek access faccessat faccessat2 readlink"
 )
+_READS: Final = names("stat newfstatat openat")
 _WRITES: Final = names("write pwrite64 writev fsync fdatasync ftruncate truncate")
 _NAMES: Final = names(
     "rename renameat renameat2 unlink unlinkat rmdir mkdir mkdirat chmod fchmod fchmodat link linkat utimensat"
@@ -105,6 +106,15 @@ def test_every_error_at_every_call(traced: Bench, name: str, part: int, tally: T
     strike(traced, scene, planned, tally)
     tally.check()
     assert len(tally.skipped) <= len(planned) // 50
+
+
+def test_a_repair_gives_up_no_commit_that_it_only_could_not_read(traced: Bench) -> None:
+    tally = Tally()
+    scene = set_up(traced, "repair")
+    objects = [call for call in traced.calls(*scene.operation) if "/objects/" in call.path and call.name in _READS]
+    strike(traced, scene, [Fault(call, "EIO", "once") for call in objects[-6:]], tally)
+    tally.check()
+    assert tally.cases >= 4
 
 
 def test_a_planted_bug_is_caught(traced: Bench) -> None:
