@@ -32,13 +32,3 @@ encode "$text"
 remote=$remote$tab$text
 input_field "$remote"
 record "$tab$remote$tab$text"
-[ -z "$chained" ] || feed "$chained" "$@" || {
-	code=$?
-	# Nobody went round the gate: it was not asked.
-	spool stopped "$tab$hook"
-	exit "$code"
-}
-gate_wanted || exit "$code"
-MGIT_GATE_WAS=$was
-export MGIT_GATE_WAS
-feed "$python" -I "$boot" gate "$hook" "$ppid" -- "$@"

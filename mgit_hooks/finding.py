@@ -99,9 +99,9 @@ class Finder:
         raise MissingObject(back or Oid(""))
 
     def _commit(self, capturer: Capturer, oid: Oid) -> Commit | None:
-        """None where git has it no more: it counts as lost, for good.
+        """None where git has it no more: it counts as lost, for good. So it is read anew before that is said.
 
-        So it must not be one that only could not be read for now. Raises OSError where the system does not let it be.
+        Raises OSError where the object's file is there, and the system does not let it be read.
         """
         try:
             return capturer.commit(oid)

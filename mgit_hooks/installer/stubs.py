@@ -19,7 +19,7 @@ _PARTS = {
     "pre-commit": _GATE,
     "pre-merge-commit": _GATE,
     "commit-msg": _GATE,
-    "pre-push": (*_TOLD, "gate", "pre-push"),
+    "pre-push": (*_TOLD, "gate", "pre-push", "judge-pushed"),
     "post-commit": ("early", *_RECORDER, "post-commit"),
     "post-merge": (*_RECORDER, "post-merge"),
     "post-rewrite": (*_TOLD, "post-rewrite"),
@@ -29,7 +29,7 @@ _PARTS = {
 # Of use to some, at a price (docs/sources.md): written only where `install --with HOOK` asks for it.
 _ASKED_FOR = {
     "reference-transaction": ("prepared", *_TOLD, "reference-transaction"),
-    "pre-receive": (*_TOLD, "gate", "receive", "pre-receive"),
+    "pre-receive": (*_TOLD, "gate", "receive", "pre-receive", "judge-pushed"),
     "post-receive": (*_TOLD, "receive", "post-receive"),
 }
 SERVER = ("pre-receive", "post-receive")
