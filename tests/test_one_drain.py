@@ -206,6 +206,23 @@ def test_a_hook_is_waited_for_while_git_runs(work: Recording, tmp_path: Path, mo
     assert running.returncode == 0
 
 
+def test_a_hook_that_spoke_while_its_process_was_looked_for(work: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says its line after the spool was read and ends before the look: the line is read all the same."""
+    work.commit("one")
+    spool, aside = Path(work.location.spool_dir), Path(work.path).parent / "aside"
+    spool.rename(aside)
+
+    def it_ends(common_dir: str) -> bool:
+        if aside.exists():
+            aside.rename(spool)
+        return False
+
+    monkeypatch.setattr(awaited, "may_come", it_ends)
+    (record,) = [r for r in work.all() if r.event == "commit"]
+    assert not aside.exists()
+    assert (record.source, record.gate.status) == ("hook", "none")
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
 def test_whose_hook_may_come(repo: Repo, bare: Repo, tmp_path: Path) -> None:
     repo.commit("one")

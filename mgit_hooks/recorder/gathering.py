@@ -50,23 +50,32 @@ def gather(
     ``see``, ``since`` and ``tips`` as for ``movements.unread``. ``underway``: pushes that are told and had not ended.
     """
     deadline = time.monotonic() + SETTLE
+    silent: Set[Oid] = frozenset()  # what no hook spoke of though no git process runs that would have
     while True:
         batch, alive = _settled(location.spool_dir, cursor, (*held, *underway))
         evidence = Evidence(batch.events, held, alive)
         reading = movements.unread(location.common_dir, before, see, since, tips)
-        if time.monotonic() >= deadline or not _hook_is_due(location, reading, evidence, has_record):
+        unwitnessed = _unwitnessed(location, reading, evidence, has_record)
+        if unwitnessed <= silent or time.monotonic() >= deadline:
             return Found(batch, evidence, reading, alive)
-        time.sleep(0.01)
+        if awaited.may_come(location.common_dir):
+            time.sleep(0.01)
+        else:
+            # Of a commit that went round the hooks no word comes. Or one came since the spool was read: once more.
+            silent = unwitnessed
 
 
-def _hook_is_due(
+def _unwitnessed(
     location: Location, reading: movements.Reading, evidence: Evidence, has_record: Callable[[Oid], bool]
-) -> bool:
+) -> Set[Oid]:
+    """The commits of a moment ago of which a hook would speak, and has not."""
     if not os.path.exists(os.path.join(location.mgit_dir, "install.json")):
-        return False
+        return frozenset()
     recent = (time.time() - SETTLE) * 1e9
-    unwitnessed = any(
-        movement.worktree is not None
+    return {
+        movement.new_oid
+        for movement in reading.movements
+        if movement.worktree is not None
         and classify.runs_hook(movement.message)
         and _written_at(location, movement.worktree) > recent
         and movement.new_oid is not None
@@ -74,10 +83,7 @@ def _hook_is_due(
         and movement.new_oid not in evidence.hooks
         and not has_record(movement.new_oid)
         and not _rebasing(os.path.join(location.common_dir, *reflog.worktree_folders(movement.worktree)))
-        for movement in reading.movements
-    )
-    # Of a commit that went round the hooks none comes, and nobody need wait for it once its git process has ended.
-    return unwitnessed and awaited.may_come(location.common_dir)
+    }
 
 
 def _written_at(location: Location, worktree: str) -> int:
