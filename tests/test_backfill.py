@@ -20,10 +20,12 @@ from conftest import Repo
 from recording import Recording, faults, records
 
 from mgit_hooks.encoding import encode
+from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import locate, make_private_dir
 from mgit_hooks.record import COMMIT_EVENTS, Oid
 from mgit_hooks.recorder.backfill import Summary, backfill, imported
 from mgit_hooks.recorder.drain import drain
+from mgit_hooks.recorder.drainpass import Pass
 from mgit_hooks.recorder.intake import Intake
 
 PROGRAM = [sys.executable, "-m", "mgit_hooks"]
@@ -225,6 +227,23 @@ def test_backfill_while_git_goes_on(repo: Repo) -> None:
     of_drains = [r for r in records(locate(repo.path).journal_dir) if r.commit is not None and r.event == "commit"]
     assert {r.commit.hash for r in of_drains if r.commit} >= set(made[:1])
     assert faults(locate(repo.path)) == []
+
+
+def test_what_is_committed_after_backfills_look_is_the_next_drains(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.commit("old")
+    work = Recording(repo)
+    run, made = Pass.run, []
+
+    def run_and_commit(self: Pass) -> tuple[int, int, Cursor]:
+        done = run(self)
+        made.append(work.commit("meanwhile"))
+        return done
+
+    monkeypatch.setattr("mgit_hooks.recorder.backfill.Pass.run", run_and_commit)
+    assert fill(repo.path).recorded == 1
+    monkeypatch.undo()
+    (record,) = [r for r in work.all() if r.commit is not None and r.commit.hash in made]
+    assert (record.event, record.source) == ("commit", "hook")
 
 
 def test_what_waits_is_told_before(repo: Repo) -> None:

@@ -59,24 +59,28 @@ def backfill(
     with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=wait) as held:
         if not held:
             raise JournalError("another process is recording", "try again in a moment")
+        # Before that pass: of a commit made from here on its hook tells, and the next drain.
+        capturer = Capturer(location.common_dir)
+        named = tips(location, capturer)
         # First what hooks and reflogs tell of: it knows more of a commit than that it is there.
         Pass(location, "hook", overrides, read_state(location.mgit_dir), thorough=True).run()
         with journal_of(location) as journal:
-            return _backfill(location, journal, progress, workers, overrides or {})
+            return _backfill(location, journal, capturer, named, progress, workers, overrides or {})
 
 
 def _backfill(
     location: Location,
     journal: Appender,
+    capturer: Capturer,
+    named: list[Oid],
     progress: Progress,
     workers: int | None,
     overrides: Mapping[str, str],
 ) -> Summary:
-    capturer = Capturer(location.common_dir)
     with open_index(location.mgit_dir, location.journal_dir) as index:
         already = index.commits()
         knows = index.knows if index.knows_any() else _knows_none  # else a question for each commit
-        new = capturer.new_commits(tips(location, capturer), knows)
+        new = capturer.new_commits(named, knows)
     recorded = 0
     if len(new) > _MANY:
         expect_many()  # before the workers start, which go on from here
