@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -95,7 +96,7 @@ def _grow(folder: str, path: str, count: int, env: Mapping[str, str]) -> None:
 
 
 def _lose(path: str, count: int, env: Mapping[str, str]) -> None:
-    """A journal of ``count`` commits in which nothing is left but both ends of each segment."""
+    """A journal of ``count`` commits in which nothing is left but both ends of each segment; then without an index too."""
     timing.run(("git", "init", "-q", path), env)
     with open(f"{path}.stream", "wb") as stream:
         stream.writelines(_commits(count))
@@ -108,10 +109,13 @@ def _lose(path: str, count: int, env: Mapping[str, str]) -> None:
             size = os.fstat(file.fileno()).st_size
             file.seek(_END)
             file.write(bytes(max(size - 2 * _END, 0)))
-    step = partial(_step, count, env)
-    step(f"repair --dry-run, {count:,} lost", _dry_run(path))
-    step(f"repair, {count:,} lost", (*timing.MGIT, "repair", "-C", path))
-    timing.run((*timing.MGIT, "verify", "-C", path), env)
+    unindexed = f"{path}-unindexed"
+    shutil.copytree(path, unindexed, symlinks=True)
+    os.unlink(os.path.join(unindexed, ".git", "mgit", "index.sqlite"))
+    for what, where in (("", path), (", and the index", unindexed)):
+        _step(count, env, f"repair --dry-run, {count:,} lost{what}", _dry_run(where))
+        _step(count, env, f"repair, {count:,} lost{what}", (*timing.MGIT, "repair", "-C", where))
+        timing.run((*timing.MGIT, "verify", "-C", where), env)
 
 
 def _dry_run(path: str) -> tuple[str, ...]:

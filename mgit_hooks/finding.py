@@ -87,7 +87,7 @@ class Finder:
             if commit is not None:
                 yield intake.judge(backfill.imported(self._location, commit, "rebuilt", "rebuilt"))
 
-    def _not_on_record(self, knows: Callable[[Oid], bool]) -> list[Oid]:
+    def _not_on_record(self, knows: Callable[[Oid], bool]) -> Sequence[Oid]:
         """Raises as ``_commit``, of a commit that would have led to others."""
         for _ in range(_TRIES):
             capturer = Capturer(self._location.common_dir)

@@ -18,7 +18,7 @@ _RATIOS = {
     "backfill.py": 2,
     "commit.py": 6,
     "gate.py": 6,
-    "growth.py": 11,
+    "growth.py": 13,
     "journal.py": 8,
     "lookup.py": 21,
     "many.py": 4,

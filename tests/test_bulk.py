@@ -32,7 +32,7 @@ def git_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def oids(git_dir: str) -> list[Oid]:
     capturer = Capturer(git_dir)
-    return capturer.new_commits(capturer.references().values(), lambda _: False)
+    return list(capturer.new_commits(capturer.references().values(), lambda _: False))
 
 
 def message(commit: Commit) -> tuple[int, str]:

@@ -38,6 +38,7 @@ PURE = frozenset(
         "display",
         "report",
         "gatekeeper.commitmessage",
+        "capture.graph",
         "capture.rawdiff",
         "capture.similarity",
         "capture.treehash",
@@ -71,6 +72,7 @@ ENTRY = frozenset(
 PURE_STDLIB = frozenset(
     (
         "__future__",
+        "array",
         "binascii",
         "collections",
         "collections.abc",

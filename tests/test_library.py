@@ -144,7 +144,7 @@ def graph(repo: Repo) -> dict[str, Oid]:
 
 
 def new(repo: Repo, *tips: Oid, known: tuple[Oid, ...] = ()) -> list[Oid]:
-    return capturer(repo).new_commits(tips, lambda oid: oid in known)
+    return list(capturer(repo).new_commits(tips, lambda oid: oid in known))
 
 
 def test_new_commits_in_order(repo: Repo) -> None:
@@ -178,7 +178,7 @@ def test_tags_are_peeled_and_other_tips_left_out(repo: Repo) -> None:
     tips = [Oid(repo.git("rev-parse", name)) for name in ("t2", "t3", f"{made['root']}^{{tree}}")]
     gone = Oid("1" * 40)
     one = capturer(repo)
-    assert one.new_commits([*tips, gone], lambda _: False) == [made["root"]]
+    assert list(one.new_commits([*tips, gone], lambda _: False)) == [made["root"]]
     assert one.missing == (gone,)
 
 
@@ -186,14 +186,15 @@ def test_missing_ancestor_is_told(repo: Repo) -> None:
     made = graph(repo)
     Path(repo.path, ".git/objects", made["right"][:2], made["right"][2:]).unlink()
     one = capturer(repo)
-    assert one.new_commits([made["top"]], lambda _: False) == [made[name] for name in ("root", "left", "merge", "top")]
+    found = list(one.new_commits([made["top"]], lambda _: False))
+    assert found == [made[name] for name in ("root", "left", "merge", "top")]
     assert one.missing == (made["right"],)
 
 
 def test_empty_repository(repo: Repo) -> None:
     one = capturer(repo)
     assert one.references() == {}
-    assert one.new_commits(one.references().values(), lambda _: False) == []
+    assert list(one.new_commits(one.references().values(), lambda _: False)) == []
 
 
 def test_a_configuration_that_breaks_while_it_is_open_is_a_repository_error(repo: Repo) -> None:

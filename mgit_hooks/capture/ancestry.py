@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mgit_hooks.capture import rawcommit
-from mgit_hooks.capture.rawcommit import Place
+from mgit_hooks.capture.graph import Graph, Oids
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git.backend import MissingObject, Objects
 from mgit_hooks.record import Oid
+
+_SHA1: Final = 20
 
 
 class Walk(NamedTuple):
     """``missing`` are objects on the way, tips included, that are not here or cannot be read."""
 
-    oids: list[Oid]
+    oids: Oids
     missing: tuple[Oid, ...]
 
 
@@ -35,62 +36,56 @@ def walk(
     The order depends on the commits alone: parents first, then by committer date, then by id. Tags are
     peeled; what is no commit then (a tag of a tree or blob) is not ours.
     """
-    nodes: dict[Oid, Place] = {}
     missing: list[Oid] = []
-    passed: set[bytes] = set()
-    stack = [oid for tip in sorted(set(tips)) if (oid := _peeled(objects, tip, missing)) is not None]
-    while stack:
-        oid = stack.pop()
-        if oid in nodes or (passed and bytes.fromhex(oid) in passed):
+    peeled = [bytes.fromhex(oid) for tip in sorted(set(tips)) if (oid := _peeled(objects, tip, missing)) is not None]
+    size = len(peeled[0]) if peeled else _SHA1
+    graph = Graph(size)
+    waiting = [graph.number(id) for id in peeled]
+    while waiting:
+        number = waiting.pop()
+        if graph.is_settled(number):
             continue
+        oid = graph.oid(number)
         is_known = known(oid)
+        graph.pass_over(number)
         if is_known and not through:
             continue
         try:
             found = rawcommit.place(objects.read_commit(oid), oid)
         except ObjectError:
-            if oid not in missing:
-                missing.append(oid)
+            _note(missing, oid)
             continue
         # Past a shallow clone's boundary there is nothing, and nothing is missing.
-        if oid in boundary:
-            found = found._replace(parents=())
-        if is_known:
-            passed.add(bytes.fromhex(oid))
-        else:
-            nodes[oid] = found
-        stack += found.parents
-    return Walk(_ordered(nodes), tuple(missing))
+        parents = () if oid in boundary else _numbers(graph, size, found.parents, missing)
+        if not is_known:
+            graph.keep(number, found.time, parents)
+        waiting += parents
+    return Walk(graph.ordered(), tuple(missing))
 
 
 def _peeled(objects: Objects, oid: Oid, missing: list[Oid]) -> Oid | None:
     try:
         return objects.peel_to_commit(oid)
     except MissingObject as error:
-        if error.oid not in missing:
-            missing.append(error.oid)
+        _note(missing, error.oid)
         return None
 
 
-def _ordered(nodes: dict[Oid, Place]) -> list[Oid]:
-    children: dict[Oid, list[Oid]] = {}
-    waiting: dict[Oid, int] = {}
-    ready: list[tuple[int, Oid]] = []
-    for oid, node in nodes.items():
-        inside = [parent for parent in dict.fromkeys(node.parents) if parent in nodes]
-        for parent in inside:
-            children.setdefault(parent, []).append(oid)
-        if inside:
-            waiting[oid] = len(inside)
+def _numbers(graph: Graph, size: int, parents: Iterable[Oid], missing: list[Oid]) -> list[int]:
+    """A damaged commit may name as a parent what is no id: it is missing like one that is not here."""
+    found: dict[int, None] = {}
+    for parent in parents:
+        try:
+            id = bytes.fromhex(parent)
+        except ValueError:
+            id = b""
+        if len(id) == size:
+            found[graph.number(id)] = None
         else:
-            ready.append((node.time, oid))
-    heapq.heapify(ready)
-    ordered: list[Oid] = []
-    while ready:
-        _, oid = heapq.heappop(ready)
-        ordered.append(oid)
-        for child in children.pop(oid, ()):
-            waiting[child] -= 1
-            if not waiting[child]:
-                heapq.heappush(ready, (nodes[child].time, child))
-    return ordered
+            _note(missing, parent)
+    return list(found)
+
+
+def _note(missing: list[Oid], oid: Oid) -> None:
+    if oid not in missing:
+        missing.append(oid)

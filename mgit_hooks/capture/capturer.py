@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mgit_hooks.capture import ancestry, rawcommit
@@ -132,7 +132,7 @@ class Capturer:
                 break
         return window, None
 
-    def new_commits(self, tips: Iterable[Oid], known: Callable[[Oid], bool], *, through: bool = False) -> list[Oid]:
+    def new_commits(self, tips: Iterable[Oid], known: Callable[[Oid], bool], *, through: bool = False) -> Sequence[Oid]:
         """The commits that ``tips`` reach, less the known ones and all behind them; parents before children.
 
         ``through``: less the known ones only. That reads all of the history.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import islice
 
 from mgit_hooks.journal.index import Filter, Index, movement_key
@@ -24,7 +24,7 @@ class Memory:
     def __init__(
         self,
         index: Index,
-        new_commits: Callable[[list[Oid], Callable[[Oid], bool]], list[Oid]],
+        new_commits: Callable[[list[Oid], Callable[[Oid], bool]], Sequence[Oid]],
         orphans: Iterable[Record] = (),
     ) -> None:
         self._index = index

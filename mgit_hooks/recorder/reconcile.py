@@ -32,7 +32,7 @@ class Capturer(Protocol):
     def missing(self) -> tuple[Oid, ...]: ...
 
     def commit(self, oid: Oid) -> Commit: ...
-    def new_commits(self, tips: list[Oid], known: Callable[[Oid], bool]) -> list[Oid]: ...
+    def new_commits(self, tips: list[Oid], known: Callable[[Oid], bool]) -> Sequence[Oid]: ...
     def references(self) -> dict[str, Oid]: ...
 
 
@@ -225,7 +225,7 @@ class Reconciler:
             if not self._memory.has_record(oid):
                 yield from self._commit(oid, source)
 
-    def _walked(self, tip: Oid) -> list[Oid]:
+    def _walked(self, tip: Oid) -> Sequence[Oid]:
         oids = self._git.new_commits([tip], self._knows)
         self.unreadable += (oid for oid in self._git.missing if oid not in self.unreadable)
         return oids

@@ -34,7 +34,7 @@ class Both:
         for one in (self.library, self.twin):
             head = one.head().oid
             tips = [*one.references().values(), *([head] if head else [])]
-            oids = one.new_commits(tips, lambda _: False)
+            oids = list(one.new_commits(tips, lambda _: False))
             walks.append((oids, one.missing, one.references(), one.head()))
         assert walks[0] == walks[1]
         return walks[0][0]
