@@ -96,7 +96,7 @@ def _grow(folder: str, path: str, count: int, env: Mapping[str, str]) -> None:
 
 
 def _lose(path: str, count: int, env: Mapping[str, str]) -> None:
-    """A journal of ``count`` commits in which nothing is left but both ends of each segment; then without an index too."""
+    """A journal of ``count`` commits with nothing left but both ends of each segment; then without an index too."""
     timing.run(("git", "init", "-q", path), env)
     with open(f"{path}.stream", "wb") as stream:
         stream.writelines(_commits(count))
