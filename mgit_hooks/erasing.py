@@ -18,8 +18,9 @@ from mgit_hooks.archives import Away, Found, Held
 from mgit_hooks.copies import is_of
 from mgit_hooks.encoding import encode
 from mgit_hooks.errors import DamageError, JournalError
+from mgit_hooks.files import is_folder
 from mgit_hooks.journal import beginning, bundle, bundleerasure, database, erasemark, erasure, exchange, reader, swap
-from mgit_hooks.journal.contents import movement_key, reflog_time, told_by
+from mgit_hooks.journal.contents import movement_key, place_key, reflog_time, told_by
 from mgit_hooks.journal.reader import Stored
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -160,12 +161,9 @@ def _mark_ahead(journal_dir: str, held: Sequence[Held]) -> None:
 def _declare(location: Location, targets: Sequence[Target], held: Sequence[Held], by: str, reason: str) -> int:
     """Append the record that says it, synced; its seq."""
     seqs = {target.seq for target in targets}
-    moved: dict[int, list[str]] = {each.stored.seq: _movements(each.stored) for each in held}
-    moved.update((each.seq, _movements(each)) for each in erasure.chosen(location.journal_dir, seqs))
-    erased = [
-        {"seq": target.seq, "id": target.id, "commit": target.commit, "movements": moved[target.seq]}
-        for target in targets
-    ]
+    moved: dict[int, Json] = {each.stored.seq: _moved(each.stored) for each in held}
+    moved.update((each.seq, _moved(each)) for each in erasure.chosen(location.journal_dir, seqs))
+    erased = [{"seq": target.seq, "id": target.id, "commit": target.commit, **moved[target.seq]} for target in targets]
     with journal_of(location) as journal:
         payload = encode(plain_record(location, "erase", {"erased": erased, "by": by, "reason": reason}))
         (done,) = journal.append([payload])
@@ -173,12 +171,16 @@ def _declare(location: Location, targets: Sequence[Target], held: Sequence[Held]
         return done.seq
 
 
-def _movements(stored: Stored) -> list[str]:
-    """By which its ref movements are known again where reflogs are read once more; as digests, without a name."""
+def _moved(stored: Stored) -> Json:
+    """By which its ref movements are known again where reflogs are read once more, and where they left the refs; as
+    digests, without a name."""
     told = told_by(value_of(stored.payload or b""))
     at = reflog_time(told) if told.get("refs") else None
-    found = map(RefMovement.from_json, told.get("refs") or ())
-    return [movement_key(told["worktree"], movement, at).hex() for movement in found]
+    found = list(map(RefMovement.from_json, told.get("refs") or ()))
+    return {
+        "movements": [movement_key(told["worktree"], movement, at).hex() for movement in found],
+        "places": [place_key(each.name, each.new_oid).hex() for each in found if each.name.startswith("refs/")],
+    }
 
 
 def _carry_out(
@@ -323,7 +325,7 @@ def _copies(location: Location, found: _Found, also: Sequence[str]) -> Iterator[
 
 def _generations(mgit_dir: str) -> list[str]:
     folder = os.path.join(mgit_dir, "checkpoints")
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    names = sorted(os.listdir(folder)) if is_folder(folder) else []
     return [os.path.join(folder, name) for name in names if name.endswith(".mgit")]
 
 

@@ -302,6 +302,28 @@ def test_erasing_twice_says_so_and_changes_nothing(work: Recording, erase: Any) 
     assert (nothing.code, nothing.json[0]["erased"]) == (1, [])
 
 
+@pytest.mark.parametrize("forgotten", ["logs/refs/heads/main", "refs/heads/main", "mgit/looked.sqlite"])
+def test_a_ref_stands_where_an_erased_record_left_it(work: Recording, erase: Any, forgotten: str) -> None:
+    """A drain that looks at it anew does not say that it came from nowhere, then or when it moves on."""
+    assert erase("2").code == 0
+    path = Path(work.location.common_dir, forgotten)
+    path.unlink() if forgotten.startswith("mgit") else os.utime(path, (1, 1))
+    assert told(work)[1:] == [("erase", {})]
+    first, second = work.head(), work.commit("two")
+    assert told(work)[2:] == [("commit", {"refs/heads/main": (first, second)})]
+    Path(work.location.common_dir, "logs/refs/heads/main").unlink()
+    work.git("-c", "core.logAllRefUpdates=false", "update-ref", "refs/heads/main", first)
+    assert ("ref-update", {"refs/heads/main": (second, first)}) in told(work)[3:]
+
+
+def told(work: Recording) -> list[tuple[str, dict[str, tuple[Oid | None, Oid | None]]]]:
+    """The event and the refs' movements of every record that has not been erased."""
+    work.drain()
+    stored = (each for block in reader.blocks(work.location.journal_dir) for each in block.stored())  # type: ignore[union-attr]
+    found = [record for each in stored if (record := each.record()) is not None]
+    return [(r.event, {m.name: (m.old_oid, m.new_oid) for m in r.refs or () if m.name != "HEAD"}) for r in found]
+
+
 def test_a_damaged_journal_is_repaired_first(work: Recording, erase: Any, mgit: Any) -> None:
     for number in range(3):
         work.commit(f"more {number}")

@@ -114,5 +114,13 @@ def movement_key(worktree: str | None, movement: RefMovement, occurred_at: str |
     """
     own = worktree if not movement.name.startswith("refs/") else ""
     parts = (own, movement.name, movement.old_oid, movement.new_oid, occurred_at, movement.ordinal or 0)
-    text = "\0".join(map(str, parts))
-    return sha256(text.encode("utf-8", "surrogateescape")).digest()[:16]
+    return _digest(*parts)
+
+
+def place_key(ref: str, oid: Oid | None) -> bytes:
+    """A ref at a commit, in 16 bytes."""
+    return _digest(ref, oid)
+
+
+def _digest(*parts: object) -> bytes:
+    return sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).digest()[:16]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from mgit_hooks.errors import DamageError
 from mgit_hooks.journal import places, postings, reader
 from mgit_hooks.journal.advance import advance, is_current
-from mgit_hooks.journal.contents import AUTHOR, BRANCH, BYPASSED, EVENT, INVALID, PATH, TRAIT
+from mgit_hooks.journal.contents import AUTHOR, BRANCH, BYPASSED, EVENT, INVALID, PATH, TRAIT, place_key
 from mgit_hooks.journal.contents import commit_of as commit_of
 from mgit_hooks.journal.contents import movement_key as movement_key
 from mgit_hooks.journal.erasemark import Remembered, remembered
@@ -154,6 +154,11 @@ class Index:
         """Where the newest record about ``ref`` left it; None where there is none."""
         row = self._one("SELECT oid FROM ref WHERE name = ?", ref)
         return None if row is None else (row[0],)
+
+    def was_left(self, ref: str, oid: Oid | None) -> bool:
+        """Whether a record that is erased by now left ``ref`` there, and none since has told of it."""
+        query = "SELECT 1 FROM place WHERE key = ? AND seq > coalesce((SELECT seq FROM ref WHERE name = ?), 0)"
+        return self._one(query, place_key(ref, oid), ref) is not None
 
     def refs(self) -> dict[str, Oid | None]:
         """Where the newest record about each ref left it."""

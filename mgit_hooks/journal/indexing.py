@@ -220,6 +220,8 @@ class Taker:
                 self._erase(int(each["seq"]), each.get("commit"), seq)
                 # Else a reflog that is read again would tell of them once more, with what was erased.
                 self._movements += [(bytes.fromhex(key),) for key in each.get("movements") or ()]
+                places = [(bytes.fromhex(key), int(each["seq"])) for key in each.get("places") or ()]
+                self._db.executemany("INSERT OR IGNORE INTO place VALUES (?,?)", places)
             except _MISSHAPEN:
                 continue
 

@@ -7,7 +7,7 @@ from sqlite3 import Connection, DatabaseError
 from typing import Final
 
 # Numbers in chunks are in the machine's own byte order: on another one they mean nothing.
-VERSION: Final = 10 if sys.byteorder == "little" else -10
+VERSION: Final = 11 if sys.byteorder == "little" else -11
 
 _TABLES: Final = """
 CREATE TABLE meta (version INTEGER, next_seq INTEGER, head BLOB, segment INTEGER, offset INTEGER);
@@ -29,6 +29,7 @@ CREATE TABLE beginning (seq INTEGER PRIMARY KEY, occurred_at TEXT);
 CREATE TABLE outcome (push INTEGER, record INTEGER, PRIMARY KEY (push, record)) WITHOUT ROWID;
 CREATE TABLE archived (hash BLOB, seq INTEGER, PRIMARY KEY (hash, seq)) WITHOUT ROWID;
 CREATE TABLE erased (seq INTEGER PRIMARY KEY, erased_by INTEGER);
+CREATE TABLE place (key BLOB, seq INTEGER, PRIMARY KEY (key, seq)) WITHOUT ROWID;
 CREATE TABLE standin (seq INTEGER PRIMARY KEY, origin INTEGER);
 CREATE TABLE succession (old INTEGER, by INTEGER, PRIMARY KEY (old, by)) WITHOUT ROWID;
 CREATE TABLE replacement (old BLOB, new BLOB, seq INTEGER, PRIMARY KEY (old, new, seq)) WITHOUT ROWID;

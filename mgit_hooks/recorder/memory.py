@@ -73,6 +73,12 @@ class Memory:
     def last_oid(self, ref: str) -> tuple[Oid | None] | None:
         return (self._refs[ref],) if ref in self._refs else self._index.last_oid(ref)
 
+    def is_left(self, ref: str, oid: Oid | None) -> bool:
+        """Whether the newest record about ``ref`` left it there, be that one erased by now."""
+        if ref in self._refs:
+            return self._refs[ref] == oid
+        return self._index.last_oid(ref) == (oid,) or self._index.was_left(ref, oid)
+
     def refs(self) -> dict[str, Oid | None]:
         """Where the newest record about each ref left it."""
         return self._index.refs() | self._refs

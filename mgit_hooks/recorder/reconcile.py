@@ -43,6 +43,7 @@ class Memory(outcomes.Memory, Protocol):
     def is_older(self, commit: Oid) -> bool: ...
     def has_movement(self, worktree: str | None, movement: RefMovement, occurred_at: str) -> bool: ...
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
+    def is_left(self, ref: str, oid: Oid | None) -> bool: ...
     def refs(self) -> dict[str, Oid | None]: ...
     def recorded_before(self, commit: Oid) -> Record | None: ...
     def unlinked(self, commit: Oid, olds: Iterable[Oid]) -> Record | None: ...
@@ -252,7 +253,7 @@ class Reconciler:
         """
         for ref in refs:
             last = (self._memory.last_oid(ref.name) or (None,))[0]
-            if ref.name.startswith("refs/") and last != ref.old_oid:
+            if ref.name.startswith("refs/") and last != ref.old_oid and not self._memory.is_left(ref.name, ref.old_oid):
                 yield self._unlogged(RefMovement(ref.name, last, ref.old_oid, None), number)
 
     def _unlogged(self, moved: RefMovement, before: int | None = None) -> Record:
@@ -411,7 +412,7 @@ class Reconciler:
                 gone.append(name)
                 continue
             last = self._memory.last_oid(name)
-            if last == (oid,):
+            if self._memory.is_left(name, oid):
                 continue
             moved = RefMovement(name, last[0] if last else None, oid, None)
             if not self._knows(oid):
@@ -421,6 +422,10 @@ class Reconciler:
             last = self._memory.last_oid(name)
             if last is not None and last[0] is not None:
                 yield self._unlogged(RefMovement(name, last[0], None, None))
+
+    def _is_left(self, name: str, oid: Oid | None) -> bool:
+        """Whether a ref stands, or is gone, as the newest record about it says; one that none tells of is gone."""
+        return self._memory.is_left(name, oid) or (oid is None and self._memory.last_oid(name) is None)
 
     def _differing(self) -> list[tuple[str, Oid | None]]:
         """The refs that are not where their last record left them, by name, and where they are."""
@@ -434,7 +439,7 @@ class Reconciler:
         return [
             (name, oid)
             for name, oid in sorted(found.items(), key=itemgetter(0))
-            if not name.startswith("refs/mgit/") and (self._memory.last_oid(ref_text(name)) or (None,)) != (oid,)
+            if not name.startswith("refs/mgit/") and not self._is_left(ref_text(name), oid)
         ]
 
 
