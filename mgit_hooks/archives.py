@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import is_file
 from mgit_hooks.journal import bundle, erasure, reader
 from mgit_hooks.journal.reader import Block, Stored
 from mgit_hooks.journal.segment import Damage
@@ -33,7 +34,7 @@ class Archive(NamedTuple):
     def path(self) -> str | None:
         """Where the archive was put, if it is there still."""
         path = os.path.join(self.folder, self.file) if self.folder else None
-        return path if path is not None and os.path.isfile(path) else None
+        return path if path is not None and is_file(path) else None
 
 
 class Held(NamedTuple):

@@ -18,7 +18,7 @@ from mgit_hooks import dates, restored
 from mgit_hooks.copies import not_recording
 from mgit_hooks.encoding import encode
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read, sync_directory
+from mgit_hooks.files import exists, open_to_read, sync_directory
 from mgit_hooks.journal import beginning, bundle, bundling, database, exchange, reader
 from mgit_hooks.journal.bundle import Checked
 from mgit_hooks.journal.bundling import Extent, Selection
@@ -74,7 +74,7 @@ def finish(location: Location) -> bool:
     Call it under both locks. Their archive was verified before that record was written. Where a restore has brought
     both back, segments and record, they stay: it was not written of these files.
     """
-    if not os.path.exists(os.path.join(location.journal_dir, BEGINNING)):
+    if not exists(os.path.join(location.journal_dir, BEGINNING)):
         return False  # it is there before any such record: the whole journal need not be read for one
     declared = _declared(location.journal_dir, restored_too=False)
     names = segment_names(location.journal_dir)

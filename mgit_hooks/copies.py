@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import is_folder
 from mgit_hooks.journal import bundle, bundling, database, exchange, generations, identity
 from mgit_hooks.journal.segment import segment_journals, segment_names
 from mgit_hooks.journal.sources import Copy
@@ -88,7 +89,7 @@ def take_in(location: Location, path: str, *, dry_run: bool = False) -> bundle.C
 
 def _looked_at(location: Location, path: str) -> bundle.Checked:
     """The bundle, checked; nothing of it, not even a folder, is left in a repository that has no journal."""
-    if not os.path.isdir(location.mgit_dir):
+    if not is_folder(location.mgit_dir):
         from tempfile import TemporaryDirectory
 
         with TemporaryDirectory(prefix="mgit-hooks-") as folder:

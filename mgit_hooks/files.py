@@ -46,7 +46,7 @@ def read(path: str, at_most: int) -> bytes:
         return data
 
 
-def status(path: str, *, follow: bool = True) -> os.stat_result | None:
+def status(path: str | bytes, *, follow: bool = True) -> os.stat_result | None:
     """What is at ``path``, or at the end of the links there; None where nothing is.
 
     Raises OSError where that cannot be told: os.path.exists and its kin say then that nothing is there, and what is
@@ -67,7 +67,7 @@ def exists(path: str) -> bool:
     return status(path) is not None
 
 
-def lexists(path: str) -> bool:
+def lexists(path: str | bytes) -> bool:
     """Whether anything has this name, be it a link that leads nowhere. Raises OSError, as ``status``."""
     return status(path, follow=False) is not None
 
@@ -163,7 +163,7 @@ def sync_file(path: str) -> None:
 
 def remove_folder(path: str) -> None:
     """Remove a folder of ours with all that is in it, where there is one."""
-    if os.path.lexists(path):
+    if lexists(path):
         from shutil import rmtree
 
         rmtree(path)

@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from mgit_hooks.errors import RepositoryError
+from mgit_hooks.files import is_folder
 from mgit_hooks.git import plumbing
 
 MAIN_WORKTREE = "main-worktree"
@@ -104,9 +105,9 @@ def _explain(stderr: str, directory: str) -> tuple[str, str]:
 
 def make_private_dir(path: str) -> None:
     """Create ``path`` and its missing parents with mode 0700, whatever the umask."""
-    if not os.path.isdir(path):
+    if not is_folder(path):
         parent = os.path.dirname(path)
-        if not os.path.isdir(parent):
+        if not is_folder(parent):
             make_private_dir(parent)
         try:
             os.mkdir(path, 0o700)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from mgit_hooks.files import is_folder
+
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -17,7 +19,7 @@ def schemas_dir() -> str:
 
 def _find(name: str) -> str:
     packaged = os.path.join(_PACKAGE, f"_{name}")
-    if os.path.isdir(packaged):
+    if is_folder(packaged):
         return packaged
     # An editable install runs from the checkout, where both stand beside the package (see setup.cfg).
     return os.path.join(os.path.dirname(_PACKAGE), name)

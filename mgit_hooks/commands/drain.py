@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from mgit_hooks.commands import policyoptions
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import is_folder
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.recorder.drain import drain
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
-    if not args.framework and not os.path.isdir(location.mgit_dir):
+    if not args.framework and not is_folder(location.mgit_dir):
         require_journal(location)
     done = drain(
         location,

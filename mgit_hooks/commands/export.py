@@ -7,6 +7,7 @@ import os
 
 from mgit_hooks.encoding import exported
 from mgit_hooks.errors import UsageError
+from mgit_hooks.files import lexists
 from mgit_hooks.journal import reader
 from mgit_hooks.journal.segment import Damage
 from mgit_hooks.layout import Location, locate
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 def _bundle(location: Location, target: str, name: str, out: Output) -> int:
     from mgit_hooks.journal import bundle, bundling
 
-    if os.path.lexists(target):
+    if lexists(target):
         raise UsageError(f"{name} is there already", "name another file, or remove that one")
     with bundling.still(location.mgit_dir):
         written = bundling.write(location.journal_dir, target)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from mgit_hooks.display import escape
+from mgit_hooks.files import is_folder
 from mgit_hooks.installer.install import uninstall
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
@@ -27,6 +27,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note(escape(note))
     if not report.hooks:
         out.note(f"no hook in {escape(report.hooks_dir)} is ours")
-    if os.path.isdir(location.mgit_dir):
+    if is_folder(location.mgit_dir):
         out.note(f"what was recorded stays in {escape(location.mgit_dir)}")
     return 0

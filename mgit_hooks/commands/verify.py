@@ -9,7 +9,7 @@ import sys
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
-from mgit_hooks.files import TooLarge, read
+from mgit_hooks.files import TooLarge, is_file, read
 from mgit_hooks.git import anchorref
 from mgit_hooks.journal import anchors, erasure
 from mgit_hooks.journal.anchors import Checked, Place
@@ -66,7 +66,7 @@ def _place(location: Location, where: str, directory: str) -> Place:
         if where == "-":
             return Place(where, _lines_of(_standard_input()))
         # In a bare repository, and in any .git, a ref's name is that of git's own file of it.
-        if not where.startswith("refs/") and os.path.isfile(path):
+        if not where.startswith("refs/") and is_file(path):
             return Place(where, _lines_of(read(path, _LONGEST)))
     except OSError as error:
         raise UsageError(f"cannot read {where}: {error.strerror}", "name a file that can be read") from error

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.capture.rawcommit import decode
 from mgit_hooks.errors import UsageError
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import exists, open_to_read
 from mgit_hooks.gatekeeper import staged
 from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean
 from mgit_hooks.judging.rules import Rule, applies
@@ -190,7 +190,7 @@ def _options(process: Sequence[str]) -> Sequence[str]:
 
 
 def _has(location: Location, name: str) -> bool:
-    return os.path.exists(os.path.join(location.git_dir, name))
+    return exists(os.path.join(location.git_dir, name))
 
 
 def _merged(location: Location, head: Oid | None) -> tuple[Oid, ...] | None:

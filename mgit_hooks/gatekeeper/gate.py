@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mgit_hooks import layout
 from mgit_hooks.errors import ConfigError, MgitError
-from mgit_hooks.files import read
+from mgit_hooks.files import is_file, is_folder, read
 from mgit_hooks.judging import gateflag, policy
 from mgit_hooks.layout import Location
 
@@ -87,8 +87,12 @@ def _here() -> Location:
         common_dir = os.path.realpath(os.path.join(git_dir, named))
     except OSError:
         pass
-    if not os.path.isfile(os.path.join(git_dir, "HEAD")) or not os.path.isdir(os.path.join(common_dir, "objects")):
-        return layout.locate()
+    try:
+        found = is_file(os.path.join(git_dir, "HEAD")) and is_folder(os.path.join(common_dir, "objects"))
+    except OSError:
+        found = False
+    if not found:
+        return layout.locate()  # where nothing is, or nothing can be seen: git says which
     here = os.getcwd()
     return Location(git_dir, common_dir, None if here == git_dir else here)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from mgit_hooks.files import lexists
 from mgit_hooks.git import gitfiles
 from mgit_hooks.git.backend import Backend
 
@@ -22,7 +23,7 @@ class Attributes:
         self._git = git
         workdir = git.workdir()
         self._root = os.fsencode(workdir) if workdir else None
-        self._everywhere = any(map(os.path.lexists, _attribute_files(git)))
+        self._everywhere = any(map(_may_be_there, _attribute_files(git)))
         self._known: dict[bytes, bool | None] = {}
         self._folders: dict[bytes, bool] = {b"": self._everywhere or self._has_file(b"")}
 
@@ -51,7 +52,14 @@ class Attributes:
         return known
 
     def _has_file(self, folder: bytes) -> bool:
-        return self._root is not None and os.path.lexists(os.path.join(self._root, folder, b".gitattributes"))
+        return self._root is not None and _may_be_there(os.path.join(self._root, folder, b".gitattributes"))
+
+
+def _may_be_there(path: str | bytes) -> bool:
+    try:
+        return lexists(path)
+    except OSError:
+        return True  # git is asked then, and knows what it makes of a folder that cannot be looked into
 
 
 def _attribute_files(git: Backend) -> Iterator[str]:

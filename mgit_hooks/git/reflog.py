@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from mgit_hooks.files import open_to_read
+from mgit_hooks import files
 from mgit_hooks.git import reftable
 from mgit_hooks.record import Oid
 
@@ -99,7 +99,7 @@ def exists(common_dir: str, ref: str) -> bool:
     """Whether a ref has a reflog."""
     if reftable.is_used(common_dir):
         return reftable.has_reflog(common_dir, ref)
-    return os.path.isfile(os.path.join(common_dir, "logs", *ref.split("/")))
+    return files.is_file(os.path.join(common_dir, "logs", *ref.split("/")))
 
 
 def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
@@ -107,9 +107,9 @@ def paths(common_dir: str) -> Iterator[tuple[str, str | None, str]]:
     for worktree in worktrees(common_dir):
         yield from _reflog("HEAD", worktree, os.path.join(common_dir, head_key(worktree)))
     top = os.path.join(common_dir, "logs")
-    for folder, folders, files in os.walk(os.path.join(top, "refs")):
+    for folder, folders, names in os.walk(os.path.join(top, "refs")):
         folders.sort()
-        for name in sorted(files):
+        for name in sorted(names):
             path = os.path.join(folder, name)
             ref = os.path.relpath(path, top).replace(os.sep, "/")
             if not ref.startswith("refs/mgit/"):
@@ -120,7 +120,7 @@ def worktrees(common_dir: str) -> Iterator[str]:
     """``main-worktree``, then ``worktrees/NAME`` of each linked one."""
     yield "main-worktree"
     folder = os.path.join(common_dir, "worktrees")
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+    for name in sorted(os.listdir(folder)) if files.is_folder(folder) else ():
         yield f"worktrees/{name}"
 
 
@@ -135,7 +135,7 @@ def head_key(worktree: str) -> str:
 
 
 def _reflog(ref: str, worktree: str, path: str) -> Iterator[tuple[str, str | None, str]]:
-    if os.path.exists(path):
+    if files.exists(path):
         yield ref, worktree, path
 
 
@@ -166,7 +166,7 @@ def before_last(path: str, lines: bytes | None = None) -> Place:
 
 
 def _content(path: str) -> bytes:
-    with open_to_read(path) as file:
+    with files.open_to_read(path) as file:
         return file.read()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mgit_hooks.errors import RepositoryError
+from mgit_hooks.files import exists
 from mgit_hooks.git import plumbing
 
 TABLES: Final = "reftable/tables.list"
@@ -21,7 +22,7 @@ _FIELDS: Final = 5
 
 
 def is_used(common_dir: str) -> bool:
-    return os.path.exists(os.path.join(common_dir, *TABLES.split("/")))
+    return exists(os.path.join(common_dir, *TABLES.split("/")))
 
 
 def reflogs(common_dir: str) -> dict[str, bytes]:

@@ -234,7 +234,7 @@ class Twin:
     def _attribute_command(self) -> tuple[tuple[str, ...], dict[str, str], str | None]:
         asked = ("check-attr", "--stdin", "-z", "diff")
         workdir = self.workdir()
-        if workdir is None or not os.path.isdir(workdir):
+        if workdir is None or not os.access(os.path.join(workdir, ""), os.X_OK):
             # Newer versions of git look into HEAD's tree there; what counts is the worktree, and there is none.
             return ("-c", f"attr.tree={self._empty_tree}", *asked), self._env, None
         return asked, {**self._env, "GIT_WORK_TREE": workdir}, workdir

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from mgit_hooks.errors import MgitError
+from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import plumbing
 from mgit_hooks.installer import choice, hookfiles, stubs
 from mgit_hooks.layout import Location
@@ -186,9 +187,9 @@ def _drain_mark(location: Location) -> Iterator[Finding]:
     from mgit_hooks.lock import exclusive
 
     mark = os.path.join(location.mgit_dir, "draining")
-    if os.path.exists(mark):
+    if exists(mark):
         with exclusive(os.path.join(location.mgit_dir, "drain.lock"), wait=0) as free:
-            if free and os.path.exists(mark):
+            if free and exists(mark):
                 message = f"{mark} names a drain that does not run"
                 yield Finding("fault", message, f"remove it: rm {mark}", lambda: _unmark(location, mark))
 
@@ -251,7 +252,7 @@ def _journal(location: Location) -> Iterator[Finding]:
 
 
 def _room(location: Location) -> Iterator[Finding]:
-    if not os.path.isdir(location.mgit_dir):
+    if not is_folder(location.mgit_dir):
         return
     scratch = os.path.join(location.mgit_dir, "doctor.mgit-tmp")
     hookfiles.write(scratch[: -len(".mgit-tmp")], b"x" * 4096, 0o600)

@@ -16,7 +16,7 @@ from sqlite3 import Connection
 from typing import BinaryIO, Final, NamedTuple
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read, replacing
+from mgit_hooks.files import exists, open_to_read, replacing
 from mgit_hooks.journal.manifest import BEGINNING, BEGINNING_FORM
 
 _DIGEST: Final = 32
@@ -67,7 +67,7 @@ def forget_refs(journal_dir: str, is_wanted: Callable[[str, int], bool]) -> int:
     A sidecar that does not hold stays: it is made again from the archive. Raises OSError.
     """
     path = os.path.join(journal_dir, BEGINNING)
-    if not os.path.exists(path) or not holds(journal_dir):
+    if not exists(path) or not holds(journal_dir):
         return 0
     with open_to_read(path) as file:
         file.seek(len(BEGINNING_FORM))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from mgit_hooks import dates
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read, sync_directory
+from mgit_hooks.files import is_file, lexists, open_to_read, sync_directory
 from mgit_hooks.journal import bundle, identity, manifest
 from mgit_hooks.journal.bundle import BundleError, Checked, pieces
 from mgit_hooks.journal.findings import Hole
@@ -58,7 +58,7 @@ def write(journal_dir: str, path: str, found: Extent | None = None, selection: S
     BundleError where the journal is damaged or ``path`` is there already, JournalError where something cannot be
     read or written; ``path`` is then as it was.
     """
-    if os.path.lexists(path):
+    if lexists(path):
         raise BundleError(f"{path} is there already", "name another file, or remove that one")
     temporary = f"{path}.{os.getpid()}.new"
     try:
@@ -175,7 +175,7 @@ def part(directory: str, name: str) -> Part:
 
 def _beginning(journal_dir: str) -> Part | None:
     path = os.path.join(journal_dir, BEGINNING)
-    return part(journal_dir, BEGINNING) if os.path.isfile(path) else None
+    return part(journal_dir, BEGINNING) if is_file(path) else None
 
 
 def _name(temporary: str, path: str) -> None:

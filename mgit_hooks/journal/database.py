@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from mgit_hooks.errors import JournalError
+from mgit_hooks.files import exists, is_folder
 from mgit_hooks.journal.commitset import CommitSet
 from mgit_hooks.journal.index import Index
 from mgit_hooks.layout import make_private_dir
@@ -36,7 +37,7 @@ def open_index(mgit_dir: str, journal_dir: str, wait: float = _WAIT) -> Iterator
     ``wait`` is how long, in seconds, another process that writes it is waited for. Raises JournalError after that.
     """
     path = os.path.join(mgit_dir, "index.sqlite")
-    if not os.access(mgit_dir if os.path.isdir(mgit_dir) else os.path.dirname(mgit_dir), os.W_OK):
+    if not os.access(mgit_dir if is_folder(mgit_dir) else os.path.dirname(mgit_dir), os.W_OK):
         path = _MEMORY  # a repository that may only be read is read all the same
     else:
         make_private_dir(mgit_dir)
@@ -136,7 +137,7 @@ def erased_commits(mgit_dir: str, seqs: Iterable[int]) -> dict[int, Oid]:
     """The commits of those of ``seqs`` that the index on file has from a record that says who erased them."""
     path = os.path.join(mgit_dir, "index.sqlite")
     found: dict[int, Oid] = {}
-    if not os.path.exists(path):
+    if not exists(path):
         return found
     query = "SELECT hash FROM record WHERE seq = ? AND erased_by IS NOT NULL AND hash IS NOT NULL"
     with suppress(sqlite3.DatabaseError), closing(_connect_to_read(path)) as database:
@@ -152,7 +153,7 @@ def _connect_to_read(path: str) -> sqlite3.Connection:
 
 def _look_up(mgit_dir: str, ranges: Sequence[tuple[int, int]], found: CommitSet) -> bool:
     path = os.path.join(mgit_dir, "index.sqlite")
-    if not os.path.exists(path):
+    if not exists(path):
         return False
     try:
         with closing(_connect_to_read(path)) as database:
@@ -176,7 +177,7 @@ def _hash(row: tuple[object]) -> bytes:
 
 def remove(mgit_dir: str) -> None:
     """Remove the index: the next reader makes it anew. Raises JournalError where another process keeps writing it."""
-    if os.path.exists(os.path.join(mgit_dir, "index.sqlite")):
+    if exists(os.path.join(mgit_dir, "index.sqlite")):
         with required(_lock(mgit_dir), "the index"):
             _unlink(mgit_dir)
 

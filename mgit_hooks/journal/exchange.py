@@ -13,7 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from mgit_hooks.files import create, open_to_read, remove_folder, replacing, sync_directory, sync_file
+from mgit_hooks.files import (
+    create,
+    exists,
+    is_folder,
+    open_to_read,
+    remove_folder,
+    replacing,
+    sync_directory,
+    sync_file,
+)
 from mgit_hooks.journal import bundle, identity
 from mgit_hooks.layout import make_private_dir
 
@@ -78,8 +87,8 @@ def settle(journal_dir: str) -> None:
     """End what a kill left: what was staged and not put in place goes, what was taken out of it is kept."""
     staged = _staged(journal_dir)
     remove_folder(f"{staged}.tmp")
-    if os.path.isdir(staged):
-        if os.path.exists(moving(journal_dir)) and not os.path.isdir(journal_dir):
+    if is_folder(staged):
+        if exists(moving(journal_dir)) and not is_folder(journal_dir):
             os.rename(staged, journal_dir)
         elif mark(staged) is None:
             _keep(staged, journal_dir)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from mgit_hooks.files import open_to_read, replacing, sync_directory, sync_file
+from mgit_hooks.files import exists, open_to_read, replacing, sync_directory, sync_file
 from mgit_hooks.journal.segment import Damage
 from mgit_hooks.layout import make_private_dir
 
@@ -27,7 +27,7 @@ def quarantine(journal_dir: str, damage: Damage) -> str:
         sync_file(os.path.join(folder, name))  # what wrote it may have been killed before it did
         _sync_names(os.path.join(folder, name))
     else:
-        if os.path.exists(os.path.join(folder, name)):
+        if exists(os.path.join(folder, name)):
             name = f"{stem}-{time.time_ns()}.bin"
         put(os.path.join(folder, name), data)
     return name

@@ -7,6 +7,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterator, Set
 
+from mgit_hooks.files import is_folder
 from mgit_hooks.journal import erasemark, identity
 from mgit_hooks.journal.blockformat import frame_cursor
 from mgit_hooks.journal.findings import Hole, Report
@@ -280,4 +281,4 @@ def _end_of_file(journal_dir: str, name: str, state: _Walk, hint: identity.Head 
 
 
 def exists(journal_dir: str) -> bool:
-    return os.path.isdir(journal_dir) and bool(segment_names(journal_dir))
+    return is_folder(journal_dir) and bool(segment_names(journal_dir))

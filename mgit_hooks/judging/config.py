@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.files import exists
 from mgit_hooks.judging import configfiles, rulefiles, schemas
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.judging.policy import STRATEGIES
@@ -120,8 +121,16 @@ def read(
             reader.worktree(location.root, ".mgit-hooks.toml"),
             reader.worktree(location.root, "pyproject.toml"),
         )
-    sources = tuple(Source(path, os.path.exists(path)) for path in dict.fromkeys(reader.files))
+    sources = tuple(Source(path, _is_read(path)) for path in dict.fromkeys(reader.files))
     return Read(tuple(layers), sources, reader.defaults())
+
+
+def _is_read(path: str) -> bool:
+    """Whether there is such a file, as far as its folder lets us see: git too goes without those of a closed one."""
+    try:
+        return exists(path)
+    except PermissionError:
+        return False
 
 
 def lasting_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.files import exists
 from mgit_hooks.judging.validate import PREFIX, Schemas
 from mgit_hooks.record import Json
 from mgit_hooks.resources import schemas_dir
@@ -26,7 +27,7 @@ class _Folder(Mapping[str, Json]):
         if uri not in self._documents:
             name = uri.removeprefix(PREFIX)
             path = os.path.join(self._folder, f"{name}.json")
-            if name == uri or os.sep in name or not os.path.exists(path):
+            if name == uri or os.sep in name or not exists(path):
                 raise KeyError(uri)
             document = _read(path)
             if document.get("$id") != uri:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import is_file, is_folder, open_to_read
 from mgit_hooks.git import gitfiles
 
 _PROC: Final = "/proc"
@@ -37,19 +37,22 @@ def _may_be_here(process: str, common_dir: str) -> bool:
     except OSError:
         return True  # another user's
     # git goes to the top of the worktree, or stays in a bare repository, before it runs a hook.
-    repository = _repository_at(folder)
+    try:
+        repository = _repository_at(folder)
+    except OSError:
+        return True  # nobody lets us look there
     return repository is None or os.path.realpath(repository) == common_dir
 
 
 def _repository_at(folder: str) -> str | None:
     """The common directory of the repository whose top this folder is; None where that cannot be told."""
     git_dir = os.path.join(folder, ".git")
-    if os.path.isfile(git_dir):
+    if is_file(git_dir):
         told = (_content(git_dir) or b"").removeprefix(b"gitdir: ").rstrip(b"\n")
         git_dir = os.path.join(folder, os.fsdecode(told))
-    if os.path.isdir(os.path.join(folder, "objects")) and not os.path.isdir(git_dir):
+    if is_folder(os.path.join(folder, "objects")) and not is_folder(git_dir):
         git_dir = folder
-    return gitfiles.common_dir(git_dir) if os.path.isdir(git_dir) else None
+    return gitfiles.common_dir(git_dir) if is_folder(git_dir) else None
 
 
 def _content(path: str) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mgit_hooks import log
 from mgit_hooks.errors import MgitError
-from mgit_hooks.files import create
+from mgit_hooks.files import create, exists
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location, locate, make_private_dir
@@ -143,7 +143,7 @@ def _nothing_waits(location: Location, before: State, cursor: Cursor | None, tho
     return (
         before.known
         and not spool.waiting(location.spool_dir, cursor)
-        and not any(os.path.exists(held.path(location.mgit_dir, name)) for name in held.NAMES)
+        and not any(exists(held.path(location.mgit_dir, name)) for name in held.NAMES)
         and not commitmap.waits(location)
         and not looking.is_due(before.looked_at)
         and not looking.has_moved(location.common_dir, before, looking.clock(location), how)

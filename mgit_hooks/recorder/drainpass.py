@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from mgit_hooks import dates, log
 from mgit_hooks.encoding import encode
+from mgit_hooks.files import is_folder
 from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.journal import identity
 from mgit_hooks.journal.cursor import Cursor
@@ -171,7 +171,7 @@ def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:
         journal.append((), at)
         journal.sync()
 
-    if os.path.isdir(spool_dir):
+    if is_folder(spool_dir):
         spool.tidy(spool_dir, cursor, commit_cursor)
         spool.forget_inputs(spool_dir, older_than=time.time() - 3600)
 

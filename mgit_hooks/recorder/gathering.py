@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
+from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import reflog, reftable
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location
@@ -69,7 +70,7 @@ def _unwitnessed(
     location: Location, reading: movements.Reading, evidence: Evidence, has_record: Callable[[Oid], bool]
 ) -> Set[Oid]:
     """The commits of a moment ago of which a hook would speak, and has not."""
-    if not os.path.exists(os.path.join(location.mgit_dir, "install.json")):
+    if not exists(os.path.join(location.mgit_dir, "install.json")):
         return frozenset()
     recent = (time.time() - SETTLE) * 1e9
     return {
@@ -131,7 +132,7 @@ def _readable(batch: spool.Batch) -> spool.Batch:
 
 def _rebasing(git_dir: str) -> bool:
     """Whether the stubs keep silent there: post-rewrite tells it all at the end."""
-    return any(os.path.isdir(os.path.join(git_dir, name)) for name in ("rebase-merge", "rebase-apply"))
+    return any(is_folder(os.path.join(git_dir, name)) for name in ("rebase-merge", "rebase-apply"))
 
 
 def _may_say_more(said: HookEvent) -> bool:

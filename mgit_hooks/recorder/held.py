@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mgit_hooks import files
+from mgit_hooks.files import exists
 from mgit_hooks.recorder import event, state
 from mgit_hooks.recorder.event import HookEvent, Process
 
@@ -38,7 +39,7 @@ def write(mgit_dir: str, events: Sequence[HookEvent], name: str = "held.json") -
     if events:
         lines = [event.format(said).decode("utf-8", "surrogateescape").rstrip("\n") for said in events]
         state.write_json(path(mgit_dir, name), lines)
-    elif os.path.exists(path(mgit_dir, name)):
+    elif exists(path(mgit_dir, name)):
         os.unlink(path(mgit_dir, name))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from mgit_hooks import dates, log
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.encoding import encode
 from mgit_hooks.errors import ConfigError, JournalError
+from mgit_hooks.files import exists, is_folder
 from mgit_hooks.journal.writer import Appender, appender
 from mgit_hooks.judging import config, gateflag, policy, schemas
 from mgit_hooks.judging.config import Config
@@ -89,7 +89,7 @@ def journal_of(location: Location, journal_dir: str | None = None) -> Iterator[A
         detail = {"journal": journal, "last_seq": last_seq, "head": head}
         return encode(plain_record(location, "adopted", detail))
 
-    if not os.path.isdir(journal_dir):
+    if not is_folder(journal_dir):
         _require_settled(journal_dir)
         make_private_dir(journal_dir)
     with appender(journal_dir, adopted) as journal:
@@ -100,7 +100,7 @@ def _require_settled(journal_dir: str) -> None:
     """Raise JournalError where there is no journal because a restore was killed as it put one in place."""
     from mgit_hooks.journal import exchange
 
-    if os.path.exists(exchange.moving(journal_dir)):
+    if exists(exchange.moving(journal_dir)):
         raise JournalError("a restore of the journal was cut off", "run it again, or 'mgit-hooks repair': it is ended")
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import is_folder, open_to_read
 from mgit_hooks.git import reflog
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import classify
@@ -36,7 +36,7 @@ def git_dirs(common_dir: str) -> Iterator[tuple[str, str]]:
 
 
 def is_rebasing(git_dir: str) -> bool:
-    return any(os.path.isdir(os.path.join(git_dir, name)) for name in ("rebase-merge", "rebase-apply"))
+    return any(is_folder(os.path.join(git_dir, name)) for name in ("rebase-merge", "rebase-apply"))
 
 
 def pairs_of(git_dir: str) -> list[Pair]:

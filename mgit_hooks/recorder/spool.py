@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from mgit_hooks.files import open_to_append, open_to_read, sync_directory
+from mgit_hooks.files import exists, open_to_append, open_to_read, sync_directory
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.recorder import event
@@ -129,7 +129,7 @@ def tidy(spool_dir: str, cursor: Cursor, commit_cursor: Callable[[Cursor], None]
     says that reading goes on in the next generation, so that its number is never given to another file.
     """
     now = os.path.join(spool_dir, _NOW)
-    if cursor.offset >= ROTATE_AT and os.path.exists(now) and os.path.getsize(now) == cursor.offset:
+    if cursor.offset >= ROTATE_AT and exists(now) and os.path.getsize(now) == cursor.offset:
         part = _parts(spool_dir, cursor)[-1]
         if part.generation == cursor.generation:
             _rename(spool_dir, part, part.generation, 0, cursor.offset)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read, replacing
+from mgit_hooks.files import exists, open_to_read, replacing
 from mgit_hooks.git.reflog import Place
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Oid
@@ -247,7 +247,7 @@ def names(mgit_dir: str, is_wanted: Callable[[bytes], bool]) -> bool:
         with closing(_connect(mgit_dir)) as database:
             return any(is_wanted(text) for query in _NAMES for row in database.execute(query) for text in row)
     except FileNotFoundError:
-        return os.path.exists(os.path.join(mgit_dir, _FILE))
+        return exists(os.path.join(mgit_dir, _FILE))
     except DatabaseError:
         return True
 

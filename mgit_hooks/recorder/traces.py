@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read, sync_directory, write_all
+from mgit_hooks.files import is_folder, is_link, open_to_read, sync_directory, write_all
 from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.wanted import Wanted, commit_of
 from mgit_hooks.recorder import event, held
@@ -29,7 +29,7 @@ def erase_logs(mgit_dir: str, is_wanted: Callable[[bytes], bool]) -> int:
     """Blank out the lines of the logs that are wanted; how many."""
     folder = os.path.join(mgit_dir, "logs")
     count = 0
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+    for name in sorted(os.listdir(folder)) if is_folder(folder) else ():
         path = os.path.join(folder, name)
         with open_to_read(path) as file:
             data = file.read()
@@ -82,7 +82,7 @@ def erase_copies(mgit_dir: str, wanted: Wanted, names: frozenset[str]) -> list[s
     """
     folder = os.path.join(mgit_dir, "checkpoints")
     gone = []
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+    for name in sorted(os.listdir(folder)) if is_folder(folder) else ():
         if name.endswith(".json.gz") and (name in names or _holds(os.path.join(folder, name), wanted)):
             os.unlink(os.path.join(folder, name))
             gone.append(name)
@@ -107,10 +107,10 @@ def erase_leftovers(mgit_dir: str) -> None:
     from shutil import rmtree
 
     for folder in (mgit_dir, *(os.path.join(mgit_dir, each) for each in ("journal", "quarantine", "checkpoints"))):
-        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        for name in os.listdir(folder) if is_folder(folder) else ():
             path = os.path.join(folder, name)
             if name.endswith((".new", ".new.checked")):
-                if os.path.isdir(path) and not os.path.islink(path):
+                if is_folder(path) and not is_link(path):
                     rmtree(path)
                 else:
                     os.unlink(path)
