@@ -41,6 +41,7 @@ PURE = frozenset(
         "capture.graph",
         "capture.rawdiff",
         "capture.similarity",
+        "capture.treediff",
         "capture.treehash",
         "compress",
         "journal.cursor",

@@ -15,6 +15,7 @@ import pygit2
 from pygit2.enums import DeltaStatus, DiffOption, ObjectType, ReferenceType, RepositoryOpenFlag
 
 from mgit_hooks import files
+from mgit_hooks.capture import treediff
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.git import gitfiles
@@ -96,6 +97,7 @@ class Library:
             self._bare.set_odb(self._odb)
         except pygit2.GitError as error:
             raise _explained(_said(error), git_dir) from None
+        self._trees = treediff.Trees(self._tree)
         self._read_header: Any = getattr(self._odb, "read_header", None)  # pygit2 1.19 and newer
         self._attributed: pygit2.Repository | None = None
         self._packs = PackOrder(os.path.join(gitfiles.common_dir(git_dir), "objects"))
@@ -160,6 +162,23 @@ class Library:
         old, new = (None if oid == EMPTY_TREE else oid for oid in (old, new))
         if old == new:
             return []
+        try:
+            return self._trees.changes(old, new)
+        except treediff.Irregular:
+            return self._irregular_changes(old, new)
+
+    def _tree(self, oid: Oid) -> bytes:
+        if oid == EMPTY_TREE:
+            return b""
+        try:
+            kind, raw = self._odb.read(oid)
+        except _UNREADABLE:
+            raise MissingObject(oid) from None
+        if kind != ObjectType.TREE:
+            raise MissingObject(oid)
+        return raw
+
+    def _irregular_changes(self, old: Oid | None, new: Oid | None) -> list[Change]:
         try:
             diff = self._diff(old, new)
         except (*_UNREADABLE, TypeError) as error:
