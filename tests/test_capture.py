@@ -15,6 +15,8 @@ from mgit_hooks.capture import contents
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import plumbing
+from mgit_hooks.git.library import Library
+from mgit_hooks.git.twin import Twin
 from mgit_hooks.record import Commit, FileChange, Oid
 
 if TYPE_CHECKING:
@@ -308,6 +310,20 @@ def test_ten_thousand_files(repo: Repo) -> None:
     assert move.files is not None
     assert len(many.files) == 10_000
     assert [sum(file.index_status == letter for file in move.files) for letter in "RAD"] == [100, 1, 1]
+
+
+def test_folders_deeper_than_pythons_stack(repo: Repo) -> None:
+    stream = b""
+    for number in (1, 2):
+        path = b"a/" * 3000 + b"f"
+        stream += b"commit refs/heads/main\ncommitter C <c@x> %d +0000\ndata 1\nm\n" % number
+        stream += b"M 100644 inline %s\ndata 2\n%d\n\n" % (path, number)
+    repo.run("fast-import", "--quiet", stdin=stream)
+    both = [Capturer(f"{repo.path}/.git", make) for make in (Library, Twin)]
+    found = [one.commit(Oid(repo.git("rev-parse", "main"))) for one in both]
+    assert found[0] == found[1]
+    (file,) = found[0].files or ()
+    assert (file.index_status, file.additions, file.deletions, len(file.filename)) == ("M", 1, 1, 6001)
 
 
 def test_small_blobs_are_not_kept_without_end(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

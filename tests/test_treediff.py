@@ -88,6 +88,15 @@ def test_what_git_would_not_write_is_left_to_libgit2(repo: Repo, raw: bytes, pat
     assert [change.path for change in Library(f"{repo.path}/.git").changes(None, oid)] == paths
 
 
+def test_what_is_too_deep_for_pythons_stack_is_left_to_libgit2() -> None:
+    made = Made()
+    roots = [BLOB, OTHER]
+    for depth in range(2000):
+        roots = [made.add(entry(b"40000" if depth else b"100644", b"d", oid)) for oid in roots]
+    with pytest.raises(Irregular):
+        Trees(made).changes(*roots)
+
+
 def test_only_folders_that_differ_are_read() -> None:
     made = Made()
     gone = Oid("9" * 40)

@@ -25,10 +25,11 @@ _NONE: Final[_Entries] = frozenset()
 _KEPT: Final = 4096  # entries of trees that were looked at last: a commit's tree is its child's old one
 # Bytes of a tree that libgit2 is left to compare: here an entry takes four times what it takes there.
 _LARGE: Final = 4 * 1024 * 1024
+_DEEPEST: Final = 200  # folders in each other; Python's stack ends somewhere, and libgit2's later
 
 
 class Irregular(Exception):
-    """A tree that is not as git writes it (another mode or order, a name twice), or too large."""
+    """A tree that is not as git writes it (another mode or order, a name twice), or too large or deep."""
 
 
 class Trees:
@@ -41,19 +42,21 @@ class Trees:
 
     def changes(self, old: Oid | None, new: Oid | None) -> list[Change]:
         """By path; None is the empty tree. Raises Irregular, and what ``read`` raises."""
-        found = list(self._changes(b"", old, new))
+        found = list(self._changes(b"", old, new, _DEEPEST))
         # What is in a folder comes behind a file of a name that goes on with less than a slash.
         found.sort(key=_path)
         return found
 
-    def _changes(self, above: bytes, old: Oid | None, new: Oid | None) -> Iterator[Change]:
+    def _changes(self, above: bytes, old: Oid | None, new: Oid | None, deeper: int) -> Iterator[Change]:
+        if not deeper:
+            raise Irregular
         before, after = self._entries(old), self._entries(new)
         gone, come = _by_name(before - after), _by_name(after - before)
         for name in sorted(gone.keys() | come.keys()):
             was, now = gone.get(name, _NOTHING), come.get(name, _NOTHING)
             one, other = _folder(was), _folder(now)
             if one is not None or other is not None:
-                yield from self._changes(b"%b%b/" % (above, name), one, other)
+                yield from self._changes(b"%b%b/" % (above, name), one, other, deeper - 1)
             if was[0] in _MODES or now[0] in _MODES:
                 yield _change(was, now, above + name)
 

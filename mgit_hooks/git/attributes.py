@@ -45,10 +45,12 @@ class Attributes:
         return None if told is None else not told
 
     def _may_apply(self, folder: bytes) -> bool:
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._may_apply(folder.rpartition(b"/")[0]) or self._has_file(folder)
-            self._folders[folder] = known
+        unknown = []  # from the folder up: a tree may be deeper than Python's stack
+        while (known := self._folders.get(folder)) is None:
+            unknown.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        for below in reversed(unknown):
+            known = self._folders[below] = known or self._has_file(below)
         return known
 
     def _has_file(self, folder: bytes) -> bool:
