@@ -71,7 +71,8 @@ read_path() {
 	while IFS= read -r line || [ -n "$line" ]; do path=$path${path:+$nl}$line; done <"$1"
 }
 
-# Sets gitdir, common, mgit and worktree. Fails where mgit-hooks keeps nothing in this repository.
+# Sets gitdir, common, mgit and worktree. Fails where mgit-hooks keeps nothing in this repository, and where another
+# hook of ours has this event in hand.
 find_repository() {
 	gitdir=${GIT_DIR:-.git}
 	if [ -f "$gitdir" ]; then
@@ -93,7 +94,7 @@ find_repository() {
 	common=${GIT_COMMON_DIR:-$common}
 	[ -d "$common/objects" ] || ask_git || return
 	mgit=$common/mgit
-	[ -d "$mgit" ]
+	[ -d "$mgit" ] && ours
 }
 
 # For what the builtins above cannot read. The dot keeps newlines that end a path.

@@ -42,7 +42,8 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     home = tmp_path_factory.mktemp("home")
     (home / "gitconfig").write_text('[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n')
     for name in list(os.environ):
-        if name in LOCAL_ENV_VARS or name.startswith(("GIT_", "MGIT", "PRE_COMMIT")) or name in ("SKIP", "NO_COLOR"):
+        ours = name.startswith(("GIT_", "MGIT", "PRE_COMMIT")) or name in ("SKIP", "NO_COLOR", "XDG_DATA_HOME")
+        if ours or name in LOCAL_ENV_VARS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "xdg"))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import newergit
 import pytest
 from conftest import Repo, Told
 from recording import Recording
@@ -419,6 +420,21 @@ def test_install_writes_the_hooks_of_a_server_only_when_told(repo: Repo, bare: R
     refused = mgit("-C", repo.path, "install", "--server")
     assert (refused.code, "--server --server" in refused.err) == (2, True)
     assert "written   pre-receive\n" in mgit("-C", repo.path, "install", "--server", "--server").out
+
+
+def test_install_and_uninstall_act_on_the_users_configuration_only_when_told(
+    mgit: Any, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{newergit.stand_in(tmp_path / 'newer')}{os.pathsep}{os.environ['PATH']}")
+    user = Path(os.environ["GIT_CONFIG_GLOBAL"])
+    before = user.read_bytes()
+    mgit("-C", repo.path, "install")
+    assert user.read_bytes() == before
+    assert mgit("-C", repo.path, "install", "--global").code == 0
+    mgit("-C", repo.path, "uninstall")
+    assert user.read_bytes() != before
+    assert mgit("-C", repo.path, "uninstall", "--global").code == 0
+    assert user.read_bytes() == before
 
 
 def test_init_goes_to_a_shared_hooks_folder_only_when_told(repo: Repo, mgit: Any, tmp_path: Path) -> None:

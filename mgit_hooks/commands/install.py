@@ -7,7 +7,7 @@ import argparse
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.git import plumbing
-from mgit_hooks.installer import stubs
+from mgit_hooks.installer import everywhere, stubs
 from mgit_hooks.installer.install import install
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
@@ -35,9 +35,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="write the hooks that record and judge pushes to this repository as well; twice: though it is not bare",
     )
+    parser.add_argument(
+        "--global",
+        action="store_true",
+        dest="everywhere",
+        help="in your configuration, once for all your repositories that keep records (git 2.54 or newer)",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.everywhere:
+        return _everywhere(args, out)
     location = locate(args.directory)
     if args.server == 1 and location.root is not None:
         raise UsageError(
@@ -60,6 +68,24 @@ def run(args: argparse.Namespace, out: Output) -> int:
             "core.sharedRepository is set: pushes by other accounts than this one are not recorded (docs/server.md)"
         )
     out.note(f"hooks are in {escape(report.hooks_dir)}; 'mgit-hooks uninstall' takes them out again")
+    return 0
+
+
+def _everywhere(args: argparse.Namespace, out: Output) -> int:
+    if args.shared or args.asked_for or args.server:
+        raise UsageError(
+            "--global goes with none of --shared, --with and --server",
+            "run 'mgit-hooks install' with those in the repository that is to have them",
+        )
+    report = everywhere.install()
+    if args.json:
+        out.json(report.to_json())
+        return 0
+    for change in report.hooks:
+        out.line(f"{change.action:<9} {change.hook}")
+    out.note(f"your git configuration includes {escape(report.configuration)}")
+    out.note("recorded is every repository that has a .git/mgit: run 'mgit-hooks backfill' in one to have it so")
+    out.note("'mgit-hooks uninstall --global' takes all of it out again")
     return 0
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from mgit_hooks.display import escape
 from mgit_hooks.files import open_to_read
-from mgit_hooks.installer import choice, hookfiles
+from mgit_hooks.installer import choice, everywherecheck, hookfiles, stubs
+from mgit_hooks.installer.everywherecheck import Here
 from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
 from mgit_hooks.journal.format import Cursor
@@ -33,10 +34,11 @@ class Status(NamedTuple):
     draining: int | None  # the pid of the drain that runs
     drained_at: str | None  # ISO 8601, UTC
     gate: str  # armed | open | unknown
+    configured: Here  # config-based hooks
 
     @property
     def installed(self) -> bool:
-        return all(each.runs for each in self.hooks)
+        return all(each.runs or each.hook in self.configured.runs for each in self.hooks)
 
     def to_json(self) -> Json:
         return {
@@ -58,6 +60,8 @@ class Status(NamedTuple):
             "draining": self.draining,
             "drained_at": self.drained_at,
             "gate": self.gate,
+            "global": self.configured.to_json(),
+            "config_hooks": list(self.configured.others),
         }
 
 
@@ -90,6 +94,7 @@ def look(location: Location) -> Status:
         _draining(location),
         _changed_at(os.path.join(location.mgit_dir, "state.json")),
         "unknown" if flag is None or not flag.fresh else "armed" if flag.armed else "open",
+        everywherecheck.look(location),
     )
 
 
@@ -128,6 +133,7 @@ def _print(status: Status, out: Output) -> None:
         style = {"installed": "green", "missing": "red"}.get(each.state, "yellow")
         remarks = [each.state] + ["chained"] * each.chained + ["not executable"] * (each.ours and not each.executable)
         out.line(f"  {each.hook:<16} {out.style(', '.join(remarks), style)}")
+    _print_configured(status.configured, out)
     for path, exists in status.interpreters:
         out.line(f"starts    {escape(path)}" + ("" if exists else out.style("  which is gone", "red")))
     out.line(f"recorded  {counted(status.records, 'record')}" + (f", up to {status.head[:16]}" if status.head else ""))
@@ -137,3 +143,13 @@ def _print(status: Status, out: Output) -> None:
     out.line(f"gate      {status.gate}")
     if not status.installed:
         out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")
+
+
+def _print_configured(here: Here, out: Output) -> None:
+    if here.state is not None:
+        missing = [hook for hook in stubs.HOOKS if hook not in here.runs]
+        told = "do not run here" if not here.runs else "run here"
+        told += f", but for {', '.join(missing)}" if here.runs and missing else ""
+        out.line(f"global    {out.style(told, 'yellow' if missing else 'green')}: {escape(here.state.configuration)}")
+    if here.others:
+        out.line(f"others    config-based hooks: {escape(', '.join(here.others))}")

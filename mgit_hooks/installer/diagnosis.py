@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from mgit_hooks.errors import MgitError
 from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import plumbing
-from mgit_hooks.installer import choice, hookfiles, stubs
+from mgit_hooks.installer import choice, everywherecheck, hookfiles, interpreter, stubs
+from mgit_hooks.installer.findings import Finding
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 from mgit_hooks.report import counted
@@ -23,15 +24,6 @@ STUCK_AFTER: Final = 600.0
 """Seconds that a line may wait in the spool: each later commit starts a drain, which needs a few."""
 LEAST_ROOM: Final = 16 * 1024 * 1024
 """Bytes that should be free where the journal grows."""
-
-
-class Finding(NamedTuple):
-    """What a check found. A remark is no fault. ``mend`` is there where one thing is right."""
-
-    severity: str  # fault | remark
-    message: str
-    remedy: str
-    mend: Callable[[], object] | None = None
 
 
 class Check(NamedTuple):
@@ -87,6 +79,10 @@ def _hooks(location: Location) -> Iterator[Finding]:
         yield Finding("remark", f"the hooks folder {directory} is others' too: {owner}", "see docs/hooks.md")
         remedy, mend = "run 'mgit-hooks install --shared', where that is what you want", None
     if not any(each.ours or each.state == "wrapped" for each in found):
+        if everywherecheck.serves():
+            message = f"no hook of ours is in {directory}: those of 'install --global' are to run"
+            yield Finding("remark", message, "nothing: the next check says whether they do")
+            return
         yield Finding("fault", f"no hook of ours is in {directory}, where git looks for them", remedy, mend)
         return
     for state, trouble in _TROUBLE.items():
@@ -122,27 +118,10 @@ def _interpreter(location: Location) -> Iterator[Finding]:
     starts = dict.fromkeys(stubs.paths(content) for content in contents if content and stubs.recognise(content))
     for python, boot in starts:
         if python is not None and boot is not None:
-            trouble = interpreter_trouble(python, boot)
+            trouble = interpreter.trouble(python, boot)
             if trouble is not None:
                 remedy = "run 'mgit-hooks install' with the interpreter that has mgit-hooks"
                 yield Finding("fault", trouble, remedy, lambda: _reinstall(location))
-
-
-def interpreter_trouble(python: str, boot: str) -> str | None:
-    """Why the stubs cannot start Python; None where they can."""
-    for path, able in ((python, os.X_OK), (boot, os.R_OK)):
-        if not os.access(path, able):
-            return f"the hooks start {path}, which is gone"
-    import subprocess
-
-    home = os.path.dirname(os.path.dirname(boot))
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import mgit_hooks.gatekeeper.gate, mgit_hooks.recorder.drain"
-    env = plumbing.without_local(os.environ)
-    done = subprocess.run([python, "-I", "-c", code, home], env=env, capture_output=True, check=False)
-    if done.returncode == 0:
-        return None
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return f"{python} cannot load mgit-hooks: {said[-1] if said else f'it ends with {done.returncode}'}"
 
 
 def _modes(location: Location) -> Iterator[Finding]:
@@ -266,6 +245,7 @@ def _room(location: Location) -> Iterator[Finding]:
 CHECKS: Final = (
     Check("git", _git),
     Check("hooks", _hooks),
+    Check("global hooks", everywherecheck.check),
     Check("interpreter", _interpreter),
     Check("configuration", _configuration),
     Check("gate flag", _flag),

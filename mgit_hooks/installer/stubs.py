@@ -12,9 +12,9 @@ from mgit_hooks import resources
 VERSION = 1
 CHAINED = ".mgit-chained"
 
-_RECORDER = ("common", "recorder")
-_TOLD = ("common", "recorder", "text", "stdin")
-_GATE = ("common", "text", "gate", "judge")
+_RECORDER = ("common", "yield", "recorder")
+_TOLD = ("common", "yield", "recorder", "text", "stdin")
+_GATE = ("common", "yield", "text", "gate", "judge")
 _PARTS = {
     "pre-commit": _GATE,
     "pre-merge-commit": _GATE,
@@ -39,6 +39,11 @@ HOOKS = tuple(_PARTS)
 ASKED_FOR = tuple(_ASKED_FOR)
 KNOWN = (*HOOKS, *ASKED_FOR)
 
+_OF_ONE = b"# Written by 'mgit-hooks install'; 'mgit-hooks uninstall' puts back what was here before.\n"
+_OF_ALL = b"# Written by 'mgit-hooks install --global'; 'mgit-hooks uninstall --global' takes it away.\n"
+# In the stubs of config-based hooks (docs/decisions/0011-config-hooks.md), which run before those in the hooks folder.
+_EVERYWHERE = {"yield": "everywhere", "judge": "judge-first"}
+
 # The digest covers all that follows its line: a stub tells by itself whether somebody has changed it.
 _HEADER = re.compile(rb"#!/bin/sh\n# mgit-hooks stub, version (\d+): ([a-z-]+) ([0-9a-f]{16})\n")
 
@@ -52,15 +57,19 @@ class Stub(NamedTuple):
     intact: bool  # nobody has changed it since it was written
 
 
-def assemble(hook: str, python: str, boot: str) -> bytes:
-    """The stub of ``hook``, which starts ``python`` (an absolute path, as is ``boot``) where it must."""
+def assemble(hook: str, python: str, boot: str, *, everywhere: bool = False) -> bytes:
+    """The stub of ``hook``, which starts ``python`` (an absolute path, as is ``boot``) where it must.
+
+    ``everywhere``: the one that a config-based hook runs in every repository.
+    """
+    parts = (_PARTS | _ASKED_FOR)[hook]
     text = b"".join(
         (
-            b"# Written by 'mgit-hooks install'; 'mgit-hooks uninstall' puts back what was here before.\n",
+            _OF_ALL if everywhere else _OF_ONE,
             f"hook={hook}\n".encode(),
-            b"python=" + _quote(python) + b"\n",
-            b"boot=" + _quote(boot) + b"\n",
-            *(_read(part) for part in (_PARTS | _ASKED_FOR)[hook]),
+            b"python=" + quote(python) + b"\n",
+            b"boot=" + quote(boot) + b"\n",
+            *(_read(_EVERYWHERE.get(part, part) if everywhere else part) for part in parts),
         )
     )
     return f"#!/bin/sh\n# mgit-hooks stub, version {VERSION}: {hook} {_digest(text)}\n".encode() + text
@@ -83,7 +92,7 @@ def paths(content: bytes) -> tuple[str | None, str | None]:
 def renewed(content: bytes, hook: str) -> bytes | None:
     """The stub that this version would write in place of ``content``, for the same interpreter."""
     python, boot = paths(content)
-    return None if python is None or boot is None else assemble(hook, python, boot)
+    return None if python is None or boot is None else assemble(hook, python, boot, everywhere=_OF_ALL in content)
 
 
 def _unquote(name: bytes, content: bytes) -> str | None:
@@ -97,7 +106,8 @@ def _read(part: str) -> bytes:
         return b"".join(line for line in file if not line.lstrip().startswith(b"#"))
 
 
-def _quote(path: str) -> bytes:
+def quote(path: str) -> bytes:
+    """``path`` as one word of a shell's."""
     return b"'" + os.fsencode(path).replace(b"'", b"'\\''") + b"'"
 
 

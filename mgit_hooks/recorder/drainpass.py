@@ -17,7 +17,7 @@ from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid, Record, Seq
-from mgit_hooks.recorder import commitmap, held, looking, rewriting, spool, state
+from mgit_hooks.recorder import commitmap, held, looking, marks, rewriting, spool, state
 from mgit_hooks.recorder.anchoring import anchor
 from mgit_hooks.recorder.believing import believed
 from mgit_hooks.recorder.claims import Claims
@@ -126,6 +126,7 @@ class Pass:
             if hint is None or hint.cursor != journal.cursor:
                 journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
             _tidy(location.spool_dir, journal, found.batch.cursor)
+            marks.sweep(location.mgit_dir)
             commitmap.remember(location.mgit_dir, maps)
             look = found.reading.look.without(reconciler.unsettled)
             read = state.Read(look, how, found.reading.places, tuple(reconciler.unreadable))
