@@ -3,7 +3,7 @@
 # command's pick is another process.
 case $0 in
 */post-commit)
-	if [ -f "${GIT_DIR:-.git}/MERGE_MSG" ] && [ -d "${GIT_DIR:-.git}/rebase-merge" ] && [ ! -f "$0.mgit-chained" ]; then
+	if [ -f "${GIT_DIR:-.git}/MERGE_MSG" ] && [ -d "${GIT_DIR:-.git}/rebase-merge" ] && [ ! -f "$0.mgit-chained" ] && [ ! -f "$0.mgit-legacy" ]; then
 		line=rebase
 		{ IFS= read -r line <"/proc/$PPID/cmdline"; } 2>/dev/null
 		case $line in *rebase*) exit 0 ;; esac

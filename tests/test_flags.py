@@ -449,6 +449,18 @@ def test_init_goes_to_a_shared_hooks_folder_only_when_told(repo: Repo, mgit: Any
     assert (shared / "post-commit").exists()
 
 
+@pytest.mark.parametrize("command", ["init", "install"])
+def test_a_folder_before_the_one_of_others_is_made_when_told(repo: Repo, mgit: Any, command: str) -> None:
+    """It stays so without the flag, and that of the others stays as it is."""
+    repo.git("config", "core.hooksPath", ".githooks")
+    repo.write(".githooks/post-commit", "#!/bin/sh\n")
+    refused = mgit("-C", repo.path, command)
+    assert (refused.code, "--in-front" in refused.err) == (2, True)
+    assert mgit("-C", repo.path, command, "--in-front").code == 0
+    assert (Path(repo.path, ".git/mgit-hooks/post-commit").exists(), mgit("-C", repo.path, command).code) == (True, 0)
+    assert os.listdir(Path(repo.path, ".githooks")) == ["post-commit"]
+
+
 def test_config_of_one_key_its_origin_and_all_sources(work: Recording, mgit: Any) -> None:
     work.git("config", "mgit.level", "strict")
     assert mgit("-C", work.path, "config", "level").out == "strict\n"

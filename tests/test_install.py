@@ -253,23 +253,44 @@ def test_a_manager_that_moved_our_stub_to_legacy_is_left_in_front(repo, before: 
     assert not any("mgit" in path.name for path in folder(repo).iterdir())
 
 
-def test_what_a_manager_kept_outlives_its_next_install(repo) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("hook", ["pre-commit", "post-rewrite"])
+def test_what_a_manager_kept_outlives_its_next_install(repo, hook: str) -> None:  # type: ignore[no-untyped-def]
     """``pre-commit install`` over our stub moves it onto what it had kept as HOOK.legacy itself."""
-    hook, legacy = folder(repo) / "pre-commit", folder(repo) / "pre-commit.legacy"
+    path, legacy = folder(repo) / hook, folder(repo) / f"{hook}.legacy"
     location = locate(repo.path)
-    plant(hook, FRAMEWORK)
+    plant(path, FRAMEWORK)
     plant(legacy)
     before = snapshot(folder(repo))
     install(location)
     uninstall(location)
     assert snapshot(folder(repo)) == before
     install(location)
-    hook.rename(legacy)
-    plant(hook, FRAMEWORK)
-    subprocess.run([legacy], cwd=repo.path, check=True)
+    assert states(location)[hook][0] == ("wrapped" if hook == "pre-commit" else "installed")
+    if hook == "post-rewrite":
+        path.rename(legacy)
+        plant(path, FRAMEWORK)
+    subprocess.run([legacy, "amend"], cwd=repo.path, stdin=subprocess.DEVNULL, check=True)
     assert Path(repo.path, ".git/ran").read_text() == "previous\n"
     uninstall(location)
     assert snapshot(folder(repo)) == before
+
+
+def test_a_manager_that_goes_leaves_ours_and_what_was_there_before_it(repo) -> None:  # type: ignore[no-untyped-def]
+    """``pre-commit uninstall`` puts HOOK.legacy in its own hook's place."""
+    hook, legacy = folder(repo) / "pre-commit", folder(repo) / "pre-commit.legacy"
+    location = locate(repo.path)
+    plant(legacy)
+    kept = snapshot(folder(repo))["pre-commit.legacy"]
+    plant(hook, FRAMEWORK)
+    install(location)
+    legacy.rename(hook)
+    assert states(location)["pre-commit"] == ("installed", True)
+    repo.commit("one")
+    assert Path(repo.path, ".git/ran").read_text() == "previous\n"
+    assert "unchanged" in {change.action for change in install(location).hooks if change.hook == "pre-commit"}
+    uninstall(location)
+    assert snapshot(folder(repo))["pre-commit"] == kept
+    assert not any("mgit" in path.name for path in folder(repo).iterdir())
 
 
 def test_a_stub_that_a_manager_left_behind_goes(repo) -> None:  # type: ignore[no-untyped-def]

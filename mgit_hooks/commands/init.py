@@ -20,13 +20,14 @@ from mgit_hooks.session import drain_first, require_readable
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shared", action="store_true", help="also where the hooks folder serves other repositories")
+    parser.add_argument("--in-front", action="store_true", help="to a hooks folder before the one that others use")
     backfill_command.configure(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     require_readable(location)
-    installed = install(location, allow_shared=args.shared)
+    installed = install(location, allow_shared=args.shared, in_front=args.in_front)
     with progress("recording", out) as show:
         done = backfill(location, show, workers=args.workers, overrides=policyoptions.overrides(args))
     drain_first(location, out)

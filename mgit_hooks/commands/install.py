@@ -21,6 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="write even to a hooks folder that others use too",
     )
     parser.add_argument(
+        "--in-front",
+        action="store_true",
+        help="write to a folder of this repository's own, before the one that others use, and go on to that one",
+    )
+    parser.add_argument(
         "--with",
         action="append",
         default=[],
@@ -54,7 +59,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         )
     require_readable(location)
     asked_for = (*args.asked_for, *(stubs.SERVER if args.server else ()))
-    report = install(location, allow_shared=args.shared, asked_for=asked_for)
+    report = install(location, allow_shared=args.shared, in_front=args.in_front, asked_for=asked_for)
     drain_first(location, out)  # recording begins now: with where all refs stand, not after the first commit
     if args.json:
         out.json(report.to_json())
@@ -67,6 +72,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note(
             "core.sharedRepository is set: pushes by other accounts than this one are not recorded (docs/server.md)"
         )
+    if report.behind is not None:
+        out.note(f"each of them goes on to the hook of its name in {escape(report.behind)}, if there is one")
     out.note(f"hooks are in {escape(report.hooks_dir)}; 'mgit-hooks uninstall' takes them out again")
     return 0
 

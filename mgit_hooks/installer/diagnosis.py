@@ -77,7 +77,7 @@ def _hooks(location: Location) -> Iterator[Finding]:
     mend: Callable[[], object] | None = lambda: _reinstall(location)  # noqa: E731
     if owner is not None:
         yield Finding("remark", f"the hooks folder {directory} is others' too: {owner}", "see docs/hooks.md")
-        remedy, mend = "run 'mgit-hooks install --shared', where that is what you want", None
+        remedy, mend = _beside_others(location, directory)
     if not any(each.ours or each.state == "wrapped" for each in found):
         if everywherecheck.serves():
             message = f"no hook of ours is in {directory}: those of 'install --global' are to run"
@@ -103,6 +103,17 @@ _TROUBLE: Final = {
     "modified": "stubs that somebody has changed",
     "outdated": "stubs of another version of mgit-hooks",
 }
+
+
+def _beside_others(location: Location, directory: str) -> tuple[str, Callable[[], object] | None]:
+    """Where ours were installed before, it is clear that they are wanted; and where to, if that was said."""
+    from mgit_hooks.installer.install import install
+
+    wanted = choice.remembered(location).get("hooks_dir")
+    if wanted == directory and not hookfiles.is_husky(directory):
+        return "run 'mgit-hooks install --shared'", lambda: install(location, allow_shared=True)
+    remedy = "run 'mgit-hooks install --in-front': ours run first, and go on to those"
+    return remedy, (lambda: install(location, in_front=True)) if wanted is not None else None
 
 
 def _reinstall(location: Location) -> None:

@@ -10,40 +10,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import NamedTuple
 
 from mgit_hooks import __version__, files, lock
 from mgit_hooks.errors import MgitError, UsageError
-from mgit_hooks.installer import choice, hookfiles, stubs
+from mgit_hooks.installer import choice, front, hookfiles, neighbours, stubs
+from mgit_hooks.installer.changes import Change, Report
 from mgit_hooks.installer.hookfiles import HookFile, hooks_dir, sharing
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.record import Json
-
-
-class Change(NamedTuple):
-    """What was done about one hook, and what its owner should know of it."""
-
-    hook: str
-    action: str  # written | renewed | unchanged | removed | restored | left
-    chained: bool
-    note: str | None = None
-
-    def to_json(self) -> Json:
-        return self._asdict()
-
-
-class Report(NamedTuple):
-    hooks_dir: str
-    hooks: tuple[Change, ...]
-
-    def to_json(self) -> Json:
-        return {"hooks_dir": self.hooks_dir, "hooks": [change.to_json() for change in self.hooks]}
-
-    @property
-    def notes(self) -> list[str]:
-        return [f"{change.hook}: {change.note}" for change in self.hooks if change.note]
 
 
 def boot_path() -> str:
@@ -54,6 +30,7 @@ def install(
     location: Location,
     *,
     allow_shared: bool = False,
+    in_front: bool = False,
     asked_for: Collection[str] = (),
     python: str | None = None,
     boot: str | None = None,
@@ -61,38 +38,62 @@ def install(
     """Write the stubs of all hooks, keeping each hook that is there and running it from the stub.
 
     ``asked_for`` are those of ``stubs.ASKED_FOR`` that are wanted too, besides those that are there already.
+    ``in_front``: to a folder of our own, which goes on to the one that git names now; once asked for, it stays so.
     Running it again changes nothing but what is missing, changed or of another version. ``python`` is
     the interpreter the stubs start, by default the one that runs now. Raises UsageError for a hooks folder
     that others use too, unless ``allow_shared``; MgitError where something cannot be written, after undoing
     what was done.
     """
-    directory = hooks_dir(location)
-    owner = sharing(location, directory)
-    if owner is not None and not allow_shared:
-        raise UsageError(
-            f"the hooks folder {directory} is not this repository's alone: {owner}",
-            "write there all the same with --shared, or give this repository its own: "
-            'git config --local core.hooksPath "$(git rev-parse --git-common-dir)/hooks"',
-        )
+    in_front = in_front or front.stands(location)
+    directory = front.folder(location) if in_front else hooks_dir(location)
+    if not in_front:
+        _refuse_shared(location, directory, allow_shared)
     python = python or sys.executable
     if not python:
         raise MgitError("Python does not know its own path", "start mgit-hooks by the full path of its interpreter")
     boot = boot or boot_path()
-    with _alone(location), _undoing(directory) as undo:
-        _make_private_tree(location, undo)
-        created = _make_hooks_dir(directory, undo)
-        wanted = choice.expected(location, directory)
-        changes = tuple(
-            _install_hook(hookfiles.inspect(directory, hook), stubs.assemble(hook, python, boot), undo)
-            for hook in stubs.KNOWN
-            if hook in wanted or hook in asked_for
-        )
-        hookfiles.sync_folder(directory)
+    with _alone(location):
         before = choice.remembered(location)
-        created = created or (before.get("hooks_dir") == directory and before.get("created_hooks_dir") is True)
-        _remember(location, directory, created, (python, boot), changes)
+        former = before.get("hooks_dir") or hooks_dir(location)
+        with _undoing(directory) as undo:
+            _make_private_tree(location, undo)
+            created = _make_hooks_dir(directory, undo)
+            asked = {*asked_for, *choice.expected(location, directory), *choice.expected(location, former)}
+            wanted = tuple(hook for hook in stubs.KNOWN if hook in asked)
+            if in_front:
+                front.fill(location, wanted, undo)
+            changes = tuple(
+                _install_hook(
+                    hookfiles.inspect(directory, hook), stubs.assemble(hook, python, boot, front=in_front), undo
+                )
+                for hook in wanted
+            )
+            hookfiles.sync_folder(directory)
+            if in_front:
+                front.point(location, undo)
+            created = created or (before.get("hooks_dir") == directory and before.get("created_hooks_dir") is True)
+            _remember(location, directory, created, (python, boot), changes)
+        if in_front:
+            _take_out(dict.fromkeys((former, os.path.join(location.common_dir, "hooks"))), but=directory)
+            if former != directory:
+                _remove_created(before)
     _evaluate(location)
-    return Report(directory, changes)
+    return Report(directory, changes, front.behind(location) if in_front else None)
+
+
+def _refuse_shared(location: Location, directory: str, allow_shared: bool) -> None:
+    if hookfiles.is_husky(directory):
+        raise UsageError(
+            f"{directory} is husky's: no hook runs there under another name, and each npm install writes it anew",
+            "--in-front gives this repository a hooks folder before it, which git alone sees, and goes on to husky's",
+        )
+    owner = sharing(location, directory)
+    if owner is not None and not allow_shared:
+        raise UsageError(
+            f"the hooks folder {directory} is not this repository's alone: {owner}",
+            "--in-front gives this repository one before it, which git alone sees, and goes on to that one; "
+            "--shared writes there all the same",
+        )
 
 
 def uninstall(location: Location) -> Report:
@@ -113,19 +114,34 @@ def _alone(location: Location) -> AbstractContextManager[None]:
 def _uninstall(location: Location) -> Report:
     before = choice.remembered(location)
     current = hooks_dir(location)
-    folders = dict.fromkeys((current, before.get("hooks_dir") or current))
-    changes: list[Change] = []
-    for directory in folders:
-        if files.is_folder(directory):
-            with _undoing(directory):
-                changes += [_uninstall_hook(hookfiles.inspect(directory, hook)) for hook in stubs.KNOWN]
-                hookfiles.sync_folder(directory)
-    if before.get("created_hooks_dir") is True:
-        with suppress(OSError):  # somebody has put a hook there since
-            os.rmdir(before["hooks_dir"])
+    in_front = front.stands(location)
+    if in_front:
+        with _undoing(front.folder(location)):
+            front.unpoint(location)
+    folders = (current, before.get("hooks_dir") or current, *((front.folder(location),) if in_front else ()))
+    changes = _take_out(dict.fromkeys(folders))
+    with _undoing(front.folder(location)):
+        front.clear(location)
+    _remove_created(before)
     with suppress(FileNotFoundError):
         os.unlink(choice.memory_path(location))
     return Report(current, tuple(change for change in changes if change.action != "absent"))
+
+
+def _take_out(folders: Iterable[str], but: str | None = None) -> list[Change]:
+    changes: list[Change] = []
+    for directory in folders:
+        if directory != but and files.is_folder(directory):
+            with _undoing(directory):
+                changes += [_uninstall_hook(hookfiles.inspect(directory, hook)) for hook in stubs.KNOWN]
+                hookfiles.sync_folder(directory)
+    return changes
+
+
+def _remove_created(before: Json) -> None:
+    if before.get("created_hooks_dir") is True:
+        with suppress(OSError):  # somebody has put a hook there since
+            os.rmdir(before["hooks_dir"])
 
 
 def _evaluate(location: Location) -> None:
@@ -141,9 +157,11 @@ def _install_hook(found: HookFile, content: bytes, undo: ExitStack) -> Change:
         os.unlink(hookfiles.scratch_name(found.path))
     note = None
     if found.state == "wrapped":
-        return _renew_wrapped(found, content, undo)
+        return neighbours.renew_wrapped(found, content, undo)
+    if found.state == "foreign" and neighbours.goes_behind(found):
+        return neighbours.go_behind(found, content, undo)
     if found.state == "foreign":
-        note = _keep_foreign(found, undo)
+        note = neighbours.keep_foreign(found, undo)
     elif found.state == "modified":
         aside = hookfiles.free_name(found.path + ".mgit-modified")
         hookfiles.keep(found.path, aside)
@@ -156,64 +174,20 @@ def _install_hook(found: HookFile, content: bytes, undo: ExitStack) -> Change:
     if old is not None:
         undo.callback(hookfiles.write, found.path, old, os.stat(found.path).st_mode & 0o777)
     elif not files.lexists(found.path):
-        undo.callback(_unlink, found.path)
+        undo.callback(neighbours.unlink, found.path)
     hookfiles.write(found.path, content, hookfiles.STUB_MODE)
     return Change(found.hook, "renewed" if found.ours else "written", chained, note)
-
-
-def _renew_wrapped(found: HookFile, content: bytes, undo: ExitStack) -> Change:
-    """pre-commit or prek stands before us and calls us: to come first again would have its next ``install``
-    move us over whatever it keeps at HOOK.legacy."""
-    note = "another hook manager runs it, and runs ours from its own hook"
-    old = hookfiles.read(found.legacy)
-    if old == content or old is None:
-        return Change(found.hook, "unchanged", found.chained, note)
-    undo.callback(hookfiles.write, found.legacy, old, hookfiles.STUB_MODE)
-    hookfiles.write(found.legacy, content, hookfiles.STUB_MODE)
-    return Change(found.hook, "renewed", found.chained, note)
-
-
-def _keep_foreign(found: HookFile, undo: ExitStack) -> str | None:
-    """Make the hook at ``found.path`` the chained one. One that is chained already had stopped running when
-    this one took our stub's place: it is kept aside."""
-    if hookfiles.same(found.path, found.kept):
-        undo.callback(hookfiles.put_back, found.kept, found.path)
-        return None  # a run of ours was killed between keeping and writing
-    note = None
-    if hookfiles.is_stub(found.legacy, found.hook):
-        _remove_stub(found.legacy, undo)
-    elif hookfiles.is_framework(found.path) and files.lexists(found.legacy):
-        _unlink(found.saved_legacy)
-        hookfiles.keep(found.legacy, found.saved_legacy, move=False)
-        undo.callback(_unlink, found.saved_legacy)
-    if files.lexists(found.kept):
-        aside = hookfiles.free_name(found.kept)
-        os.replace(found.kept, aside)
-        undo.callback(os.replace, aside, found.kept)
-        note = (
-            "another tool had replaced our stub; its hook runs now, and the one that was here before, "
-            f"which it no longer ran, is kept as {_name(aside)}"
-        )
-    hookfiles.keep(found.path, found.kept)
-    undo.callback(hookfiles.put_back, found.kept, found.path)
-    return note
-
-
-def _remove_stub(path: str, undo: ExitStack) -> None:
-    """Our own stub, moved by a manager that does not stand here any more: nobody runs it."""
-    content = hookfiles.read(path)
-    if content is not None:
-        os.unlink(path)
-        undo.callback(hookfiles.write, path, content, hookfiles.STUB_MODE)
 
 
 def _uninstall_hook(found: HookFile) -> Change:
     with suppress(FileNotFoundError):
         os.unlink(hookfiles.scratch_name(found.path))
     if found.state in ("foreign", "wrapped"):
-        return _leave_foreign(found)
+        return neighbours.leave_foreign(found)
     if hookfiles.same(found.saved_legacy, found.legacy):
         os.unlink(found.saved_legacy)
+    if hookfiles.is_stub(found.old, found.hook):
+        os.unlink(found.old)
     note = None
     if found.state == "modified":
         aside = hookfiles.free_name(found.path + ".mgit-modified")
@@ -222,37 +196,14 @@ def _uninstall_hook(found: HookFile) -> Change:
     if found.chained:
         hookfiles.put_back(found.kept, found.path)
         return Change(found.hook, "restored", False, note)
+    if found.ours and files.lexists(found.saved_legacy):
+        hookfiles.put_back(found.saved_legacy, found.path)  # the manager has gone, and left us in its place
+        return Change(found.hook, "restored", False, note)
     if found.state == "missing":
         return Change(found.hook, "absent", False)
     with suppress(FileNotFoundError):
         os.unlink(found.path)
     return Change(found.hook, "removed", False, note)
-
-
-def _leave_foreign(found: HookFile) -> Change:
-    if hookfiles.same(found.path, found.kept):
-        os.unlink(found.kept)
-        return Change(found.hook, "restored", False)
-    if hookfiles.is_stub(found.legacy, found.hook):
-        _unwrap(found)
-    elif not found.chained:
-        return Change(found.hook, "absent", False)
-    note = "another tool has written this hook since: it stays"
-    if files.lexists(found.kept):
-        note += f"; the one that was here before us stays beside it as {_name(found.kept)}"
-    return Change(found.hook, "left", files.lexists(found.kept), note)
-
-
-def _unwrap(found: HookFile) -> None:
-    """Put at HOOK.legacy what the manager would have there, had it not found our stub."""
-    if files.lexists(found.saved_legacy):
-        os.replace(found.saved_legacy, found.legacy)
-    elif found.chained and not hookfiles.is_framework(found.kept):
-        os.replace(found.kept, found.legacy)
-    else:
-        os.unlink(found.legacy)
-    if hookfiles.is_framework(found.kept) and hookfiles.is_framework(found.path):
-        os.unlink(found.kept)  # the manager has written that hook anew
 
 
 @contextmanager
@@ -312,8 +263,3 @@ def _remember(
 
 def _name(path: str) -> str:
     return os.path.basename(path)
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)

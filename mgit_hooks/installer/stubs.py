@@ -11,6 +11,7 @@ from mgit_hooks import resources
 
 VERSION = 1
 CHAINED = ".mgit-chained"
+ONWARD = "# mgit-hooks goes on from here to the hooks folder behind this one; 'mgit-hooks uninstall' takes it out."
 
 _RECORDER = ("common", "yield", "recorder")
 _TOLD = ("common", "yield", "recorder", "text", "stdin")
@@ -43,6 +44,10 @@ _OF_ONE = b"# Written by 'mgit-hooks install'; 'mgit-hooks uninstall' puts back 
 _OF_ALL = b"# Written by 'mgit-hooks install --global'; 'mgit-hooks uninstall --global' takes it away.\n"
 # In the stubs of config-based hooks (docs/decisions/0011-config-hooks.md), which run before those in the hooks folder.
 _EVERYWHERE = {"yield": "everywhere", "judge": "judge-first"}
+# Before others' folder: the hook behind has a say in all that these parts leave out early.
+_FRONT = ("common", "front")
+_UNLESS_CHAINED = ("early", "prepared", "common")
+_FRONT_LINE = b"\nfind_behind() {\n"
 
 # The digest covers all that follows its line: a stub tells by itself whether somebody has changed it.
 _HEADER = re.compile(rb"#!/bin/sh\n# mgit-hooks stub, version (\d+): ([a-z-]+) ([0-9a-f]{16})\n")
@@ -57,22 +62,33 @@ class Stub(NamedTuple):
     intact: bool  # nobody has changed it since it was written
 
 
-def assemble(hook: str, python: str, boot: str, *, everywhere: bool = False) -> bytes:
+def assemble(hook: str, python: str, boot: str, *, everywhere: bool = False, front: bool = False) -> bytes:
     """The stub of ``hook``, which starts ``python`` (an absolute path, as is ``boot``) where it must.
 
-    ``everywhere``: the one that a config-based hook runs in every repository.
+    ``everywhere``: the one that a config-based hook runs in every repository; ``front``: one in a folder that stands
+    before others' (``installer.front``).
     """
     parts = (_PARTS | _ASKED_FOR)[hook]
+    if everywhere:
+        parts = tuple(_EVERYWHERE.get(part, part) for part in parts)
+    if front:
+        parts = (*_FRONT, *(part for part in parts if part not in _UNLESS_CHAINED))
     text = b"".join(
         (
             _OF_ALL if everywhere else _OF_ONE,
             f"hook={hook}\n".encode(),
             b"python=" + quote(python) + b"\n",
             b"boot=" + quote(boot) + b"\n",
-            *(_read(_EVERYWHERE.get(part, part) if everywhere else part) for part in parts),
+            *map(_read, parts),
         )
     )
     return f"#!/bin/sh\n# mgit-hooks stub, version {VERSION}: {hook} {_digest(text)}\n".encode() + text
+
+
+def onward(hook: str) -> bytes:
+    """The file that goes on to the folder behind ours, for a hook that is none of ours."""
+    head = f"#!/bin/sh\n{ONWARD}\nhook={hook}\n".encode()
+    return head + b"".join(map(_read, (*_FRONT, "onward")))
 
 
 def recognise(content: bytes) -> Stub | None:
@@ -92,7 +108,9 @@ def paths(content: bytes) -> tuple[str | None, str | None]:
 def renewed(content: bytes, hook: str) -> bytes | None:
     """The stub that this version would write in place of ``content``, for the same interpreter."""
     python, boot = paths(content)
-    return None if python is None or boot is None else assemble(hook, python, boot, everywhere=_OF_ALL in content)
+    if python is None or boot is None:
+        return None
+    return assemble(hook, python, boot, everywhere=_OF_ALL in content, front=_FRONT_LINE in content)
 
 
 def _unquote(name: bytes, content: bytes) -> str | None:
