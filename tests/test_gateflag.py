@@ -124,13 +124,18 @@ def test_what_is_written_is_read_back(repo: Repo) -> None:
     assert (flag.armed, flag.sources) == (True, found.sources)
 
 
-def test_a_path_that_a_line_cannot_hold_arms_it(repo: Repo) -> None:
+def test_a_path_that_a_line_cannot_hold_makes_it_stale(repo: Repo) -> None:
+    """Never armed: a commit without a verdict would be taken for one that went round the gate."""
     strange = Path(os.environ["HOME"], "a\nb")
     strange.write_text("")
     repo.git("config", "include.path", str(strange))
-    refresh(layout.locate(repo.path))
-    assert lines(repo)[0] == "armed"
-    assert all(line[:1] in "+-" for line in lines(repo)[1:])
+    location = layout.locate(repo.path)
+    refresh(location)
+    first, *rest = lines(repo)
+    assert (first, [line for line in rest if line[:1] not in "+-"]) == ("open", ["unwatched"])
+    flag = read(location)
+    assert flag is not None
+    assert (flag.armed, flag.fresh) == (False, False)
 
 
 def test_a_broken_configuration_arms_it_until_it_is_mended(repo: Repo) -> None:

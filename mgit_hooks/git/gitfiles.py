@@ -45,7 +45,7 @@ def merge_heads(git_dir: str) -> tuple[Oid, ...]:
 
 
 def _path_in(path: str) -> str:
-    return read(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").rstrip("\n")
+    return read(path, _LONGEST_PATH).decode("utf-8", "surrogateescape").rstrip("\r\n")  # as git reads it
 
 
 def _oids_in(path: str) -> list[Oid]:

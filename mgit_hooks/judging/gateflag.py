@@ -76,8 +76,10 @@ def read(location: Location) -> Flag | None:
     first, *lines = os.fsdecode(text).split("\n")
     if first not in ("armed", "open") or not text.endswith(b"\n"):
         return None
-    sources = tuple(Source(line[1:], line[0] == "+") for line in lines if line)
-    return Flag(first == "armed", sources, all(_unchanged(source, written) for source in sources))
+    watched = [line for line in lines if line[:1] in ("+", "-")]
+    sources = tuple(Source(line[1:], line[0] == "+") for line in watched)
+    fresh = len(watched) == len(lines) - 1 and all(_unchanged(source, written) for source in sources)
+    return Flag(first == "armed", sources, fresh)
 
 
 def _unchanged(source: Source, written: int) -> bool:
@@ -96,10 +98,9 @@ def _try_to_put(location: Location, is_armed: bool, sources: tuple[Source, ...],
 
 
 def _put(location: Location, is_armed: bool, sources: tuple[Source, ...], started: float) -> None:
-    named = [source for source in sources if "\n" not in source.path]
-    # A path that a line cannot hold is one that the stub cannot watch: then it always asks Python.
-    first = "armed" if is_armed or len(named) < len(sources) else "open"
-    lines = [first, *(f"{'+' if source.exists else '-'}{source.path}" for source in named)]
+    # A path that a line cannot hold is one that the stub cannot watch: by this word it takes the flag for a stale one.
+    told = ("unwatched" if "\n" in each.path else f"{'+' if each.exists else '-'}{each.path}" for each in sources)
+    lines = ["armed" if is_armed else "open", *told]
     path = location.gate_flag
     make_private_dir(os.path.dirname(path))
     # Killed before the rename, this leaves the old flag, which is stale or right, and a file named so.

@@ -73,11 +73,12 @@ def _there(location: Location, commits: Sequence[Oid]) -> list[Oid]:
 
 def _leading_to(location: Location, commits: Sequence[Oid]) -> tuple[str, ...]:
     asked = [f"--contains={commit}" for commit in commits]
-    names = _git(location, "for-each-ref", "--format=%(refname)", *asked).splitlines()
+    # The name of a branch may hold what else ends a line in Unicode, the folder of a worktree a newline.
+    names = _git(location, "for-each-ref", "--format=%(refname)", *asked).split("\n")[:-1]
     kept = tuple(name for name in names if not name.startswith(_ASIDE))
     if kept:
         return kept
-    heads = _git(location, "worktree", "list", "--porcelain").splitlines()
+    heads = _git(location, "worktree", "list", "--porcelain", "-z").split("\0")
     tips = {line[5:] for line in heads if line.startswith("HEAD ") and line[5:].strip("0")}
     standing = [tip for tip in sorted(tips) if any(_is_ancestor(location, commit, tip) for commit in commits)]
     return ("HEAD",) if standing else ()

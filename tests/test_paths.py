@@ -1,0 +1,256 @@
+"""Folders of any name, wherever a path is used: the record is made, and says the right repository and worktree."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Repo
+from recording import records
+from reliability import Tally
+
+from mgit_hooks.installer.install import boot_path, install
+from mgit_hooks.layout import locate
+from mgit_hooks.record import Record
+
+NAMES = {
+    "spaces": " a  b ",
+    "quotes": 'it\'s "quoted"',
+    "backslashes": "back\\slash\\n\\",
+    "shell": "$HOME`id`$(id);&|<>*?[x]#~!{a,b}=",
+    "newlines": "new\nline\n\nand more",
+    "tab": "tab\tbed",
+    "bytes": b"\xff\xfe \x80".decode("utf-8", "surrogateescape"),
+    "dash": "-rf",
+    "two dashes": "--git-dir=x",
+    "long": "long" * 60,
+    "composed": "\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "decomposed": "e\N{COMBINING ACUTE ACCENT}",
+    "percent": "%25%0A%s%(prefix)",
+    "control": "\x1b[31mred\x07",
+    "lines of Unicode": "a\N{LINE SEPARATOR}b\N{NEXT LINE}c",
+    "git": "x.git",
+}
+NAMES["all at once"] = "".join(("-", NAMES["shell"], NAMES["quotes"], "\n", NAMES["bytes"], " %09\t\\"))
+
+
+class Place:
+    """A folder of tests in which each path goes by the odd name, or only by a plain one."""
+
+    def __init__(self, top: Path, name: str, bench: dict[str, Path]) -> None:
+        self.top = top
+        self.name = name
+        self.bench = bench
+
+    def path(self, prefix: str = "") -> Path:
+        return self.top / f"{prefix}{self.name}"
+
+    def new(self, path: Path, *options: str) -> Repo:
+        subprocess.run(["git", "init", "-q", "-b", "main", *options, "--", str(path)], check=True, cwd=self.top)
+        return Repo(path)
+
+    def install(self, repo: Repo) -> None:
+        install(locate(repo.path), python=str(self.bench["python"]), boot=str(self.bench["boot"]))
+
+
+def wait_for(*command: str, cwd: str, **env: str) -> None:
+    """Run it to its end and its drain's: that holds this pipe open while it runs."""
+    ended, held = os.pipe()
+    done = subprocess.run(command, cwd=cwd, env={**os.environ, **env}, capture_output=True, pass_fds=(held,))
+    os.close(held)
+    with open(ended, "rb") as pipe:
+        pipe.read()
+    assert done.returncode == 0, done
+    assert done.stderr == b"", done.stderr  # a stub would complain here
+
+
+def commit(repo: Repo, **env: str) -> None:
+    wait_for("git", "commit", "-q", "--allow-empty", "-m", "Change", cwd=repo.path, **env)
+
+
+def newest(repo: Repo) -> Record:
+    """The record of HEAD's commit, which a drain in the background has made: nothing here drains."""
+    head = repo.git("rev-parse", "HEAD")
+    found = [each for each in records(locate(repo.path).journal_dir) if each.commit and each.commit.hash == head]
+    assert len(found) == 1
+    assert (found[0].event, found[0].source) == ("commit", "hook")
+    return found[0]
+
+
+# Where the name stands. Each gives a repository in which a commit was made and recorded, and what its record is to say
+# of repository and worktree.
+
+
+def repository(place: Place) -> tuple[Repo, str, str]:
+    repo = place.new(place.path())
+    place.install(repo)
+    commit(repo)
+    return repo, place.name, "main-worktree"
+
+
+def hooks_path(place: Place) -> tuple[Repo, str, str]:
+    repo = place.new(place.top / "plain")
+    place.path("hooks").mkdir()
+    repo.git("config", "core.hooksPath", str(place.path("hooks")))
+    place.install(repo)
+    assert (place.path("hooks") / "post-commit").exists()
+    commit(repo)
+    return repo, "plain", "main-worktree"
+
+
+def relative_hooks_path(place: Place) -> tuple[Repo, str, str]:
+    repo = place.new(place.path())
+    repo.git("config", "core.hooksPath", f".git/{place.name}")
+    place.install(repo)
+    assert Path(repo.path, ".git", place.name, "post-commit").exists()
+    commit(repo)
+    return repo, place.name, "main-worktree"
+
+
+def worktree(place: Place) -> tuple[Repo, str, str]:
+    """The name of a worktree is git's own making."""
+    repo = place.new(place.path())
+    place.install(repo)
+    commit(repo)
+    wait_for("git", "worktree", "add", "-q", "-b", "side", "--", str(place.path("tree")), cwd=repo.path)
+    linked = Repo(place.path("tree"))
+    commit(linked)
+    git_dir = linked.git("rev-parse", "--absolute-git-dir")
+    return linked, place.name, f"worktrees/{os.path.basename(git_dir)}"
+
+
+def separate(place: Place) -> tuple[Repo, str, str]:
+    repo = place.new(place.path("tree"), f"--separate-git-dir={place.path('dir')}")
+    place.install(repo)
+    commit(repo)
+    return repo, place.path("tree").name, "main-worktree"
+
+
+def git_dir(place: Place) -> tuple[Repo, str, str]:
+    """Both by variables, from elsewhere."""
+    repo = place.new(place.path("tree"), f"--separate-git-dir={place.path('dir')}")
+    place.install(repo)
+    wait_for(
+        "git", "commit", "-q", "--allow-empty", "-m", "Change", cwd=str(place.top),
+        GIT_DIR=str(place.path("dir")), GIT_WORK_TREE=str(place.path("tree")),
+    )  # fmt: skip
+    return repo, place.path("tree").name, "main-worktree"
+
+
+def submodule(place: Place) -> tuple[Repo, str, str]:
+    inner = place.new(place.top / "inner")
+    inner.commit()
+    outer = place.new(place.path("outer"))
+    outer.git("submodule", "--quiet", "add", "--name", f"s/{place.name}", "--", inner.path, place.path("sub").name)
+    sub = Repo(Path(outer.path, place.path("sub").name))
+    place.install(sub)
+    commit(sub)
+    return sub, place.path("sub").name, "main-worktree"
+
+
+SCENES: dict[str, Callable[[Place], tuple[Repo, str, str]]] = {
+    each.__name__: each
+    for each in (repository, hooks_path, relative_hooks_path, worktree, separate, git_dir, submodule)
+}
+# git names the folder of a submodule's repository after it, and wants its configuration to be text without controls.
+NO_SUBMODULE = {"newlines", "control", "all at once"}
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """HOME, TMPDIR, the interpreter's folder and ours go by the name as well."""
+    name = NAMES[request.param]
+    home = tmp_path / "homes" / name
+    programs, package = tmp_path / "venvs" / name / "bin", tmp_path / "venvs" / name / "lib"
+    for folder in (home, tmp_path / "scratch" / name, programs, package, tmp_path / "work"):
+        folder.mkdir(parents=True)
+    (home / ".gitconfig").write_text(Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text())
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch" / name))
+    python = programs / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    for part in ("mgit_hooks", "hooks", "schemas"):
+        (package / part).symlink_to(Path(boot_path()).parent.parent / part)
+    bench = {"python": python, "boot": package / "mgit_hooks" / "boot.py"}
+    return Place(tmp_path / "work", name, bench)
+
+
+def is_recorded(place: Place, scene: str) -> None:
+    repo, name, where = SCENES[scene](place)
+    record = newest(repo)
+    assert (record.repository_name, record.worktree) == (name.removesuffix(".git"), where)
+    assert record.gate.status == "none"  # nobody has set a policy: where the flag cannot tell, Python does
+
+
+def some() -> list[Any]:
+    """Each name in one scene, each scene with two names, and the worst one in all."""
+    names = [name for name in NAMES if name != "all at once"]
+    pairs = [(name, list(SCENES)[at % len(SCENES)]) for at, name in enumerate(names)]
+    pairs += [("all at once", scene) for scene in SCENES]
+    return [pytest.param(*pair, id="-".join(pair)) for pair in pairs if possible(*pair)]
+
+
+def possible(name: str, scene: str) -> bool:
+    return not (scene == "submodule" and name in NO_SUBMODULE)
+
+
+@pytest.mark.parametrize(("place", "scene"), some(), indirect=["place"])
+def test_a_commit_is_on_record(place: Place, scene: str) -> None:
+    is_recorded(place, scene)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("place", "scene"), [pair for pair in product(NAMES, SCENES) if possible(*pair)], indirect=["place"]
+)
+def test_a_commit_is_on_record_full(place: Place, scene: str, tally: Tally) -> None:
+    """Each name in each scene."""
+    tally.cases += 1
+    is_recorded(place, scene)
+
+
+# Every command
+
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("init",), ("install",), ("status",), ("doctor",), ("log",), ("show", "HEAD"), ("verify",), ("repair",),
+    ("repair", "--records"), ("backfill",), ("drain",), ("compact",), ("config", "--show-origin"), ("anchor",),
+    ("verify", "--anchor"), ("check", "--require-gate", "HEAD^.."), ("export",), ("checkpoint", "--to", "{}/kept"),
+    ("checkpoint", "--list"), ("restore",), ("export", "--bundle", "-o", "{}/bundle"),
+    ("restore", "--force", "--from", "{}/bundle"), ("import", "--dry-run", "{}/bundle"),
+    ("erase", "HEAD", "--reason", "{}"), ("archive", "{}/archive", "--keep-newer", "1d"), ("uninstall",),
+)  # fmt: skip
+CONTROLS = {*range(9), *range(11, 32), 127, *range(0x80, 0xA0), *range(0xDC80, 0xDD00)}
+
+
+@pytest.mark.parametrize("place", ["all at once"], indirect=True)
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_every_command(place: Place, mgit: Any, options: tuple[str, ...]) -> None:
+    """Each ends well; what it prints is text that a terminal may have, or JSON."""
+    repo = place.new(place.path())
+    repo.commit("One", {"a": "1\n"})
+    place.install(repo)
+    commit(repo)
+    elsewhere = place.path("elsewhere")
+    elsewhere.mkdir()
+    wrong = []
+    for command in COMMANDS:
+        told = mgit("-C", repo.path, *(word.replace("{}", str(elsewhere)) for word in command), *options)
+        if told.code:
+            wrong.append((command, told.code, told.err))
+        if options:
+            values = [json.loads(line) for line in told.raw.decode().split("\n")[:-1]]
+            assert values or command == ("checkpoint", "--list"), command
+        if CONTROLS & set(map(ord, told.err if options else told.out + told.err)):
+            wrong.append((command, told.out, told.err))
+    assert wrong == []
