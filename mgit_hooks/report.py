@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from mgit_hooks.display import escape, escape_block
-from mgit_hooks.record import Commit, FileChange, Json, Push, Record
+from mgit_hooks.record import Commit, FileChange, Json, Oid, Push, Record
 
 Style = Callable[..., str]
+
+_MOST_NAMED: Final = 10
 
 _EVENT_STYLES: Final = {
     "refused": ("red",), "skipped": ("yellow",), "repair": ("yellow",), "rebuilt": ("yellow",), "push": ("cyan",),
     "push-outcome": ("cyan",), "checkout": ("dim",), "ref-update": ("dim",), "snapshot": ("dim",),
 }  # fmt: skip
+
+
+def unrecorded(missing: Sequence[Oid]) -> Iterator[str]:
+    """A line for each commit that is named and not in git, as far as anybody reads them."""
+    for oid in missing[:_MOST_NAMED]:
+        yield f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded"
+    if len(missing) > _MOST_NAMED:
+        yield f"mgit-hooks: so are {len(missing) - _MOST_NAMED} more: 'git fsck' names what is missing"
 
 
 def one_line(record: Record, style: Style, *, who: bool = False) -> str:

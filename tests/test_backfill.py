@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Repo
@@ -280,3 +281,16 @@ def test_what_is_judged_is_what_is_encoded(repo: Repo, level: str, strategy: str
 
 def timeless(payload: bytes) -> bytes:
     return re.sub(rb'"[0-9T:.-]+\+00:00"', b"", payload)
+
+
+def test_a_commit_of_a_hundred_thousand_parents_that_are_not_there(repo: Repo, mgit: Any) -> None:
+    repo.commit("one")
+    parents = [f"{number:040x}" for number in range(1, 100_001)]
+    lines = [f"tree {repo.git('write-tree')}", *(f"parent {oid}" for oid in parents)]
+    lines += ["author A <a@b> 1 +0000", "committer A <a@b> 1 +0000", "", "m\n"]
+    made = repo.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin="\n".join(lines).encode())
+    Path(repo.path, ".git/refs/heads/many").write_text(f"{made}\n")
+    told = mgit("-C", repo.path, "backfill")
+    assert (told.code, told.out) == (1, "2 commits recorded, 0 on record before\n")
+    assert told.err.count("no longer in git") == 10
+    assert "so are 99990 more" in told.err

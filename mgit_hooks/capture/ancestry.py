@@ -36,7 +36,7 @@ def walk(
     The order depends on the commits alone: parents first, then by committer date, then by id. Tags are
     peeled; what is no commit then (a tag of a tree or blob) is not ours.
     """
-    missing: list[Oid] = []
+    missing: dict[Oid, None] = {}
     peeled = [bytes.fromhex(oid) for tip in sorted(set(tips)) if (oid := _peeled(objects, tip, missing)) is not None]
     size = len(peeled[0]) if peeled else _SHA1
     graph = Graph(size)
@@ -53,7 +53,7 @@ def walk(
         try:
             found = rawcommit.place(objects.read_commit(oid), oid)
         except ObjectError:
-            _note(missing, oid)
+            missing[oid] = None
             continue
         # Past a shallow clone's boundary there is nothing, and nothing is missing.
         parents = () if oid in boundary else _numbers(graph, size, found.parents, missing)
@@ -63,15 +63,15 @@ def walk(
     return Walk(graph.ordered(), tuple(missing))
 
 
-def _peeled(objects: Objects, oid: Oid, missing: list[Oid]) -> Oid | None:
+def _peeled(objects: Objects, oid: Oid, missing: dict[Oid, None]) -> Oid | None:
     try:
         return objects.peel_to_commit(oid)
     except MissingObject as error:
-        _note(missing, error.oid)
+        missing[error.oid] = None
         return None
 
 
-def _numbers(graph: Graph, size: int, parents: Iterable[Oid], missing: list[Oid]) -> list[int]:
+def _numbers(graph: Graph, size: int, parents: Iterable[Oid], missing: dict[Oid, None]) -> list[int]:
     """A damaged commit may name as a parent what is no id: it is missing like one that is not here."""
     found: dict[int, None] = {}
     for parent in parents:
@@ -82,10 +82,5 @@ def _numbers(graph: Graph, size: int, parents: Iterable[Oid], missing: list[Oid]
         if len(id) == size:
             found[graph.number(id)] = None
         else:
-            _note(missing, parent)
+            missing[parent] = None
     return list(found)
-
-
-def _note(missing: list[Oid], oid: Oid) -> None:
-    if oid not in missing:
-        missing.append(oid)

@@ -9,7 +9,7 @@ from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
 from mgit_hooks.recorder.backfill import backfill
-from mgit_hooks.report import counted
+from mgit_hooks.report import counted, unrecorded
 from mgit_hooks.session import drain_first
 
 
@@ -38,6 +38,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.json(done._asdict())
     else:
         out.line(f"{counted(done.recorded, 'commit')} recorded, {done.already} on record before")
-    for oid in done.missing:
-        out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")
+    for line in unrecorded(done.missing):
+        out.note(line)
     return 1 if done.missing else 0

@@ -14,7 +14,7 @@ from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
 from mgit_hooks.recorder.backfill import backfill
-from mgit_hooks.report import counted
+from mgit_hooks.report import counted, unrecorded
 from mgit_hooks.session import drain_first, require_readable
 
 
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     verdict = "verified" if report.is_clean else "NOT clean: run 'mgit-hooks repair'"
     out.line(f"journal    {counted(report.records, 'record')}, {verdict}")
     out.lines(_next_steps(location))
-    for oid in done.missing:
-        out.note(f"mgit-hooks: commit {oid} is named and no longer in git: it cannot be recorded")
+    for line in unrecorded(done.missing):
+        out.note(line)
     return 0 if report.is_clean else 1
 
 
