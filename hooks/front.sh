@@ -2,8 +2,9 @@
 # as what was here before, under its own name: husky's go by that. As for git, a relative folder begins where hooks run.
 find_behind() {
 	path=
-	# Which one it is changes with the repository's configuration alone: asking git is a process.
-	if [ -r "$here/behind" ] && ! [ "$here/../config" -nt "$here/behind" ]; then
+	# Asking git is a process: once, until the repository's configuration changes. What is as old as that may be older:
+	# some shells compare seconds.
+	if [ -r "$here/behind" ] && [ "$here/behind" -nt "$here/../config" ]; then
 		read_path "$here/behind"
 	else
 		found=$(git config --type=path --get-all core.hooksPath 2>/dev/null)

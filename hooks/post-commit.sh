@@ -32,7 +32,10 @@ if find_repository && ! one_of_many; then
 	read_flag
 	doing=own
 	! picking || doing=pick
-	[ "$armed" = o ] || name_process
+	[ "$armed" = o ] || {
+		name_process
+		[ $doing = pick ] || gated pre-commit commit-msg || doing=ungated
+	}
 	# In a rebase that has stopped its end is near enough.
 	! rebasing || later=1
 	record "$tab$doing"

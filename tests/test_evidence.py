@@ -196,6 +196,8 @@ def test_where_an_amend_was_taken_for_a_commit_what_it_replaced_tells() -> None:
         (doing(made(7, A), "pick"), "commit", "none"),
         (doing(made(7, A), "own"), "cherry-pick", "bypassed"),
         (doing(made(7, A), "own"), "rebase", "bypassed"),
+        (doing(made(7, A), "ungated"), "commit", "unobserved"),
+        (doing(made(7, A, hook="post-merge"), "ungated"), "merge", "unobserved"),
         (doing(made(7, A, hook="post-merge"), "merge"), "merge", "bypassed"),
         (doing(made(7, A, hook="post-merge"), "ff"), "merge", "unobserved"),
         (made(7, A, hook="post-merge")._replace(fields=("1", "ff")), "commit", "unobserved"),

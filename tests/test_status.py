@@ -54,7 +54,7 @@ def test_each_state_of_a_hook(repo, status) -> None:  # type: ignore[no-untyped-
     value = status()
     assert value["installed"] is False
     assert {hook: state for hook, state in states(value).items() if state != "installed"} == {
-        "commit-msg": "missing", "post-commit": "foreign", "post-merge": "modified", "post-checkout": "outdated",
+        "commit-msg": "missing", "post-commit": "overwritten", "post-merge": "modified", "post-checkout": "outdated",
     }  # fmt: skip
     assert {hook["hook"] for hook in value["hooks"] if hook["chained"]} == {"pre-push"}
     assert {hook["hook"] for hook in value["hooks"] if not hook["executable"]} == {"commit-msg", "post-rewrite"}

@@ -79,9 +79,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _everywhere(args: argparse.Namespace, out: Output) -> int:
-    if args.shared or args.asked_for or args.server:
+    if args.shared or args.in_front or args.asked_for or args.server:
         raise UsageError(
-            "--global goes with none of --shared, --with and --server",
+            "--global goes with none of --shared, --in-front, --with and --server",
             "run 'mgit-hooks install' with those in the repository that is to have them",
         )
     report = everywhere.install()

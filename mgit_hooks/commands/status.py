@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mgit_hooks.display import escape
 from mgit_hooks.files import open_to_read
-from mgit_hooks.installer import choice, everywherecheck, hookfiles, stubs
+from mgit_hooks.installer import choice, everywherecheck, front, hookfiles, stubs
 from mgit_hooks.installer.everywherecheck import Here
 from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
@@ -35,6 +35,8 @@ class Status(NamedTuple):
     drained_at: str | None  # ISO 8601, UTC
     gate: str  # armed | open | unknown
     configured: Here  # config-based hooks
+    behind: str | None  # the hooks folder that ours goes on to
+    known: bool  # an install here has left its word
 
     @property
     def installed(self) -> bool:
@@ -44,6 +46,7 @@ class Status(NamedTuple):
         return {
             "installed": self.installed,
             "hooks_dir": self.hooks_dir,
+            "behind": self.behind,
             "hooks": [
                 {
                     "hook": each.hook,
@@ -80,7 +83,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def look(location: Location) -> Status:
     directory = hookfiles.hooks_dir(location)
-    hooks = tuple(hookfiles.inspect(directory, hook) for hook in choice.expected(location, directory))
+    hooks = choice.look(location, directory)
     pythons = dict.fromkeys(each.python for each in hooks if each.python is not None)
     records, head, cursor = _journal(location)
     flag = gateflag.read(location)
@@ -95,6 +98,8 @@ def look(location: Location) -> Status:
         _changed_at(os.path.join(location.mgit_dir, "state.json")),
         "unknown" if flag is None or not flag.fresh else "armed" if flag.armed else "open",
         everywherecheck.look(location),
+        front.behind(location) if directory == front.folder(location) else None,
+        bool(choice.remembered(location)),
     )
 
 
@@ -133,6 +138,8 @@ def _print(status: Status, out: Output) -> None:
         style = {"installed": "green", "missing": "red"}.get(each.state, "yellow")
         remarks = [each.state] + ["chained"] * each.chained + ["not executable"] * (each.ours and not each.executable)
         out.line(f"  {each.hook:<16} {out.style(', '.join(remarks), style)}")
+    if status.behind is not None:
+        out.line(f"then      {escape(status.behind)}")
     _print_configured(status.configured, out)
     for path, exists in status.interpreters:
         out.line(f"starts    {escape(path)}" + ("" if exists else out.style("  which is gone", "red")))
@@ -141,7 +148,9 @@ def _print(status: Status, out: Output) -> None:
     last = f", last drained {status.drained_at}" if status.drained_at else ""
     out.line(f"waiting   {counted(status.waiting, 'event')}{running}{last}")
     out.line(f"gate      {status.gate}")
-    if not status.installed:
+    if not status.installed and status.known:
+        out.note("hint: 'mgit-hooks doctor' says what is wrong with the hooks, and 'mgit-hooks doctor --fix' mends it")
+    elif not status.installed:
         out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")
 
 

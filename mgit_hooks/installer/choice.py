@@ -7,6 +7,7 @@ import os
 
 from mgit_hooks.files import read
 from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
@@ -34,6 +35,20 @@ def expected(location: Location, directory: str) -> tuple[str, ...]:
     hooks = before.get("hooks") if before.get("hooks_dir") == directory else None
     asked = (hook for hook in stubs.ASKED_FOR if hook in (hooks or ()) or _stands(directory, hook))
     return (*stubs.HOOKS, *asked)
+
+
+def look(location: Location, directory: str) -> tuple[HookFile, ...]:
+    """The hooks that ``directory`` is to have, as they stand. ``overwritten`` is the state of one that is not ours,
+    and was: by ``install.json``, or by what is still beside it."""
+    before = remembered(location)
+    ours = before.get("hooks", {}) if before.get("hooks_dir") == directory else {}
+    found = (hookfiles.inspect(directory, hook) for hook in expected(location, directory))
+    return tuple(
+        each._replace(state="overwritten")
+        if each.state == "foreign" and (each.hook in ours or each.chained or hookfiles.is_stub(each.old, each.hook))
+        else each
+        for each in found
+    )
 
 
 def _stands(directory: str, hook: str) -> bool:

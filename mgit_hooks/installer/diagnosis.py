@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from mgit_hooks.errors import MgitError
 from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import plumbing
-from mgit_hooks.installer import choice, everywherecheck, hookfiles, interpreter, stubs
+from mgit_hooks.installer import choice, everywherecheck, front, hookfiles, interpreter, stubs
 from mgit_hooks.installer.findings import Finding
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
@@ -72,7 +72,7 @@ def _git(location: Location) -> Iterator[Finding]:
 def _hooks(location: Location) -> Iterator[Finding]:
     directory = hookfiles.hooks_dir(location)
     owner = hookfiles.sharing(location, directory)
-    found = [hookfiles.inspect(directory, hook) for hook in choice.expected(location, directory)]
+    found = choice.look(location, directory)
     remedy = "run 'mgit-hooks install'"
     mend: Callable[[], object] | None = lambda: _reinstall(location)  # noqa: E731
     if owner is not None:
@@ -92,6 +92,9 @@ def _hooks(location: Location) -> Iterator[Finding]:
     names = ", ".join(each.hook for each in found if each.ours and not each.executable)
     if names:
         yield Finding("fault", f"not executable, so that git leaves them out: {names}", remedy, mend)
+    if directory == front.folder(location) and (unseen := front.missing(location)):
+        told = f"hooks in {front.behind(location)} that git does not find: {', '.join(unseen)}"
+        yield Finding("fault", told, remedy, mend)
     names = ", ".join(each.hook for each in found if each.state == "wrapped")
     if names:
         yield Finding("remark", f"another hook manager runs ours from its own hook: {names}", "see docs/hooks.md")
@@ -99,7 +102,8 @@ def _hooks(location: Location) -> Iterator[Finding]:
 
 _TROUBLE: Final = {
     "missing": "hooks that are not installed",
-    "foreign": "hooks that another tool has written in place of ours",
+    "overwritten": "hooks that another tool has written in place of ours",
+    "foreign": "hooks that are another tool's, with none of ours before them",
     "modified": "stubs that somebody has changed",
     "outdated": "stubs of another version of mgit-hooks",
 }

@@ -95,7 +95,7 @@ def point(location: Location, undo: ExitStack) -> None:
                 f"git goes on to run hooks from {found}: core.hooksPath is set where it wins over this repository's",
                 "see 'git config --show-scope --show-origin --get-all core.hooksPath'",
             )
-    _note_behind(location)
+    hookfiles.write(os.path.join(folder(location), "behind"), os.fsencode(behind(location)) + b"\n", 0o644)
 
 
 def unpoint(location: Location) -> None:
@@ -132,14 +132,6 @@ def _conditions(location: Location) -> tuple[str, str]:
     """The repository itself, and its linked worktrees."""
     place = "".join("\\" + char if char in "\\*?[" else char for char in location.common_dir)
     return f"gitdir:{place}", f"gitdir:{place}/worktrees/**"
-
-
-def _note_behind(location: Location) -> None:
-    """As of the configuration's own time: what changes it from now on is newer."""
-    path = os.path.join(folder(location), "behind")
-    hookfiles.write(path, os.fsencode(behind(location)) + b"\n", 0o644)
-    found = os.stat(_config(location))
-    os.utime(path, ns=(found.st_mtime_ns, found.st_mtime_ns))
 
 
 def _config(location: Location) -> str:

@@ -22,7 +22,7 @@ class HookFile(NamedTuple):
 
     missing; installed (our stub, as this version writes it); outdated (our stub, of another version);
     modified (our stub, changed by somebody); foreign (not ours); wrapped (pre-commit's or prek's, which
-    calls our stub).
+    calls our stub). ``choice.look`` knows of one more: overwritten (not ours, and was).
     """
 
     hook: str

@@ -16,7 +16,7 @@ _FIELD_COUNT = {
     "pre-receive": 2, "post-receive": 2,
 }  # fmt: skip
 # What the stub saw of git's state files, in a field more than older stubs wrote.
-_DOING = {"post-commit": ("own", "pick"), "post-merge": ("merge", "ff")}
+_DOING = {"post-commit": ("own", "pick", "ungated"), "post-merge": ("merge", "ff", "ungated")}
 
 
 class Process(NamedTuple):
@@ -44,7 +44,8 @@ class HookEvent(NamedTuple):
     @property
     def doing(self) -> str | None:
         """``own`` (the user's commit) or ``pick`` (git's, for which it runs no gate) at post-commit, ``merge`` or
-        ``ff`` (no commit of its own) at post-merge; None where an older stub did not say.
+        ``ff`` (no commit of its own) at post-merge, ``ungated`` for ``own`` and ``merge`` where no gate hook of ours
+        was in place; None where an older stub did not say.
         """
         found = self.fields[_FIELD_COUNT[self.hook] :] if self.hook in _DOING else ()
         return found[0] if found else None

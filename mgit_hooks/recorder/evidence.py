@@ -56,7 +56,9 @@ class Evidence:
     def made(self, oid: Oid) -> bool:
         """Whether a hook that runs on new commits alone ran on this one; post-merge runs on a fast-forward too."""
         said = self.hooks.get(oid)
-        return oid in self.rewrites or (said is not None and (said.hook != "post-merge" or said.doing == "merge"))
+        return oid in self.rewrites or (
+            said is not None and (said.hook != "post-merge" or said.doing in ("merge", "ungated"))
+        )
 
     def verdict_of(self, said: HookEvent) -> Verdict:
         return verdict_of(said)

@@ -208,6 +208,8 @@ def _without(said: HookEvent, event: str, armed: bool) -> Gate:
     if said.doing == "pick" or said.hook == "post-applypatch" or (said.doing is None and event in _PICKS):
         return Gate("none", f"git runs no gate for {event if event in _PICKS else 'a pick'}")
     if said.flag == "a" or (said.flag == "u" and armed):
+        if said.doing == "ungated":
+            return Gate("unobserved", "another tool had put its hooks in place of the gate's")
         return Gate("bypassed", "the gate was armed and gave no verdict in this git process")
     return Gate("none", "not armed")
 
