@@ -42,9 +42,9 @@ def stamp(path: str, now: int) -> Stamp | None:
 
 def of(status: os.stat_result, now: int) -> Stamp:
     """``now`` is a time of the clock that stamps files, in nanoseconds: what is older can be told from what will be."""
-    changed = times(status)
-    told = hash((*changed, status.st_ino, status.st_size)) & (1 << 62) - 1
-    return told if max(changed) < now else -1 - told
+    modified, changed = times(status)
+    told = hash((modified, changed, status.st_ino, status.st_size)) & (1 << 62) - 1
+    return told if modified < now and changed < now else -1 - told
 
 
 def bare(told: Stamp) -> Stamp:

@@ -219,7 +219,7 @@ def _change(database: Connection, before: State, done: Read) -> int:
 
 def _packed(stamps: Mapping[str, Stamp]) -> bytes:
     """How many, the stamps, and the names, none of which holds a NUL; in the machine's own byte order: it is a hint."""
-    return array("q", [len(stamps), *stamps.values()]).tobytes() + b"\0".join(map(os.fsencode, stamps))
+    return array("q", [len(stamps), *stamps.values()]).tobytes() + os.fsencode("\0".join(stamps))
 
 
 def _unpacked(data: bytes) -> dict[str, Stamp]:

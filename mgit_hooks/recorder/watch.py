@@ -115,10 +115,9 @@ class Watch:
         refs, below = stamps.entries(os.path.join(self._dir, *path.split("/")), self._now)
         folders = [each for name in below if (each := f"{path}/{name}") != OURS]
         mine = self._with_gone(path, folders)
-        before = {f"{at}/{name}": stamp for at in mine for name, stamp in state.refs(at).items()}
-        here = {f"{path}/{name}": now for name, now in refs.items()}
-        moved = [name for name, now in here.items() if not stamps.same(before.get(name), now)]
-        moved += before.keys() - here.keys()
+        before = state.refs(path)
+        moved = [f"{path}/{name}" for name, now in refs.items() if not stamps.same(before.get(name), now)]
+        moved += (f"{at}/{name}" for at in mine for name in state.refs(at).keys() - (refs if at == path else {}))
         self.refs += moved
         above = self._above(path)
         logs: dict[str, Stamp] | None = None
