@@ -41,7 +41,7 @@ def restore(location: Location, path: str, *, force: bool = False, wait: float =
                 moved = _put(location, checked)
             outcome = mend(location, (), dry_run=False)
         outcome = end_erasures(location, outcome)
-        recorded = Pass(location, "hook", None, EMPTY).run()[0]
+        recorded = Pass(location, "hook", None, EMPTY).run().records
     recorded += backfill(location, lambda done, total: None, wait=wait).recorded
     with not_recording(location, wait):
         exchange.done(location.journal_dir)

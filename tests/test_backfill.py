@@ -21,12 +21,11 @@ from conftest import Repo
 from recording import Recording, faults, records
 
 from mgit_hooks.encoding import encode
-from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import locate, make_private_dir
 from mgit_hooks.record import COMMIT_EVENTS, Oid
 from mgit_hooks.recorder.backfill import Summary, backfill, imported
 from mgit_hooks.recorder.drain import drain
-from mgit_hooks.recorder.drainpass import Pass
+from mgit_hooks.recorder.drainpass import Done, Pass
 from mgit_hooks.recorder.intake import Intake
 
 PROGRAM = [sys.executable, "-m", "mgit_hooks"]
@@ -235,7 +234,7 @@ def test_what_is_committed_after_backfills_look_is_the_next_drains(repo: Repo, m
     work = Recording(repo)
     run, made = Pass.run, []
 
-    def run_and_commit(self: Pass) -> tuple[int, int, Cursor]:
+    def run_and_commit(self: Pass) -> Done:
         done = run(self)
         made.append(work.commit("meanwhile"))
         return done

@@ -19,7 +19,7 @@ from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Push, Record
 from mgit_hooks.recorder import held, movements
-from mgit_hooks.recorder.reconcile import Reconciler
+from mgit_hooks.recorder.receiving import Receptions
 
 RULES = """
 [[rules]]
@@ -478,7 +478,7 @@ def test_that_tells_a_drain_that_does_not_look_into_the_spool_again(
     bare: Repo, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted."""
-    monkeypatch.setattr(Reconciler, "_being_pushed", lambda _: set())
+    monkeypatch.setattr(Receptions, "still_to_come", lambda *_: set())
     server = Server(bare)
     pushed_while_a_drain_looks(server, repo, monkeypatch)
     assert bringers(server)["refs/heads/side"] is None

@@ -133,8 +133,8 @@ def _drain(
         return Summary(), cursor
     from mgit_hooks.recorder.drainpass import Pass  # and with it pygit2: only where something waits
 
-    records, garbled, cursor = Pass(location, source, overrides, before, thorough=thorough).run()
-    return Summary(records, garbled), cursor
+    done = Pass(location, source, overrides, before, thorough=thorough).run()
+    return Summary(done.records, done.garbled), done.cursor
 
 
 def _nothing_waits(location: Location, before: State, cursor: Cursor | None, thorough: bool) -> bool:

@@ -1,13 +1,17 @@
-"""One pass of the drain, under its lock: from what waits to records in the journal."""
+"""One pass of the drain, under its lock: from what waits to records in the journal.
+
+What waits (``held.Waiting``) is read with spool and reflogs (``gathering.Found``); it is made clear which pushes have
+not ended (``underway``) and what replaced what (``rewriting``); records are made (``reconcile``) and appended; and
+last it is remembered how far all of that was read.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from mgit_hooks import dates, log
-from mgit_hooks.encoding import encode
 from mgit_hooks.files import is_folder
 from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.journal import identity
@@ -15,28 +19,48 @@ from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.journal.database import open_index, remove
 from mgit_hooks.journal.index import Index
 from mgit_hooks.journal.writer import Appender
+from mgit_hooks.judging.config import Config
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Oid, Record, Seq
-from mgit_hooks.recorder import commitmap, held, looking, marks, rewriting, spool, state
+from mgit_hooks.record import Oid
+from mgit_hooks.recorder import commitmap, held, interrupted, looking, marks, rewriting, spool, state
 from mgit_hooks.recorder.anchoring import anchor
+from mgit_hooks.recorder.appending import record_all
 from mgit_hooks.recorder.believing import believed
 from mgit_hooks.recorder.claims import Claims
 from mgit_hooks.recorder.event import HookEvent
-from mgit_hooks.recorder.gathering import gather
+from mgit_hooks.recorder.gathering import Beginning, Found, gather
 from mgit_hooks.recorder.intake import Intake, journal_of
 from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.making import Setting
 from mgit_hooks.recorder.memory import Memory
-from mgit_hooks.recorder.receiving import Receptions
-from mgit_hooks.recorder.reconcile import Pushes, Reconciler
+from mgit_hooks.recorder.reconcile import Given, Pushes, Reconciler, Rest
 from mgit_hooks.recorder.remotes import Remotes
 from mgit_hooks.recorder.snapshot import snapshot
 from mgit_hooks.recorder.state import State
+from mgit_hooks.recorder.underway import Underway, pushes_of
 
-# Records per append: each append is synced, and a kill costs no more than redoing one of these.
-_CHUNK: Final = 1024
-# Events that only a hook's line tells of.
-_OF_HOOKS: Final = ("push", "refused", "skipped")
+
+class Done(NamedTuple):
+    """``garbled`` counts the lines that were not of their form; ``cursor`` is where the spool is read to."""
+
+    records: int
+    garbled: int
+    cursor: Cursor
+
+
+class _Written(NamedTuple):
+    """What the journal has now, ``records`` of it from this pass, and what is to be remembered of it.
+
+    ``before`` is where this pass began; ``how`` closely it looked; ``maps`` are those that were read.
+    """
+
+    records: int
+    config: Config
+    before: State
+    how: str
+    found: Found
+    maps: dict[str, list[int]]
+    rest: Rest
 
 
 class Pass:
@@ -57,93 +81,61 @@ class Pass:
         self._before = before
         self._thorough = thorough
 
-    def run(self) -> tuple[int, int, Cursor]:
-        """How many records were made, how many lines were garbled, and where the spool is read to."""
+    def run(self) -> Done:
+        with journal_of(self._location) as journal:
+            written = self._write(journal)
+            self._remember(journal, written)
+            cursor = journal.cursor or written.found.batch.cursor
+        anchor(self._location, written.config)
+        self._log(written)
+        return Done(written.records, len(written.found.batch.garbled), cursor)
+
+    def _write(self, journal: Appender) -> _Written:
+        mgit_dir, spool_dir = self._location.mgit_dir, self._location.spool_dir
+        waiting = held.waiting(mgit_dir)
+        if not self._before.known:
+            # All reflogs are read again, and only the index tells what of them is on record: it has no checksums.
+            remove(mgit_dir)
+        with open_index(mgit_dir, self._location.journal_dir) as index:
+            before = self._begun(index, journal)
+            intake = Intake(self._location, self._overrides)
+            how = looking.level(before, thorough=self._thorough)
+            memory = Memory(index, intake.capturer.new_commits, interrupted.orphans(index, before, journal))
+            found = gather(
+                self._location,
+                before,
+                self._see(before, how),
+                journal.cursor,
+                waiting,
+                _beginning(index, before),
+                memory.has_record,
+            )
+            finished = interrupted.pushes(index, before, journal) if waiting.underway else ()
+            underway = pushes_of(found, waiting, finished, armed=intake.armed)
+            # Before the journal's cursor moves past these lines, or a kill would lose them.
+            held.write(mgit_dir, found.evidence.to_hold)
+            held.write(mgit_dir, underway.going, held.UNDERWAY)
+            rewrites, maps = self._replaced(found, intake, memory)
+            given = Given(found.reading.movements, found.evidence, rewrites, before.unreadable)
+            setting = self._setting(before, found.reading.look, armed=intake.armed)
+            pushes = self._pushes(found, underway, intake)
+            reconciler = Reconciler(given, intake.capturer, memory, setting, pushes)
+            spool.sync(spool_dir)
+            records = record_all(journal, intake, reconciler.records(), memory, found.batch.cursor)
+            rest = reconciler.rest()
+            held.write(mgit_dir, (*underway.still, *rest.left), held.UNDERWAY)
+            return _Written(records, intake.config, before, how, found, maps, rest)
+
+    def _begun(self, index: Index, journal: Appender) -> State:
+        """Where this pass begins: where the last one left off, or with the record that recording begins with."""
+        if index.began() is not None:
+            return self._before
+        before = snapshot(self._location, journal, before_last=self._source == "framework")
+        index.advance()
+        return before
+
+    def _see(self, before: State, how: str) -> Callable[[], Look]:
         location = self._location
-        with journal_of(location) as journal:
-            waiting = held.read(location.mgit_dir)
-            underway = held.read(location.mgit_dir, held.UNDERWAY)
-            if not self._before.known:
-                # All reflogs are read again, and only the index tells what of them is on record: it has no checksums.
-                remove(location.mgit_dir)
-            with open_index(location.mgit_dir, location.journal_dir) as index:
-                if index.began() is None:
-                    self._before = snapshot(location, journal, before_last=self._source == "framework")
-                    index.advance()
-                intake = Intake(location, self._overrides)
-                memory = Memory(index, intake.capturer.new_commits, _orphans(index, self._before, journal))
-                since = self._since(index.began())
-                tips = frozenset(index.baseline()) if since else frozenset()
-                if not tips:
-                    since = 0  # where nothing was when recording began, nothing is from before
-                how = looking.level(self._before, thorough=self._thorough)
-                see, known = self._see(how), memory.has_record
-                found = gather(location, self._before, see, journal.cursor, waiting, since, tips, known, underway)
-                alive = found.alive
-
-                def is_over(said: HookEvent) -> bool:
-                    return said.process not in alive
-
-                # Before the journal's cursor moves past these lines, or a kill would lose them.
-                held.write(location.mgit_dir, found.evidence.to_hold)
-                events = found.evidence.events
-                pushes = [said for said in (*underway, *events) if said.hook == "pre-push"]
-                finished = _finished(index, self._before, journal) if underway else ()
-                receptions = Receptions(underway, events, is_over, intake.armed, finished)
-                still = [said for said in pushes if not is_over(said)] + receptions.waiting(events)
-                going = [*underway, *(said for said in still if said not in underway)]
-                held.write(location.mgit_dir, going, held.UNDERWAY)
-                told = found.evidence.rewrites
-                found.evidence.rewrites = believed(told, found.reading.movements, memory.recorded_before)
-                rewrites, maps = rewriting.gather(
-                    location,
-                    found.evidence,
-                    found.reading.movements,
-                    intake.capturer,
-                    memory,
-                    found.reading.look.refs,
-                )
-                reconciler = Reconciler(
-                    intake.capturer,
-                    memory,
-                    found.evidence,
-                    self._setting(intake.armed, found.reading.look),
-                    Pushes(
-                        Remotes(location.common_dir, intake.capturer.is_ancestor),
-                        [said for said in underway if said.hook == "pre-push"],
-                        is_over,
-                        receptions,
-                        lambda: spool.read(location.spool_dir, found.batch.cursor).events,
-                    ),
-                    rewrites,
-                    self._before.unreadable,
-                )
-                records = reconciler.records(found.reading.movements)
-                spool.sync(location.spool_dir)
-                written = record_all(journal, intake, records, memory, found.batch.cursor)
-                held.write(location.mgit_dir, [*still, *reconciler.left], held.UNDERWAY)
-            hint = identity.read_head(location.journal_dir)
-            if hint is None or hint.cursor != journal.cursor:
-                journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
-            _tidy(location.spool_dir, journal, found.batch.cursor)
-            marks.sweep(location.mgit_dir)
-            commitmap.remember(location.mgit_dir, maps)
-            look = found.reading.look.without(reconciler.unsettled)
-            read = state.Read(look, how, found.reading.places, tuple(reconciler.unreadable))
-            state.write(location.mgit_dir, self._before, read, journal.next_seq, journal.cursor)
-        anchor(location, intake.config)
-        for line in found.batch.garbled:
-            log.warning(location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
-        for oid in set(reconciler.unreadable).difference(self._before.unreadable):
-            log.warning(location.mgit_dir, "a commit is named and git cannot give it: tried again later", commit=oid)
-        return written, len(found.batch.garbled), journal.cursor or found.batch.cursor
-
-    def _since(self, began: str | None) -> int:
-        """The second from which on a new reflog counts: all of it, unless it is not known which are new."""
-        return dates.seconds(began) if began is not None and not self._before.known else 0
-
-    def _see(self, how: str) -> Callable[[], Look]:
-        location, before = self._location, self._before
         every_ref = looking.is_due(before.looked_at)
 
         def see() -> Look:
@@ -151,11 +143,16 @@ class Pass:
 
         return see
 
-    def _setting(self, armed: bool, look: Look) -> Setting:
+    def _replaced(self, found: Found, intake: Intake, memory: Memory) -> rewriting.Found:
+        evidence, reading = found.evidence, found.reading
+        evidence.rewrites = believed(evidence.rewrites, reading.movements, memory.recorded_before)
+        return rewriting.gather(self._location, evidence, reading.movements, intake.capturer, memory, reading.look.refs)
+
+    def _setting(self, before: State, look: Look, *, armed: bool) -> Setting:
         common_dir = self._location.common_dir
 
         def is_settled(ref: str) -> bool:
-            return looking.is_settled(common_dir, self._before, look, ref)
+            return looking.is_settled(common_dir, before, look, ref)
 
         def moved() -> dict[str, Oid | None] | None:
             return None if look.refs is None else reffiles.look_up(common_dir, sorted(look.refs))
@@ -166,6 +163,45 @@ class Pass:
         name, in_rebase = self._location.repository_name, Claims(common_dir).in_rebase
         return Setting(name, armed, self._source, moved, is_settled, is_logged, in_rebase)
 
+    def _pushes(self, found: Found, underway: Underway, intake: Intake) -> Pushes:
+        spool_dir, cursor = self._location.spool_dir, found.batch.cursor
+        remotes = Remotes(self._location.common_dir, intake.capturer.is_ancestor)
+
+        def later() -> Sequence[HookEvent]:
+            return spool.read(spool_dir, cursor).events
+
+        return Pushes(remotes, underway.sent, underway.is_over, underway.receptions, later)
+
+    def _remember(self, journal: Appender, written: _Written) -> None:
+        """How far all was read: hints, which may be lost, but none may come before what it tells of is on record."""
+        location = self._location
+        hint = identity.read_head(location.journal_dir)
+        if hint is None or hint.cursor != journal.cursor:
+            journal.sync()  # lost, or left behind by a kill: else the next drain cannot see that nothing waits
+        _tidy(location.spool_dir, journal, written.found.batch.cursor)
+        marks.sweep(location.mgit_dir)
+        commitmap.remember(location.mgit_dir, written.maps)
+        reading, rest = written.found.reading, written.rest
+        read = state.Read(reading.look.without(rest.unsettled), written.how, reading.places, rest.unreadable)
+        state.write(location.mgit_dir, written.before, read, journal.next_seq, journal.cursor)
+
+    def _log(self, written: _Written) -> None:
+        for line in written.found.batch.garbled:
+            log.warning(self._location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
+        for oid in set(written.rest.unreadable).difference(written.before.unreadable):
+            log.warning(
+                self._location.mgit_dir, "a commit is named and git cannot give it: tried again later", commit=oid
+            )
+
+
+def _beginning(index: Index, before: State) -> Beginning:
+    """A reflog that was never read counts from where recording began, unless it is known which are new: then all of it
+    does. So it does where nothing was when recording began: then nothing is from before."""
+    began = index.began()
+    since = dates.seconds(began) if began is not None and not before.known else 0
+    tips = frozenset(index.baseline()) if since else frozenset[Oid]()
+    return Beginning(since, tips) if tips else Beginning()
+
 
 def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:
     def commit_cursor(at: Cursor) -> None:
@@ -175,52 +211,3 @@ def _tidy(spool_dir: str, journal: Appender, cursor: Cursor) -> None:
     if is_folder(spool_dir):
         spool.tidy(spool_dir, cursor, commit_cursor)
         spool.forget_inputs(spool_dir, older_than=time.time() - 3600)
-
-
-def _orphans(index: Index, before: State, journal: Appender) -> list[Record]:
-    """What hooks said and a killed drain has told, whose lines are still after the cursor."""
-    if before.next_seq is None or before.cursor != journal.cursor or before.next_seq == journal.next_seq:
-        return []
-    records = (stored.record() for stored in index.read_many(index.within(before.next_seq, journal.next_seq)))
-    told = (_as_told(record) for record in records if record is not None)
-    return [record for record in told if record.event in _OF_HOOKS]
-
-
-def _as_told(record: Record) -> Record:
-    """What a strategy made something less of, where that was still a record."""
-    try:
-        return record if record.original is None else Record.from_json(record.original)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return record
-
-
-def _finished(index: Index, before: State, journal: Appender) -> list[Record]:
-    """Pushes that a drain has told which was killed before it wrote down that it had ended."""
-    if before.next_seq == journal.next_seq:
-        return []
-    rows = (row for row in index.within(before.next_seq or 1, journal.next_seq) if row.event == "push")
-    return [record for stored in index.read_many(rows, []) if (record := stored.record()) is not None]
-
-
-def record_all(
-    journal: Appender, intake: Intake, records: Iterator[Record], memory: Memory, cursor: Cursor | None
-) -> int:
-    """Append each record as it is made, noted before the next one is asked for; the cursor with the last.
-
-    The number of records. Each chunk is synced.
-    """
-    written = 0
-    chunk: list[bytes] = []
-    for record in records:
-        # What happened is what may come up again, not what the policy makes of it (strategy fallback).
-        memory.note(Seq(journal.next_seq + len(chunk)), record)
-        chunk.append(encode(intake.judge(record)))
-        if len(chunk) == _CHUNK:
-            journal.append(chunk)
-            journal.sync()
-            written += len(chunk)
-            chunk = []
-    if chunk or (cursor is not None and journal.cursor != cursor):
-        journal.append(chunk, cursor)
-        journal.sync()
-    return written + len(chunk)

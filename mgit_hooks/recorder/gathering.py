@@ -15,12 +15,19 @@ from mgit_hooks.record import Oid
 from mgit_hooks.recorder import awaited, classify, event, movements, spool
 from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
-from mgit_hooks.recorder.held import is_alive
+from mgit_hooks.recorder.held import Waiting, is_alive
 from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.state import State
 
 SETTLE: Final = 1.0
 """Seconds that a hook's git process is given to end, so that what its later hooks say is read with the rest."""
+
+
+class Beginning(NamedTuple):
+    """What of a reflog counts that was never read: as ``movements.unread`` has it."""
+
+    since: int = 0
+    tips: frozenset[Oid] = frozenset()
 
 
 class Found(NamedTuple):
@@ -38,24 +45,22 @@ def gather(
     before: State,
     see: Callable[[], Look],
     cursor: Cursor | None,
-    held: Sequence[HookEvent],
-    since: int,
-    tips: Set[Oid],
+    waiting: Waiting,
+    beginning: Beginning,
     has_record: Callable[[Oid], bool],
-    underway: Sequence[HookEvent] = (),
 ) -> Found:
     """Spool and reflogs, read so that what a hook says of a commit is there with the commit.
 
     The reflogs after the spool: they tell of all that the lines name. A commit without a word from its
     hook may be seconds old, its hook about to run: it is given as long as a git process to end.
-    ``see``, ``since`` and ``tips`` as for ``movements.unread``. ``underway``: pushes that are told and had not ended.
+    ``see`` as for ``movements.unread``.
     """
     deadline = time.monotonic() + SETTLE
     silent: Set[Oid] = frozenset()  # what no hook spoke of though no git process runs that would have
     while True:
-        batch, alive = _settled(location.spool_dir, cursor, (*held, *underway))
-        evidence = Evidence(batch.events, held, alive)
-        reading = movements.unread(location.common_dir, before, see, since, tips)
+        batch, alive = _settled(location.spool_dir, cursor, (*waiting.held, *waiting.underway))
+        evidence = Evidence(batch.events, waiting.held, alive)
+        reading = movements.unread(location.common_dir, before, see, beginning.since, beginning.tips)
         unwitnessed = _unwitnessed(location, reading, evidence, has_record)
         if unwitnessed <= silent or time.monotonic() >= deadline:
             return Found(batch, evidence, reading, alive)

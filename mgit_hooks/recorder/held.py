@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from mgit_hooks import files
 from mgit_hooks.files import exists
@@ -18,6 +18,18 @@ from mgit_hooks.recorder.event import HookEvent, Process
 UNDERWAY: Final = "underway.json"
 NAMES: Final = ("held.json", UNDERWAY)
 _LONGEST: Final = 64 * 1024 * 1024  # bytes; a line is a few hundred, or as long as one hook's standard input
+
+
+class Waiting(NamedTuple):
+    """What earlier drains left: lines that are ``held`` until more is known, and those of pushes that are told and had
+    not ended."""
+
+    held: tuple[HookEvent, ...]
+    underway: tuple[HookEvent, ...]
+
+
+def waiting(mgit_dir: str) -> Waiting:
+    return Waiting(tuple(read(mgit_dir)), tuple(read(mgit_dir, UNDERWAY)))
 
 
 def path(mgit_dir: str, name: str = "held.json") -> str:

@@ -62,10 +62,11 @@ class Maker:
         return "framework" if self._setting.source == "framework" else "reconcile"
 
     def source_of(self, movement: Movement) -> str:
-        if movement.by_hook:
-            return self._setting.source
-        fetched = classify.is_fetched(movement.refs[0].name, movement.message)
-        return "fetch" if fetched else self.unwitnessed
+        return self._setting.source if movement.by_hook else self.source_by(movement.refs[0].name, movement.message)
+
+    def source_by(self, ref: str, message: str | None = None) -> str:
+        """By a ref that moved and by what its reflog says of that, where there is one."""
+        return "fetch" if classify.is_fetched(ref, message) else self.unwitnessed
 
     def of_commit(self, commit: Commit, source: str, movement: Movement | None, reflog: str | None) -> Record:
         """The record of a commit at first sight.

@@ -73,6 +73,10 @@ class Receptions:
         }
         return [said for said in (*self._held, *events) if said.process in open_pushes and _is_ours(said)]
 
+    def still_to_come(self, events: Sequence[HookEvent], later: Sequence[HookEvent]) -> set[str]:
+        """Refs that a push moves whose line is yet to be read, by these lines and by ``later``, written since."""
+        return {line.remote_ref for _, line in moved_by((*self.waiting(events), *later))}
+
     def of(self, said: HookEvent) -> Reception | None:
         """The push that is to be told at this line."""
         before, after = self._begun.get(said.process), self._ended.get(said.process)

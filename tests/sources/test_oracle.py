@@ -10,7 +10,9 @@ from conftest import Repo
 
 from mgit_hooks.record import Record
 from mgit_hooks.recorder import transactions
-from mgit_hooks.recorder.reconcile import Reconciler
+from mgit_hooks.recorder.comparing import Comparison
+from mgit_hooks.recorder.queue import Queue
+from mgit_hooks.recorder.unlogged import Unlogged
 
 from .scene import Scene
 
@@ -19,7 +21,7 @@ def nothing(*_: Any) -> Iterator[Record]:
     return iter(())
 
 
-def without_checkouts(self: Reconciler, movement: Any) -> Any:
+def without_checkouts(self: Queue, movement: Any) -> Any:
     return None if movement.message.startswith("checkout: ") else _NEW_PART(self, movement)
 
 
@@ -27,11 +29,11 @@ def none_is_the_same(*_: Any) -> dict[int, int]:
     return {}
 
 
-_NEW_PART = Reconciler._new_part
+_NEW_PART = Queue._new_part
 BUGS = {
-    "refs without a reflog are not compared": (Reconciler, "_refs_without_reflog", nothing, "refs/tags/t was seen at"),
-    "a ref's gaps are not filled": (Reconciler, "_unseen", nothing, "refs/heads/topic was at"),
-    "checkouts are left out": (Reconciler, "_new_part", without_checkouts, "not on record: 1 x ('main-worktree'"),
+    "refs without a reflog are not compared": (Comparison, "records", nothing, "refs/tags/t was seen at"),
+    "a ref's gaps are not filled": (Unlogged, "before", nothing, "refs/heads/topic was at"),
+    "checkouts are left out": (Queue, "_new_part", without_checkouts, "not on record: 1 x ('main-worktree'"),
     "the hook's word is not held against the reflogs'": (transactions, "_same", none_is_the_same, "told by a hook and"),
 }  # fmt: skip
 
