@@ -1,4 +1,4 @@
-"""How a segment ends: what an append must know before it goes on there."""
+"""How a segment ends, and the journal: what an append must know before it goes on there."""
 
 from __future__ import annotations
 
@@ -36,6 +36,41 @@ class Tail(NamedTuple):
     torn: Damage | None
     damaged: bool
     cursor: Cursor | None
+
+
+class End(NamedTuple):
+    """Where the journal ends, and the spool's cursor there.
+
+    ``tail`` is the newest segment's; ``half_open``: a crash came between its header and the cursor that it begins with.
+    """
+
+    next_seq: Seq
+    head: ChainId
+    cursor: Cursor | None
+    tail: Tail
+    half_open: bool
+
+
+def read_end(journal_dir: str, names: Sequence[str], journals: Sequence[JournalId], hint: identity.Head | None) -> End:
+    """The end of a journal of these segments, in their order."""
+    tail = read_tail(journal_dir, names[-1], journals, hint)
+    half_open = bool(tail.end) and not tail.frame_offset and tail.cursor is None
+    end = End(tail.next_seq, tail.head, tail.cursor, tail, half_open)
+    if tail.damaged or not tail.end or half_open:
+        # The last segment alone no longer says where the journal and the spool's cursor stand.
+        return _looked_back(journal_dir, names[:-1], journals, end)
+    return end
+
+
+def _looked_back(journal_dir: str, names: Sequence[str], journals: Sequence[JournalId], end: End) -> End:
+    for name in reversed(names):
+        before = read_tail(journal_dir, name, journals, None)
+        end = end._replace(cursor=end.cursor or before.cursor)
+        if before.next_seq > end.next_seq:
+            end = end._replace(next_seq=before.next_seq, head=before.head)
+        if end.cursor is not None and end.next_seq > 1:
+            break
+    return end
 
 
 def read_tail(journal_dir: str, name: str, journals: Sequence[JournalId], hint: identity.Head | None) -> Tail:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from mgit_hooks import compress, lock
 from mgit_hooks.errors import JournalError, reason
-from mgit_hooks.files import sync_directory, write_all
-from mgit_hooks.journal import identity
+from mgit_hooks.files import sync_directory
+from mgit_hooks.journal import identity, segmentfile
 from mgit_hooks.journal.blockformat import (
     BLOCK_TARGET,
     MAX_PAYLOAD,
@@ -39,16 +39,13 @@ from mgit_hooks.journal.quarantine import quarantine
 from mgit_hooks.journal.segment import (
     known_journals,
     segment_journals,
-    segment_name,
     segment_names,
     segment_number,
 )
-from mgit_hooks.journal.tail import read_tail
+from mgit_hooks.journal.segmentfile import SegmentFile
+from mgit_hooks.journal.tail import Tail, read_end
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Seq
-
-# Bytes.
-_CONFIRMED_AT_ONCE = 1024 * 1024
 
 
 class Appended(NamedTuple):
@@ -65,8 +62,7 @@ class Appender:
 
     def __init__(self, journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> None:
         self._dir = journal_dir
-        self._fd = -1
-        self._name = ""
+        self._segment = SegmentFile()
         self.cursor: Cursor | None = None
         try:
             self._open(adopted)
@@ -123,7 +119,7 @@ class Appender:
                 done += self._append_block(pending, None)
             pending = group
         if done and cursor is not None:
-            self._sync_segment()  # or a power cut could leave the cursor, and not all of the records before it
+            self._segment.sync()  # or a power cut could leave the cursor, and not all of the records before it
         if pending:
             done += self._append_block(pending, cursor)
         elif cursor is not None:
@@ -138,9 +134,10 @@ class Appender:
         After a failed fsync the kernel may call the pages clean without having written them: this writer
         is done for, and the next one reads what really is on file.
         """
-        self._sync_segment()
+        segment = self._segment
+        segment.sync()
         last = self._next_seq - 1
-        place = (self._name, self._last_offset, self._end, self._first_seq, self.cursor)
+        place = (segment.name, segment.last_offset, segment.end, self._first_seq, self.cursor)
         identity.write_head(self._dir, identity.Head(last, self._head, *place))
 
     def roll(self) -> None:
@@ -150,32 +147,11 @@ class Appender:
         """
         if self._next_seq > self._first_seq:
             self._seal()
-            self._open_segment(segment_number(self._name) + 1)
+            self._open_segment(segment_number(self._segment.name) + 1)
             self.sync()
 
     def close(self) -> None:
-        descriptor, self._fd = self._fd, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _sync_segment(self) -> None:
-        self._require_open()
-        try:
-            os.fsync(self._fd)
-            size = os.fstat(self._fd).st_size
-        except OSError as error:
-            self.close()
-            raise JournalError(
-                f"the disk did not take the journal: {error.strerror}", "run 'mgit-hooks verify' once it is mended"
-            ) from error
-        if size != self._end:
-            # Someone wrote to it or cut it without the lock, or the disk told of more than it took.
-            self.close()
-            raise JournalError(f"{self._name} is not as long as what was written to it", "run 'mgit-hooks verify'")
-
-    def _require_open(self) -> None:
-        if self._fd < 0:
-            raise JournalError("the journal was closed after a failure of the disk", "run the command again")
+        self._segment.close()
 
     # Beginning and continuing
 
@@ -197,63 +173,34 @@ class Appender:
     def _continue(self, names: Sequence[str], journals: Sequence[JournalId]) -> None:
         name = names[-1]
         hint = identity.read_head(self._dir)
-        tail = read_tail(self._dir, name, journals, hint)
-        self._next_seq, self._head = tail.next_seq, tail.head
-        self.cursor = tail.cursor
-        # Killed between a segment's header and the cursor that it begins with.
-        half_open = bool(tail.end) and not tail.frame_offset and tail.cursor is None
-        if tail.damaged or not tail.end or half_open:
-            # The last segment alone no longer says where the journal and the spool's cursor stand.
-            self._look_back(names[:-1], journals)
+        end = read_end(self._dir, names, journals, hint)
+        tail = end.tail
+        self._next_seq, self._head, self.cursor = end.next_seq, end.head, end.cursor
         self._first_seq = tail.first_seq or self._next_seq
+        self._make_ready(name, tail, hint.end if hint is not None and hint.segment == name else 0)
+        if tail.end and not tail.sealed:
+            self._segment = SegmentFile.going_on(self._dir, name, tail.end, tail.frame_offset)
+            if end.half_open and self.cursor is not None:
+                self._write(cursor_frame(self.cursor, self._next_seq, self._head))
+        if hint is not None and hint.seq >= self._next_seq:
+            # Reported records are gone from the end. The hole stays visible: their numbers and the chain
+            # id after them are known from the hint, and a new segment goes on from there.
+            if self._segment.is_open:
+                self._seal(report=False)
+            self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
+        if not self._segment.is_open:
+            self._open_segment(segment_number(name) + (1 if tail.end else 0))
+
+    def _make_ready(self, name: str, tail: Tail, told: int) -> None:
+        """Let the segment end with a whole frame that is on the disk; up to byte ``told`` it was reported to be."""
         if tail.torn is not None:
             # What a write that was cut off has left. Kept aside, since nothing is ever deleted.
             quarantine(self._dir, tail.torn)
-            _cut(os.path.join(self._dir, name), tail.end)
-        path = os.path.join(self._dir, name)
-        self._confirm(path, hint.end if hint is not None and hint.segment == name else 0, tail.end)
+            segmentfile.cut(self._dir, name, tail.end)
+        segmentfile.confirm(self._dir, name, told, tail.end)
         if not tail.end:
-            os.unlink(path)  # what a crash left of a segment that was being opened: nothing, by now
-        elif not tail.sealed:
-            self._name, self._end, self._last_offset = name, tail.end, tail.frame_offset
-            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            if half_open and self.cursor is not None:
-                self._write(cursor_frame(self.cursor, self._next_seq, self._head))
-        lost = hint is not None and hint.seq >= self._next_seq
-        if lost and hint is not None:
-            # Reported records are gone from the end. The hole stays visible: their numbers and the chain
-            # id after them are known from the hint, and a new segment goes on from there.
-            if self._fd >= 0:
-                self._seal(report=False)
-            self._next_seq, self._head = Seq(hint.seq + 1), ChainId(hint.id)
-        if self._fd < 0:
-            self._open_segment(segment_number(name) + (1 if tail.end else 0))
-
-    def _confirm(self, path: str, start: int, end: int) -> None:
-        """Bring to the disk what the segment holds and nobody was told of, since records will follow it.
-
-        After a failed fsync the kernel may call pages clean that the disk never took: they can be read, another
-        fsync passes them over, and they are gone with the power. Written again, each is the disk's once more.
-        """
-        if start >= end:
-            return
-        with open(path, "r+b", buffering=0) as file:
-            for at in range(start, end, _CONFIRMED_AT_ONCE):
-                file.seek(at)
-                data = file.read(min(_CONFIRMED_AT_ONCE, end - at))
-                file.seek(at)
-                write_all(file.fileno(), data)
-            os.fsync(file.fileno())
-        sync_directory(self._dir)
-
-    def _look_back(self, names: Sequence[str], journals: Sequence[JournalId]) -> None:
-        for name in reversed(names):
-            before = read_tail(self._dir, name, journals, None)
-            self.cursor = self.cursor or before.cursor
-            if before.next_seq > self._next_seq:
-                self._next_seq, self._head = before.next_seq, before.head
-            if self.cursor is not None and self._next_seq > 1:
-                return
+            # What a crash left of a segment that was being opened: nothing, by now.
+            os.unlink(os.path.join(self._dir, name))
 
     def _adopt(self, adopted: Callable[[str, int, str], bytes], journals: Sequence[JournalId]) -> None:
         """This folder is a copy: it goes on under an id of its own, from a segment that says where it came from."""
@@ -263,7 +210,7 @@ class Appender:
         # Before a frame stands under the new id, or a crash would leave frames that pass for another's.
         identity.write(self._dir, self._journal, [*journals, new], at_home=False)
         self._journal = new
-        self._open_segment(segment_number(self._name) + 1)
+        self._open_segment(segment_number(self._segment.name) + 1)
         self.append([adopted(*before)])
         self.sync()
         # Last: a crash before this leaves a copy that adopts itself once more, which is true twice.
@@ -272,15 +219,15 @@ class Appender:
     # Writing
 
     def _append_block(self, payloads: list[bytes], cursor: Cursor | None) -> list[Appended]:
-        if self._end >= SEGMENT_TARGET:
+        if self._segment.end >= SEGMENT_TARGET:
             self._seal()
-            self._open_segment(segment_number(self._name) + 1)
+            self._open_segment(segment_number(self._segment.name) + 1)
         entries = new_entries(payloads, os.urandom(SALT_LENGTH * len(payloads)))
         frame = block_frame(entries, self._next_seq, self._head, cursor, compress.SNAPPY)
-        offset = self._end
+        name, offset = self._segment.name, self._segment.end
         self._write(frame)
         ids = chain_ids(self._head, self._next_seq, entries)
-        done = [Appended(Seq(seq), id, self._name, offset) for seq, id in enumerate(ids, self._next_seq)]
+        done = [Appended(Seq(seq), id, name, offset) for seq, id in enumerate(ids, self._next_seq)]
         self._next_seq, self._head = Seq(self._next_seq + len(ids)), ids[-1]
         return done
 
@@ -292,60 +239,21 @@ class Appender:
             if report:
                 self.sync()
             else:  # the head still names records that are gone, until a new segment goes on after them
-                self._sync_segment()
+                self._segment.sync()
         finally:
-            self.close()  # nothing may follow a footer, whatever became of the head
+            self._segment.close()  # nothing may follow a footer, whatever became of the head
 
     def _open_segment(self, number: int) -> None:
-        self._name = segment_name(number)
-        self._first_seq, self._end, self._last_offset = self._next_seq, 0, 0
+        self._first_seq = self._next_seq
         place = (self._next_seq, self._head)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            self._fd = os.open(os.path.join(self._dir, self._name), flags, 0o600)
-        except OSError as error:
-            raise JournalError(
-                f"cannot make {self._name}: {error.strerror}", "mend that; what waits is kept"
-            ) from error
-        try:
-            os.fchmod(self._fd, 0o600)
-            self._write(segment_frame(SegmentInfo(HOT_VERSION, self._journal, number, int(time.time())), *place))
-            if self.cursor is not None:
-                # So that the newest segment alone always tells how far the spool has been read.
-                self._write(cursor_frame(self.cursor, *place))
-            self._sync_segment()
-            sync_directory(self._dir)
-        except BaseException as error:
-            # No block may go into a segment without a header, or into one whose name may vanish.
-            self.close()
-            if isinstance(error, OSError):
-                raise JournalError(
-                    f"cannot make {self._name}: {error.strerror}", "mend that; what waits is kept"
-                ) from error
-            raise
+        frames = [segment_frame(SegmentInfo(HOT_VERSION, self._journal, number, int(time.time())), *place)]
+        if self.cursor is not None:
+            # So that the newest segment alone always tells how far the spool has been read.
+            frames.append(cursor_frame(self.cursor, *place))
+        self._segment = SegmentFile.new(self._dir, number, (pack_frame(frame, self._journal) for frame in frames))
 
     def _write(self, frame: Frame) -> None:
-        data = pack_frame(frame, self._journal)
-        self._require_open()
-        try:
-            write_all(self._fd, data)
-        except BaseException as error:
-            # Not a byte of it may stay, whatever stopped it: the next frame would come after it.
-            self._take_back()
-            if not isinstance(error, OSError):
-                raise
-            raise JournalError(
-                f"cannot append to {self._name}: {error.strerror}", "make room on the disk; what waits is kept"
-            ) from error
-        self._last_offset = self._end
-        self._end += len(data)
-
-    def _take_back(self) -> None:
-        try:
-            os.ftruncate(self._fd, self._end)
-        except OSError:
-            # A part of a frame stays: a torn tail, which the next writer moves aside. This one writes nothing after it.
-            self.close()
+        self._segment.write(pack_frame(frame, self._journal))
 
 
 @contextmanager
@@ -367,16 +275,6 @@ def appender(journal_dir: str, adopted: Callable[[str, int, str], bytes]) -> Ite
             yield made
         finally:
             made.close()
-
-
-def _cut(path: str, size: int) -> None:
-    """Shorten a segment, durably: a later write that is torn must not bring up again what lay there."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.ftruncate(descriptor, size)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _groups(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:

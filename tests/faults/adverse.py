@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from mgit_hooks import files
 from mgit_hooks.installer import hookfiles
-from mgit_hooks.journal import swap, writer
-from mgit_hooks.journal.format import Frame, pack_frame
+from mgit_hooks.journal import segmentfile, swap
+from mgit_hooks.journal.segmentfile import SegmentFile
 from mgit_hooks.judging import schemas
 
 NOBODY: Final = 65534
@@ -106,40 +106,40 @@ def _swallow_write_errors() -> None:
             pass
 
     _everywhere("write_all", write_all)
-    writer.Appender._sync_segment = lambda self: None  # type: ignore[method-assign]
+    SegmentFile.sync = lambda self: None  # type: ignore[method-assign]
 
 
 def _take_short_writes_for_whole() -> None:
     _everywhere("write_all", lambda descriptor, data: os.write(descriptor, data))
-    writer.Appender._sync_segment = lambda self: None  # type: ignore[method-assign]
+    SegmentFile.sync = lambda self: None  # type: ignore[method-assign]
 
 
 def _everywhere(name: str, value: object) -> None:
-    for module in (files, writer, swap):
+    for module in (files, segmentfile, swap):
         setattr(module, name, value)
 
 
 def _leave_what_was_written() -> None:
-    writer.Appender._take_back = lambda self: None  # type: ignore[method-assign]
+    SegmentFile._take_back = lambda self: None  # type: ignore[method-assign]
 
 
 def _tell_before_writing() -> None:
     """What is appended stays in memory until the writer is closed, and is told of before."""
     queue: list[bytes] = []
-    close = writer.Appender.close
+    close = SegmentFile.close
 
-    def write(self: writer.Appender, frame: Frame) -> None:
-        queue.append(pack_frame(frame, self._journal))
-        self._last_offset, self._end = self._end, self._end + len(queue[-1])
+    def write(self: SegmentFile, frame: bytes) -> None:
+        queue.append(frame)
+        self.last_offset, self.end = self.end, self.end + len(frame)
 
-    def close_after_writing(self: writer.Appender) -> None:
+    def close_after_writing(self: SegmentFile) -> None:
         while queue and self._fd >= 0:
             os.write(self._fd, queue.pop(0))
         close(self)
 
-    writer.Appender._write = write  # type: ignore[method-assign]
-    writer.Appender._sync_segment = lambda self: None  # type: ignore[method-assign]
-    writer.Appender.close = close_after_writing  # type: ignore[method-assign]
+    SegmentFile.write = write  # type: ignore[method-assign]
+    SegmentFile.sync = lambda self: None  # type: ignore[method-assign]
+    SegmentFile.close = close_after_writing  # type: ignore[method-assign]
 
 
 def _write_hooks_in_place() -> None:

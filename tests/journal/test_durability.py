@@ -15,7 +15,7 @@ import pytest
 from journal.making import adopted, append, quarantined, records, segment_bytes
 from mgit_hooks import files
 from mgit_hooks.errors import JournalError
-from mgit_hooks.journal import identity, writer
+from mgit_hooks.journal import identity, segmentfile, writer
 from mgit_hooks.journal.format import Cursor
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.journal.verify import verify
@@ -137,7 +137,7 @@ def test_any_call_may_fail_and_what_was_reported_is_on_the_disk(tmp_path: Path, 
 def test_planted_a_writer_that_trusts_what_it_can_read_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer.Appender, "_confirm", lambda *_: None)
+    monkeypatch.setattr(segmentfile, "confirm", lambda *_: None)
     with pytest.raises(AssertionError, match="seg"):
         test_any_call_may_fail_and_what_was_reported_is_on_the_disk(tmp_path, 1)
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from mgit_hooks.files import sync_directory
-from mgit_hooks.journal import quarantine, writer
+from mgit_hooks.journal import quarantine, segmentfile, writer
+from mgit_hooks.journal.segmentfile import SegmentFile
 from mgit_hooks.recorder import spool
 
 
@@ -35,7 +36,7 @@ def append_without_sync() -> None:
 
 def segment_without_folder_sync() -> None:
     """A new segment's own bytes are synced, its name is not."""
-    writer.sync_directory = lambda path: None  # type: ignore[attr-defined]
+    segmentfile.sync_directory = writer.sync_directory = lambda path: None  # type: ignore[attr-defined]
 
 
 def head_before_sync() -> None:
@@ -45,7 +46,7 @@ def head_before_sync() -> None:
         with no_fsync():
             real(self)
         sync_directory(self._dir)
-        os.fsync(self._fd)
+        os.fsync(self._segment._fd)
 
     real = writer.Appender.sync
     writer.Appender.sync = sync  # type: ignore[method-assign]
@@ -78,11 +79,11 @@ def cursor_without_its_records() -> None:
     real = writer.Appender.append
 
     def append(self: writer.Appender, *arguments: Any) -> Any:
-        sync, self._sync_segment = self._sync_segment, lambda: None
+        sync, SegmentFile.sync = SegmentFile.sync, lambda _: None  # type: ignore[method-assign, assignment]
         try:
             return real(self, *arguments)
         finally:
-            self._sync_segment = sync
+            SegmentFile.sync = sync  # type: ignore[method-assign]
 
     writer.Appender.append = append
 
