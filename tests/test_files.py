@@ -13,7 +13,7 @@ import pytest
 
 from mgit_hooks import files
 from mgit_hooks.gatekeeper import staged
-from mgit_hooks.git import backend, gitfiles
+from mgit_hooks.git import gitfiles, opening
 from mgit_hooks.installer import hookfiles
 from mgit_hooks.installer.install import install
 from mgit_hooks.journal import erasemark, exchange
@@ -122,7 +122,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "gitdir": lambda folder: gitfiles.linked_worktree(folder) is None,
     "shallow": lambda folder: gitfiles.shallow_boundary(folder) == frozenset(),
     "MERGE_HEAD": lambda folder: gitfiles.merge_heads(folder) == (),
-    "config": lambda folder: not backend._looks_beyond(folder),
+    "config": lambda folder: not opening._looks_beyond(folder),
     "HEAD": lambda folder: staged._first_line(f"{folder}/HEAD").strip("\0") == "",
     "hooks/pre-commit": lambda folder: not hookfiles.is_framework(f"{folder}/hooks/pre-commit"),
     "held.json": lambda folder: held.read(folder) == [],

@@ -15,7 +15,8 @@ from mgit_hooks.capture.treehash import changed_tree
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.git import gitfiles
 from mgit_hooks.git.attributes import Attributes
-from mgit_hooks.git.backend import Backend, Head, MissingObject, open_backend
+from mgit_hooks.git.backend import Backend, Head, MissingObject
+from mgit_hooks.git.opening import open_backend
 from mgit_hooks.record import Commit, FileChange, Oid, readable
 
 _TREES_KNOWN = 4096

@@ -1,4 +1,4 @@
-"""What is asked of a repository, and who answers: libgit2 where it can, git's own commands where it cannot.
+"""What is asked of a repository. libgit2 answers where it can (``library``), git's own commands where not (``twin``).
 
 Both give the same values, and what is computed from them (renames, line counts, binary or text) is one code over
 both: a record does not depend on who read it (tests/kinds). Neither fetches anything, and neither looks at what a
@@ -7,16 +7,11 @@ replace ref or a graft puts in an object's place.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
-from mgit_hooks.files import read
-from mgit_hooks.git import gitfiles
 from mgit_hooks.record import Oid
 
 if TYPE_CHECKING:
@@ -120,35 +115,3 @@ class Backend(Objects, Protocol):
 
     def close(self) -> None:
         """End what it has started. Done by itself when the last reference is gone."""
-
-
-# What libgit2 is not even asked about: it may come to open these, and this program knows it by SHA-1 and files.
-_BEYOND: Final = re.compile(
-    rb"^\s*(?:objectformat\s*=\s*(?!sha1\b)|refstorage\s*=\s*(?!files\b))", re.IGNORECASE | re.M
-)
-
-
-_LONGEST_CONFIG: Final = 16 * 1024 * 1024
-
-
-def open_backend(git_dir: str) -> Backend:
-    """libgit2, unless the repository looks like one that it cannot read, or it refuses: then git's commands.
-
-    Raises RepositoryError where neither can read it, and for what must not be read: someone else's repository.
-    """
-    if not _looks_beyond(git_dir):
-        from mgit_hooks.git import library
-
-        with suppress(Refused):
-            return library.Library(git_dir)
-    from mgit_hooks.git.twin import Twin
-
-    return Twin(git_dir)
-
-
-def _looks_beyond(git_dir: str) -> bool:
-    try:
-        config = read(os.path.join(gitfiles.common_dir(git_dir), "config"), _LONGEST_CONFIG)
-        return _BEYOND.search(config) is not None
-    except OSError:
-        return False

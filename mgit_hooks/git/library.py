@@ -18,7 +18,7 @@ from mgit_hooks import files
 from mgit_hooks.capture import treediff
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
-from mgit_hooks.git import gitfiles
+from mgit_hooks.git import asking, gitfiles
 from mgit_hooks.git.backend import Head, MissingObject, Refused
 from mgit_hooks.git.indexfile import intent_to_add
 from mgit_hooks.git.packorder import PackOrder
@@ -242,9 +242,7 @@ class Library:
         if old not in self or new not in self:
             return None
         if files.exists(os.path.join(gitfiles.common_dir(self.git_dir), "info", "grafts")):
-            from mgit_hooks.git import twin  # libgit2 takes grafts for parents
-
-            return twin.is_ancestor(self.git_dir, old, new)
+            return asking.is_ancestor(self.git_dir, old, new)  # libgit2 takes grafts for parents
         try:
             return old == new or self._repository.descendant_of(new, old)
         except _UNREADABLE:
@@ -254,9 +252,7 @@ class Library:
         try:
             return _staged_changes(self._repository, index_file, tree)
         except Refused:  # the index alone is beyond libgit2 (a split or sparse one): it alone is asked of git
-            from mgit_hooks.git import twin
-
-            return twin.staged_changes(self.git_dir, index_file, tree or EMPTY_TREE)
+            return asking.staged_changes(self.git_dir, index_file, tree or EMPTY_TREE)
 
     def workdir(self) -> str | None:
         return self._repository.workdir

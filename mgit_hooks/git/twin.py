@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
-from mgit_hooks.git import gitfiles, plumbing, reffiles, reftable
+from mgit_hooks.git import asking, gitfiles, plumbing, rawoutput, reffiles, reftable
+from mgit_hooks.git.asking import reason
 from mgit_hooks.git.backend import Content, Head, MissingObject
 from mgit_hooks.git.conversation import Conversation, Ended
 from mgit_hooks.record import Oid
@@ -26,8 +27,6 @@ _EMPTY_TREES: Final = {
     40: Oid("4b825dc642cb6eb9a060e54bf8d69288fbee4904"),
     64: Oid("6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"),
 }
-# As libgit2 compares: no configuration of the user's changes what is seen.
-_RAW: Final = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-relative", "--ignore-submodules=none")
 # Pairs of trees after which diff-tree is begun anew, which gives back the memory of their entries.
 _PAIRS: Final = 4096
 # A line that is no object id diff-tree gives back as it is, at once: by that the end of an answer is seen.
@@ -56,7 +55,7 @@ class Twin:
         self._settings: dict[str, str] | None = None
         told = self._run("rev-parse", "--show-object-format")
         if told.status:
-            raise RepositoryError(f"git cannot read {git_dir}: {_reason(told)}", "see what 'git status' says there")
+            raise RepositoryError(f"git cannot read {git_dir}: {reason(told)}", "see what 'git status' says there")
         self.object_format = told.stdout.decode("ascii").strip()
         self._digits = 64 if self.object_format == "sha256" else 40
         self._empty_tree = _EMPTY_TREES[self._digits]
@@ -139,14 +138,14 @@ class Twin:
             return []
         if self._trees is None or self._pairs >= _PAIRS:
             self._drop_trees()
-            self._trees = Conversation(("diff-tree", "--stdin", "-r", *_RAW), self._env)
+            self._trees = Conversation(("diff-tree", "--stdin", "-r", *rawoutput.OPTIONS), self._env)
         self._pairs += 1
         try:
             self._trees.ask(f"{old} {new}\n".encode() + _MARK)
             told = self._trees.peek() != _MARK[:1]
             if told:
                 self._trees.line()  # the two trees
-            changes = list(_changes(self._trees))
+            changes = list(rawoutput.changes(self._trees))
             self._trees.line()  # the mark
         except Ended as error:
             self._drop_trees()
@@ -163,7 +162,7 @@ class Twin:
         self._trees, self._pairs = None, 0
 
     def staged_changes(self, index_file: str, tree: Oid | None) -> list[Change]:
-        return staged_changes(self.git_dir, index_file, tree or self._empty_tree, self._env)
+        return asking.staged_changes(self.git_dir, index_file, tree or self._empty_tree, self._env)
 
     # Refs
 
@@ -175,7 +174,7 @@ class Twin:
         told = self._run("for-each-ref", "--format=%(objectname) %(refname) %(symref)")
         broken = [line for line in told.stderr.splitlines() if "broken" in line or line.startswith("error: ")]
         if told.status or broken:
-            raise RepositoryError(f"git cannot read the refs: {_reason(told)}", "see what 'git fsck' says there")
+            raise RepositoryError(f"git cannot read the refs: {reason(told)}", "see what 'git fsck' says there")
         found = {}
         for line in told.stdout.split(b"\n")[:-1]:
             oid, name, symref = line.split(b" ", 2)
@@ -186,7 +185,7 @@ class Twin:
     def head(self) -> Head:
         named = self._run("symbolic-ref", "-q", "HEAD")
         if named.status not in (0, 1):
-            raise RepositoryError(f"git cannot read HEAD: {_reason(named)}", "see what 'git status' says there")
+            raise RepositoryError(f"git cannot read HEAD: {reason(named)}", "see what 'git status' says there")
         at = self._run("rev-parse", "-q", "--verify", "HEAD")
         oid = Oid(at.stdout.decode("ascii").strip()) if at.status == 0 else None
         branch = os.fsdecode(named.stdout).rstrip("\n").removeprefix("refs/heads/") if named.status == 0 else None
@@ -195,7 +194,7 @@ class Twin:
     def is_ancestor(self, old: Oid, new: Oid) -> bool | None:
         if old not in self or new not in self:
             return None
-        return is_ancestor(self.git_dir, old, new, self._env)
+        return asking.is_ancestor(self.git_dir, old, new, self._env)
 
     # What else the repository says
 
@@ -246,63 +245,12 @@ class Twin:
 _ATTRIBUTES: Final[Mapping[bytes, str | bool | None]] = {b"unspecified": None, b"set": True, b"unset": False}
 
 
-def staged_changes(
-    git_dir: str, index_file: str, tree: Oid, environment: Mapping[str, str] | None = None
-) -> list[Change]:
-    """As ``Backend.staged_changes``; ``tree`` may be the empty one."""
-    base = plumbing.without_local(os.environ) if environment is None else environment
-    env = {**base, "GIT_DIR": git_dir, "GIT_INDEX_FILE": os.path.abspath(index_file)}
-    told = plumbing.run(("diff-index", "--cached", "--ita-invisible-in-index", *_RAW, tree), env=env)
-    if told.status:
-        if tree in told.stderr:
-            raise MissingObject(tree)
-        raise RepositoryError(f"git cannot read the index: {_reason(told)}", "see what 'git status' says there")
-    return list(_changes(_Whole(told.stdout)))
-
-
 def _size(told: Conversation, size: int) -> int:
     return size
 
 
 def _content(told: Conversation, size: int) -> bytes:
     return told.exactly(size + 1)[:-1]  # a newline follows
-
-
-def is_ancestor(git_dir: str, old: Oid, new: Oid, environment: Mapping[str, str] | None = None) -> bool | None:
-    """As ``Backend.is_ancestor``, of two commits that are there."""
-    base = plumbing.without_local(os.environ) if environment is None else environment
-    told = plumbing.run(("merge-base", "--is-ancestor", old, new), env={**base, "GIT_DIR": git_dir})
-    return {0: True, 1: False}.get(told.status)
-
-
-class _Whole:
-    """An answer that is here as a whole, read as a conversation's is."""
-
-    def __init__(self, told: bytes) -> None:
-        self._fields = iter(told.split(b"\0")[:-1])
-        self._next = next(self._fields, b"")
-
-    def peek(self) -> bytes:
-        return self._next[:1]
-
-    def line(self, end: bytes) -> bytes:
-        found, self._next = self._next, next(self._fields, b"")
-        return found
-
-
-def _changes(told: Conversation | _Whole) -> Iterator[Change]:
-    """The entries of raw output (git-diff-tree(1), "Raw output format") up to what is none."""
-    while told.peek() == b":":
-        old_mode, new_mode, old_oid, new_oid, status = told.line(b"\0")[1:].decode("ascii").split(" ")
-        path = told.line(b"\0")
-        if status == "U":
-            yield Change("U", 0, 0, None, None, path)
-        else:
-            yield Change(status, int(old_mode, 8), int(new_mode, 8), _oid(old_oid), _oid(new_oid), path)
-
-
-def _oid(text: str) -> Oid | None:
-    return Oid(text) if text.strip("0") else None
 
 
 def _missing(said: str, otherwise: Oid) -> MissingObject:
@@ -315,8 +263,3 @@ def _canonical(key: str) -> str:
     section, _, rest = key.partition(".")
     middle, dot, variable = rest.rpartition(".")
     return f"{section.lower()}.{middle}{dot}{variable.lower()}"
-
-
-def _reason(told: plumbing.Result) -> str:
-    lines: Sequence[str] = told.stderr.strip().splitlines() or [f"git ended with status {told.status}"]
-    return lines[0].removeprefix("fatal: ").removeprefix("error: ")

@@ -8,8 +8,9 @@ from test_histories import assert_told
 from kinds.both import Both
 from kinds.conftest import Made
 from mgit_hooks.capture.capturer import Capturer
-from mgit_hooks.git.backend import Refused, open_backend
+from mgit_hooks.git.backend import Refused
 from mgit_hooks.git.library import Library
+from mgit_hooks.git.opening import open_backend
 from mgit_hooks.git.twin import Twin
 
 # Here git tells of less than there is: what it was not given, what is hidden from it.
