@@ -271,7 +271,7 @@ def test_a_segment_that_is_not_as_long_as_what_was_written_is_not_reported(
     append(journal, [b"first"])
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_all", lambda descriptor, data: None)
-        patch.setattr(writer, "write_all", lambda descriptor, data: None)
+        patch.setattr(segmentfile, "write_all", lambda descriptor, data: None)
         with writer.appender(journal, adopted) as made:
             made.append([b"never written"])
             with pytest.raises(JournalError, match="not as long"):

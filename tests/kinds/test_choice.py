@@ -14,7 +14,7 @@ from recording import Recording, records
 from kinds.making import filled
 from mgit_hooks.capture import rawcommit
 from mgit_hooks.errors import RepositoryError
-from mgit_hooks.git import conversation, twin
+from mgit_hooks.git import asking, conversation, twin
 from mgit_hooks.git.backend import MissingObject, Refused
 from mgit_hooks.git.library import Library
 from mgit_hooks.layout import locate
@@ -68,7 +68,7 @@ def test_an_ordinary_repository_is_served_by_libgit2_alone(tmp_path: Path, monke
     filled(path)
     monkeypatch.setattr(twin, "Twin", fail)
     for name in ("staged_changes", "is_ancestor"):
-        monkeypatch.setattr(twin, name, fail)
+        monkeypatch.setattr(asking, name, fail)
     assert len(recorded(path)) > 8
 
 
