@@ -42,10 +42,14 @@ class Location(NamedTuple):
 
     @property
     def repository_path(self) -> str:
-        """The main worktree's top, whichever worktree this is; of a bare repository, its folder."""
+        """The main worktree's top, whichever worktree this is; of a bare repository, its folder.
+
+        From a linked worktree nothing leads to a main one whose repository is elsewhere (``--separate-git-dir``, a
+        submodule): then that folder.
+        """
         if os.path.basename(self.common_dir) == ".git":
             return os.path.dirname(self.common_dir)
-        return self.root or self.common_dir
+        return self.root if self.root is not None and self.git_dir == self.common_dir else self.common_dir
 
     @property
     def repository_name(self) -> str:

@@ -147,7 +147,9 @@ def test_it_is_where_the_user_keeps_data(
     assert everywhere.folder() == os.path.join(os.environ["HOME"], ".local/share/mgit-hooks")
 
 
-@pytest.mark.parametrize("options", [("--shared",), ("--server",), ("--with", "reference-transaction")])
+@pytest.mark.parametrize(
+    "options", [("--shared",), ("--in-front",), ("--server",), ("--with", "reference-transaction")]
+)
 def test_what_is_for_one_repository_alone(newer: str, mgit: Any, options: tuple[str, ...]) -> None:
     refused = mgit("install", "--global", *options)
     assert (refused.code, "--global goes with none of" in refused.err) == (2, True)

@@ -16,6 +16,8 @@ from conftest import Repo
 from recording import records
 from reliability import Tally
 
+from mgit_hooks.git import gitfiles
+from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Record
@@ -126,6 +128,33 @@ def worktree(place: Place) -> tuple[Repo, str, str]:
     return linked, place.name, f"worktrees/{os.path.basename(git_dir)}"
 
 
+def of_a_bare_one(place: Place) -> tuple[Repo, str, str]:
+    bare = place.new(place.path("bare"), "--bare")
+    tree = bare.git("mktree", stdin=b"")
+    bare.git("update-ref", "refs/heads/side", bare.git("commit-tree", tree, "-m", "Begin"))
+    wait_for("git", "worktree", "add", "-q", "--", str(place.path("tree")), "side", cwd=bare.path)
+    linked = Repo(place.path("tree"))
+    place.install(linked)
+    commit(linked)
+    return (
+        linked,
+        place.path("bare").name,
+        f"worktrees/{os.path.basename(linked.git('rev-parse', '--absolute-git-dir'))}",
+    )
+
+
+def through_a_link(place: Place) -> tuple[Repo, str, str]:
+    """As /tmp on macOS, which is /private/tmp."""
+    (place.top / "private").mkdir()
+    (place.top / "tmp").symlink_to(place.top / "private")
+    repo = place.new(place.top / "tmp" / place.name)
+    place.install(repo)
+    commit(repo)
+    real = Repo(place.top / "private" / place.name)
+    assert locate(real.path) == locate(repo.path)
+    return real, place.name, "main-worktree"
+
+
 def separate(place: Place) -> tuple[Repo, str, str]:
     repo = place.new(place.path("tree"), f"--separate-git-dir={place.path('dir')}")
     place.install(repo)
@@ -157,7 +186,17 @@ def submodule(place: Place) -> tuple[Repo, str, str]:
 
 SCENES: dict[str, Callable[[Place], tuple[Repo, str, str]]] = {
     each.__name__: each
-    for each in (repository, hooks_path, relative_hooks_path, worktree, separate, git_dir, submodule)
+    for each in (
+        repository,
+        hooks_path,
+        relative_hooks_path,
+        worktree,
+        of_a_bare_one,
+        through_a_link,
+        separate,
+        git_dir,
+        submodule,
+    )
 }
 # git names the folder of a submodule's repository after it, and wants its configuration to be text without controls.
 NO_SUBMODULE = {"newlines", "control", "all at once"}
@@ -255,3 +294,87 @@ def test_every_command(place: Place, mgit: Any, options: tuple[str, ...]) -> Non
             wrong.append((command, told.out, told.err))
     assert wrong == []
     assert not options or len(printed) >= len(COMMANDS)
+
+
+# Other systems, as far as they can be seen from here
+
+
+ON_A_DRIVE = "C:\\Users\\Ada Lovelace\\it's $venv\\Scripts\\python.exe"
+ON_A_SERVER = "\\\\server\\share\\new\\python.exe"
+
+
+def test_an_interpreter_of_windows_is_started_by_the_path_it_has(repo: Repo, tmp_path: Path) -> None:
+    """A POSIX sh takes it for the name of a file below the folder that a hook runs in."""
+    told, found = tmp_path / "told", ON_A_DRIVE.replace("\\", "/")
+    for path, text in ((found, f'#!/bin/sh\nprintf "%s\\n" "$0" "$@" >"{told}"\n'), (f"{found}.py", "")):
+        repo.write(path, text)
+        Path(repo.path, path).chmod(0o755)
+    install(locate(repo.path))
+    stub = Path(repo.path, ".git/hooks/post-commit")
+    stub.write_bytes(stubs.assemble("post-commit", ON_A_DRIVE, f"{ON_A_DRIVE}.py", windows=True))
+    Path(repo.path, ".git/hooks/pre-commit").unlink()
+    wait_for("git", "commit", "-q", "--allow-empty", "-m", "One", cwd=repo.path)
+    name, *arguments = told.read_text().split("\n")
+    assert name.removeprefix("./") == found
+    assert arguments[:5] == ["-I", f"{found}.py", "drain", "--background", "--git-dir"]
+
+
+def test_what_is_a_path_with_slashes_for_windows_alone() -> None:
+    there = stubs.assemble("post-commit", ON_A_SERVER, ON_A_SERVER, windows=True)
+    assert stubs.paths(there) == ("//server/share/new/python.exe",) * 2
+    here = stubs.assemble("post-commit", ON_A_SERVER, ON_A_SERVER, windows=False)
+    assert stubs.paths(here) == (ON_A_SERVER, ON_A_SERVER)
+
+
+def with_crlf(path: Path) -> None:
+    path.write_bytes(path.read_bytes().rstrip(b"\n") + b"\r\n")
+
+
+@pytest.mark.parametrize("place", ["spaces"], indirect=True)
+def test_files_of_git_that_end_as_on_windows(place: Place) -> None:
+    """git leaves out what ends a line there (setup.c, read_gitfile_gently and get_common_dir_noenv)."""
+    repo = place.new(place.path("tree"), f"--separate-git-dir={place.path('dir')}")
+    place.install(repo)
+    with_crlf(Path(repo.path, ".git"))
+    commit(repo)
+    assert newest(repo).repository_name == place.path("tree").name
+    wait_for("git", "worktree", "add", "-q", "-b", "side", "--", str(place.path("linked")), cwd=repo.path)
+    linked = Repo(place.path("linked"))
+    own = Path(linked.git("rev-parse", "--absolute-git-dir"))
+    for each in (Path(linked.path, ".git"), own / "commondir", own / "gitdir"):
+        with_crlf(each)
+    commit(linked)
+    assert newest(linked).worktree == f"worktrees/{own.name}"
+    assert gitfiles.common_dir(str(own)) == str(place.path("dir"))
+    assert gitfiles.linked_worktree(str(own)) == linked.path
+
+
+def test_a_git_directory_on_a_drive(tmp_path: Path) -> None:
+    """The stub alone: no git here follows such a path. It is the shell of git for Windows that knows drives."""
+    worktree = tmp_path / "work"
+    (worktree / "C:/Users/Ada Lovelace/r.git/mgit/spool").mkdir(parents=True)
+    (worktree / "C:/Users/Ada Lovelace/r.git/objects").mkdir()
+    (worktree / ".git").write_text("gitdir: C:/Users/Ada Lovelace/r.git\n")
+    stub = tmp_path / "post-checkout"
+    stub.write_bytes(stubs.assemble("post-checkout", "/nothing/here", "/nothing/here"))
+    (tmp_path / "git").write_text("#!/bin/sh\nexit 1\n")  # whom the stub might ask
+    (tmp_path / "git").chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["/bin/sh", str(stub), "0" * 40, "0" * 40, "1"], cwd=worktree, env=env, capture_output=True)
+    spooled = worktree / "C:/Users/Ada Lovelace/r.git/mgit/spool/now"
+    assert spooled.read_text().count("\n") == 1
+
+
+def test_a_branch_and_a_worktree_whose_names_would_end_a_line(repo: Repo, mgit: Any, tmp_path: Path) -> None:
+    """What leads to a commit: a ref's name may hold what ends a line in Unicode, a worktree's folder a newline."""
+    oid = repo.commit("One")
+    branch = f"b{NAMES['lines of Unicode']}"
+    repo.git("branch", branch)
+    repo.git("checkout", "-q", "-b", "gone")
+    gone = repo.commit("Two")
+    assert mgit("-C", repo.path, "backfill").code == 0
+    repo.git("checkout", "-q", "main")
+    repo.git("branch", "-q", "-D", "gone")
+    repo.git("worktree", "add", "-q", "--detach", str(tmp_path / f"tree\nHEAD {gone}"))
+    ((told,), (other,)) = (mgit("-C", repo.path, "log", "--json", "--rewrites", each).json for each in (oid, gone))
+    assert (told["on"], other["on"]) == ([f"refs/heads/{branch}", "refs/heads/main"], [])

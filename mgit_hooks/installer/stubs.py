@@ -62,12 +62,17 @@ class Stub(NamedTuple):
     intact: bool  # nobody has changed it since it was written
 
 
-def assemble(hook: str, python: str, boot: str, *, everywhere: bool = False, front: bool = False) -> bytes:
+def assemble(
+    hook: str, python: str, boot: str, *, everywhere: bool = False, front: bool = False, windows: bool = os.name == "nt"
+) -> bytes:
     """The stub of ``hook``, which starts ``python`` (an absolute path, as is ``boot``) where it must.
 
     ``everywhere``: the one that a config-based hook runs in every repository; ``front``: one in a folder that stands
-    before others' (``installer.front``).
+    before others' (``installer.front``). ``windows``: for the sh of git for Windows, which looks on PATH for a command
+    without a slash in its path, and knows ``C:/x`` and ``//server/x``.
     """
+    if windows:
+        python, boot = python.replace("\\", "/"), boot.replace("\\", "/")
     parts = (_PARTS | _ASKED_FOR)[hook]
     if everywhere:
         parts = tuple(_EVERYWHERE.get(part, part) for part in parts)
