@@ -23,10 +23,14 @@ from mgit_hooks.journal.format import SEGMENT, segment_info
 from mgit_hooks.journal.segment import Located
 from mgit_hooks.journal.verify import verify
 from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.drain import drain
 from mgit_hooks.recorder.event import HookEvent
 
 TEN_YEARS = 10 * 365 * 86400
 _TIME, _TIME_NS = time.time, time.time_ns
+
+# The how manieth time that a drain asks what time it is.
+JUMPS = (1, 2, 3, 5, 8)
 
 Clock = Callable[[int], None]
 
@@ -90,6 +94,36 @@ def test_days_that_are_out_of_order(
     assert len(work.records("checkout")) == 4
     order = [name for name in work.made() if name.endswith(" one")]
     assert order == [f"commit {number} one" for number in range(4)]
+
+
+@pytest.mark.parametrize("offset", [TEN_YEARS, -TEN_YEARS])
+def test_a_clock_that_jumps_in_the_middle_of_a_drain(
+    work: Recording, bare: Repo, monkeypatch: pytest.MonkeyPatch, offset: int
+) -> None:
+    """At some of the moments at which a drain asks for the time, each in its turn; before the next it is set right."""
+    work.git("remote", "add", "origin", bare.path)
+    asked = 0
+    for number, at in enumerate(JUMPS):
+        asked = 0
+
+        def now(at: int = at) -> int:
+            nonlocal asked
+            asked += 1
+            return _TIME_NS() + (offset * 10**9 if asked >= at else 0)
+
+        work.commit(f"{number} one")
+        work.git("push", "-q", "origin", f"HEAD:refs/heads/b{number}")
+        work.git("tag", f"t{number}")
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: now() / 10**9)
+            patch.setattr(time, "time_ns", now)
+            drain(work.location, wait=60.0)
+        before = len(work.all())
+        is_whole(work)
+        assert len(work.all()) == before, "what was told is told again"
+    assert asked >= JUMPS[-1], "the last jump was after the end"
+    assert [name for name in work.made() if name.endswith(" one")] == [f"commit {n} one" for n in range(len(JUMPS))]
+    assert len(work.pushes()) == len(JUMPS)
 
 
 @pytest.mark.parametrize("offset", [TEN_YEARS, -TEN_YEARS])

@@ -25,10 +25,11 @@ from reliability import Tally
 
 from mgit_hooks import log
 from mgit_hooks.installer.install import boot_path, install
+from mgit_hooks.journal.writer import Appender
 from mgit_hooks.layout import locate
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import COMMIT_EVENTS
-from mgit_hooks.recorder import spool
+from mgit_hooks.recorder import appending, spool
 from mgit_hooks.recorder.drain import drain
 from mgit_hooks.recorder.event import HookEvent
 
@@ -151,6 +152,74 @@ def test_killed_between_the_blocks_of_one_drain(work: Recording) -> None:
     assert len(told) == 150
     assert set(told.values()) == {1}
     is_whole(work)
+
+
+@pytest.mark.parametrize("strategy", ["ignore", "fallback"])
+def test_a_push_that_a_killed_drain_told_is_not_told_again(
+    work: Recording, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor where a minimal record stands for it: that one says what it stands for."""
+    rule = "schema = { properties = { push = { properties = { remote_name = { maxLength = 2 } } } } }"
+    work.write(".mgit-hooks.toml", f'[[rules]]\nid = "no"\nmessage = "No."\nevents = ["push"]\n{rule}\n')
+    work.git("config", "mgit.strategy", strategy)
+    commit = work.commit("one")
+    work.drain()
+    for number in range(2):
+        line = f"refs/heads/main {commit} refs/heads/b{number} {'0' * 40}\n"
+        said = HookEvent("pre-push", 999_999, "o", "main-worktree", commit, ("origin", "url", line))
+        spool.append(work.location.spool_dir, said, sync=False)
+    append, calls = Appender.append, iter(range(2))
+
+    def killed(self: Appender, *arguments: Any) -> Any:
+        if next(calls):
+            raise KeyboardInterrupt
+        return append(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(appending, "_CHUNK", 1)
+        patch.setattr(Appender, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            work.drain()
+    told = [record.original or record.to_json() for record in work.all()]
+    pushed = [each["push"]["refs"][0]["remote_ref"] for each in told if each["event"] == "push"]
+    assert pushed == ["refs/heads/b0", "refs/heads/b1"]
+    assert any(record.original for record in work.all()) == (strategy == "fallback")
+    work.check()
+
+
+def syncs_of_a_rebase(work: Recording, count: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often the drain after a rebase of so many commits waits for the disk."""
+    base = work.commit("base")
+    stream = b"".join(
+        b"commit refs/heads/topic\ncommitter A <a@b> %d +0000\ndata 2\nc\n%sM 100644 inline f%d\ndata 2\nx\n\n"
+        % (1_700_000_000 + n, b"" if n else f"from {base}\n".encode(), n)
+        for n in range(count)
+    )
+    subprocess.run(["git", "-C", work.path, "fast-import", "--quiet"], input=stream, check=True)
+    work.commit("two")
+    work.drain()
+    work.git("rebase", "-q", "main", "topic")
+    real = os.fsync
+    calls: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        calls.append(descriptor)
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        assert work.drain() > count
+    work.check()
+    return len(calls)
+
+
+def test_a_rebase_is_not_synced_commit_by_commit(work: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert syncs_of_a_rebase(work, 70, monkeypatch) < 15
+
+
+def test_planted_a_drain_that_syncs_each_record_is_caught(work: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appending, "_CHUNK", 1)
+    assert syncs_of_a_rebase(work, 20, monkeypatch) > 20
 
 
 def test_a_killed_drain_leaves_no_lock(work: Recording) -> None:

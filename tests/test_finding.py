@@ -12,12 +12,14 @@ import pytest
 from conftest import Repo
 from recording import Recording
 
+from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import JournalError
 from mgit_hooks.finding import Finder
+from mgit_hooks.git.backend import MissingObject
 from mgit_hooks.journal import database
 from mgit_hooks.journal.commitset import CommitSet
 from mgit_hooks.journal.findings import Hole
-from mgit_hooks.record import Oid
+from mgit_hooks.record import Commit, Oid
 
 MANY = 200_000
 
@@ -89,3 +91,50 @@ def test_no_room_for_a_set_of_commits_is_said() -> None:
         with pytest.raises(JournalError, match="temporary file: database or disk is full") as raised:
             found.update(bytes.fromhex(oid(number)) for number in range(10_000))
         assert "TMPDIR" in raised.value.remedy
+
+
+@pytest.fixture
+def hidden(work: Recording, monkeypatch: pytest.MonkeyPatch) -> list[Oid]:
+    """Three commits that only the first one leads to; the second cannot be read as long as nobody asks again."""
+    oids: list[Oid] = []
+    for message in ("old", "middle", "new"):
+        parents = ("-p", oids[0]) if oids else ()
+        oids.insert(0, Oid(work.repo.git("commit-tree", *parents, "-m", message, "HEAD^{tree}")))
+    work.repo.git("update-ref", "refs/side", oids[0])
+    loose = os.path.join(work.path, ".git", "objects", oids[1][:2], oids[1][2:])
+    os.rename(loose, f"{loose}.away")
+    commit = Finder._commit
+
+    def asked_again(self: Finder, capturer: Capturer, oid: Oid) -> Commit | None:
+        if os.path.exists(f"{loose}.away"):
+            os.rename(f"{loose}.away", loose)
+        return commit(self, capturer, oid)
+
+    monkeypatch.setattr(Finder, "_commit", asked_again)
+    return oids
+
+
+def found_again(work: Recording, oids: list[Oid]) -> list[Oid]:
+    finder = Finder(work.location, [Hole(1001, 1003, "", "")], ())
+    records = finder.rebuilt(None, lambda oid: oid not in oids)
+    return [record.commit.hash for record in records if record.commit is not None]
+
+
+def test_what_could_not_be_read_and_then_could_leads_on(work: Recording, hidden: list[Oid]) -> None:
+    """The first walk ends at it: what lies behind is found by a second."""
+    assert found_again(work, hidden) == hidden[::-1]
+
+
+def test_what_can_be_read_but_not_walked_through_is_an_error(
+    work: Recording, hidden: list[Oid], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = Capturer.new_commits
+
+    def never_whole(self: Capturer, *arguments: Any, **options: Any) -> Any:
+        found = walk(self, *arguments, **options)
+        self.missing = (hidden[1],)
+        return found
+
+    monkeypatch.setattr(Capturer, "new_commits", never_whole)
+    with pytest.raises(MissingObject, match=hidden[1]):
+        found_again(work, hidden)
