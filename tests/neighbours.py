@@ -65,12 +65,12 @@ def _framework(module: str) -> Manager:
     return Manager(
         module.replace("_", "-"),
         _framework_configuration,
-        lambda team: _run(team, module, "install", *stages),
-        lambda team: _run(team, module, "uninstall", *stages),
+        lambda team: run_module(team, module, "install", *stages),
+        lambda team: run_module(team, module, "uninstall", *stages),
     )
 
 
-def _run(team: Team, module: str, *words: str) -> None:
+def run_module(team: Team, module: str, *words: str) -> None:
     team.command(sys.executable, "-m", module, *words)
 
 
@@ -113,8 +113,8 @@ MANAGERS = {
         Manager(
             "lefthook",
             _lefthook_configuration,
-            lambda team: _run(team, "lefthook", "install"),
-            lambda team: _run(team, "lefthook", "uninstall"),
+            lambda team: run_module(team, "lefthook", "install"),
+            lambda team: run_module(team, "lefthook", "uninstall"),
         ),
         Manager("husky", _husky_configuration, lambda team: _run_npm(team, "run", "prepare"), _husky_uninstall),
     )
@@ -150,7 +150,7 @@ def _npm_installed(factory: pytest.TempPathFactory) -> Path:
 
 def _npm_install(target: Path) -> None:
     target.mkdir()
-    (target / "package.json").write_text('{"private": true}\n')
+    (target / "package.json").write_text('{"name": "project", "private": true}\n')
     npm = ["npm", "install", "--no-audit", "--no-fund", "--save-dev", "husky@9"]
     try:
         done = subprocess.run(npm, cwd=target, capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=-3)
