@@ -10,8 +10,8 @@ It is not git: a hook's parent is the dispatcher, below git itself, and one git 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import sys
 from pathlib import Path
 
 REAL = os.environ.get("MGIT_NEWER_GIT")
@@ -19,59 +19,54 @@ EVENTS = (
     "pre-commit", "pre-merge-commit", "commit-msg", "post-commit", "post-merge", "post-rewrite", "post-applypatch",
     "post-checkout", "pre-push",
 )  # fmt: skip
-_COMMON = """#!{python} -IS
-import os, subprocess, sys
-REAL, DISPATCH, EVENTS = {real!r}, {dispatch!r}, {events!r}
+_COMMON = """#!/bin/sh
+real={real} dispatch={dispatch}
 
-
-def configured(event, before=()):
-    arguments = [REAL, *before, "config", "--includes", "-z", "--get-regexp", "^hook[.]"]
-    told = os.fsdecode(subprocess.run(arguments, stdout=subprocess.PIPE).stdout)
-    names, commands, off = [], {{}}, set()
-    for line in told.split("\\0")[:-1]:
-        key, _, value = line.partition("\\n")
-        name, _, last = key[len("hook."):].rpartition(".")
-        if last == "event" and value == event:
-            names = [each for each in names if each != name] + [name]
-        elif last == "command":
-            commands[name] = value
-        elif last == "enabled":
-            (off.discard if value == "true" else off.add)(name)
-    return [(name, commands.get(name), name in off) for name in names]
+# The entries for event $1 of the repository at $2, in order, one a line; one that is switched off after "disabled ".
+configured() {{
+	names= off=
+	while read -r key value; do
+		name=${{key#hook.}}
+		name=${{name%.*}}
+		case $key.$value in *.event."$1") names="$names $name" ;; *.enabled.false) off="$off $name " ;; esac
+	done <<-END
+		$("$real" -C "$2" config --includes --get-regexp '^hook[.].*[.](event|enabled)$')
+	END
+	for name in $names; do
+		case $off in *" $name "*) echo "disabled $name" ;; *) echo "$name" ;; esac
+	done
+}}
 """
 _DISPATCHER = """
-event, given = os.path.basename(sys.argv[0]), b""
-if event in ("pre-push", "post-rewrite"):
-    given = sys.stdin.buffer.read()
-os.environ.pop("GIT_CONFIG_PARAMETERS", None)
-status = 0
-for name, command, off in configured(event):
-    if off:
-        continue
-    if command is None:
-        sys.exit(f"fatal: 'hook.{name}.command' must be configured or 'hook.{name}.event' must be removed; aborting.")
-    line = command + ' "$@"' if sys.argv[1:] else command
-    status |= subprocess.run(["/bin/sh", "-c", line, command, *sys.argv[1:]], input=given).returncode
-folder = subprocess.run([REAL, "rev-parse", "--git-path", "hooks"], stdout=subprocess.PIPE).stdout[:-1]
-own = os.path.join(os.fsdecode(folder), event)
-if os.access(own, os.X_OK):
-    status |= subprocess.run([own, *sys.argv[1:]], input=given).returncode
-sys.exit(1 if status else 0)
+unset GIT_CONFIG_PARAMETERS
+event=${0##*/} given= status=0
+case $event in pre-push | post-rewrite) given=$(cat && echo .) ;; esac
+for name in $(configured "$event" . | sed '/^disabled /d'); do
+	command=$("$real" config --includes --get "hook.$name.command") || exit 128
+	line=$command
+	[ $# = 0 ] || line="$command \\"\\$@\\""
+	printf '%s' "${given%.}" | /bin/sh -c "$line" "$command" "$@" || status=1
+done
+own=$("$real" rev-parse --git-path hooks)/$event
+[ ! -x "$own" ] || printf '%s' "${given%.}" | "$own" "$@" || status=1
+exit $status
 """
 _FRONT = """
-words, before = sys.argv[1:], []
-while words and words[0] in ("-C", "-c"):
-    before += words[:2]
-    words = words[2:]
-if words[:2] == ["hook", "list"]:
-    event = words[-1]
-    end = "\\0" if "-z" in words else "\\n"
-    names = [("disabled\\t" if off else "") + name for name, _, off in configured(event, before)]
-    sys.stdout.write("".join(name + end for name in names))
-    sys.exit(0 if names else 1)
-if words and words[0] in ("commit", "merge", "rebase", "am", "checkout", "push"):
-    before += ["-c", "core.hooksPath=" + DISPATCH]
-os.execv(REAL, [REAL, *before, *words])
+skip= words= event= folder=.
+for word; do
+	case $skip in -C) folder=$word skip= ;; -c) skip= ;; *)
+		case $word in -C | -c) skip=$word ;; -z) ;; *) words="$words $word" event=$word ;; esac
+	esac
+done
+case $words in
+' hook list '*)
+	listed=$(configured "$event" "$folder" | sed 's/^disabled /disabled	/')
+	[ -n "$listed" ] || exit 1
+	printf '%s\\n' "$listed" | tr '\\n' '\\0'
+	;;
+' commit'* | ' merge'* | ' am'* | ' checkout'* | ' push'*) exec "$real" -c core.hooksPath="$dispatch" "$@" ;;
+*) exec "$real" "$@" ;;
+esac
 """
 
 
@@ -81,7 +76,7 @@ def stand_in(folder: Path) -> Path:
     programs.mkdir(parents=True)
     dispatch.mkdir()
     real = os.path.realpath(shutil.which("git") or "")
-    common = _COMMON.format(python=sys.executable, real=real, dispatch=str(dispatch), events=EVENTS)
+    common = _COMMON.format(real=shlex.quote(real), dispatch=shlex.quote(str(dispatch)))
     _write(programs / "git", common + _FRONT)
     for event in EVENTS:
         _write(dispatch / event, common + _DISPATCHER)
