@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Repo
+from gated import RULES
 from recording import records
 from reliability import Tally
 
@@ -21,6 +22,7 @@ from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Record
+from mgit_hooks.recorder.drain import drain
 
 NAMES = {
     "spaces": " a  b ",
@@ -58,8 +60,9 @@ class Place:
         subprocess.run(["git", "init", "-q", "-b", "main", *options, "--", str(path)], check=True, cwd=self.top)
         return Repo(path)
 
-    def install(self, repo: Repo) -> None:
-        install(locate(repo.path), python=str(self.bench["python"]), boot=str(self.bench["boot"]))
+    def install(self, repo: Repo, asked_for: tuple[str, ...] = ()) -> None:
+        python, boot = str(self.bench["python"]), str(self.bench["boot"])
+        install(locate(repo.path), python=python, boot=boot, asked_for=asked_for)
 
 
 def wait_for(*command: str, cwd: str, **env: str) -> None:
@@ -294,6 +297,47 @@ def test_every_command(place: Place, mgit: Any, options: tuple[str, ...]) -> Non
             wrong.append((command, told.out, told.err))
     assert wrong == []
     assert not options or len(printed) >= len(COMMANDS)
+
+
+@pytest.mark.parametrize("place", ["all at once"], indirect=True)
+def test_every_stub(place: Place) -> None:
+    """Each hook of ours, by the command of git's that runs it; what was refused, pushed and received."""
+    bare, repo = place.new(place.path("bare"), "--bare"), place.new(place.path())
+    for each, asked_for in ((bare, stubs.SERVER), (repo, ("reference-transaction",))):
+        place.install(each, asked_for)
+        drain(locate(each.path), wait=60.0)
+        Path(locate(each.path).mgit_dir, "draining").write_text(str(os.getpid()))  # no drain but the ones below
+    rules = place.path("rules")
+    rules.write_text(RULES)
+    repo.git("config", "mgit.rules", str(rules))
+    refused = repo.run("commit", "-q", "--allow-empty", "-m", "much too long for the rule", check=False)
+    assert (refused.returncode, b"Keep it short." in refused.stderr) == (1, True)
+    repo.commit("One", {"one": "1\n"})
+    repo.git("checkout", "-q", "-b", "side")
+    repo.commit("Two", {"two": "2\n"})
+    patch = repo.run("format-patch", "--stdout", "-1").stdout
+    repo.git("commit", "-q", "--amend", "-m", "Two more")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--no-ff", "-m", "Merge", "side")
+    repo.git("checkout", "-q", "-b", "mail", "HEAD^")
+    repo.git("am", "-q", stdin=patch)
+    pushed = repo.run("push", "-q", bare.path, "main", "mail")
+    assert b"mgit-hooks" not in pushed.stderr
+    found = []
+    for each in (repo, bare):
+        assert not drain(locate(each.path), wait=60.0).busy
+        found.append(records(locate(each.path).journal_dir))
+    here, there = found
+    made = {record.event: record for record in here}
+    assert {"refused", "commit", "amend", "merge", "am", "checkout", "push"} <= set(made)
+    assert [record.gate.status for record in here if record.commit and record.event != "refused"] == ["passed"] * 4 + [
+        made["am"].gate.status
+    ]
+    assert made["push"].push is not None
+    assert made["push"].push.remote_url == bare.path
+    received = [record for record in there if record.event == "push"]
+    assert [len(record.push.refs) for record in received if record.push is not None] == [2]
+    assert {record.repository_name for record in here + there} == {place.name, place.path("bare").name}
 
 
 # Other systems, as far as they can be seen from here
