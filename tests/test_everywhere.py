@@ -335,6 +335,54 @@ def test_marks_of_processes_that_have_ended_go(newer: str, repo: Repo) -> None:
     assert sorted(mark.name for mark in told.iterdir()) == [mine.name, "somebody's"]
 
 
+# What only a real git does
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> None:
+    if newergit.REAL is None:
+        pytest.skip("MGIT_NEWER_GIT names no git with config-based hooks")
+    folder = os.path.dirname(os.path.realpath(newergit.REAL))
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("with_stubs", [False, True], ids=["global", "both"])
+def test_a_hook_that_runs_several_times_in_one_process(real: None, repo: Repo, with_stubs: bool) -> None:
+    work = Kept(repo, with_stubs=with_stubs)
+    work.commit("base")
+    work.git("checkout", "-q", "-b", "side")
+    picked = [work.commit(name) for name in ("one", "two", "three")]
+    work.git("checkout", "-q", "-b", "other", "main")
+    work.git("cherry-pick", *picked)
+    assert work.lines("post-commit") == 7
+    work.git("checkout", "-q", "main")
+    work.commit("four")
+    work.git("rebase", "-q", "main", "side")
+    assert len(work.records("cherry-pick")) == len(work.records("rebase")) == 3
+    work.check()
+
+
+def test_without_the_hooks_folder_they_still_run(real: None, repo: Repo) -> None:
+    work = Kept(repo, with_stubs=True)
+    work.git("-c", f"core.hooksPath={os.devnull}", "commit", "-q", "--allow-empty", "-m", "one")
+    assert [(record.source, record.gate.status) for record in work.records("commit")] == [("hook", "none")]
+
+
+@pytest.mark.parametrize("with_stubs", [False, True], ids=["global", "both"])
+def test_a_hook_that_runs_the_hooks_of_another_folder(real: None, repo: Repo, tmp_path: Path, with_stubs: bool) -> None:
+    """Those that are configured run twice then, in one git process and in one below it."""
+    work = Kept(repo, with_stubs=with_stubs)
+    hook = tmp_path / "others" / "post-commit"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexec git -c core.hooksPath=.git/hooks hook run --ignore-missing post-commit\n")
+    hook.chmod(0o755)
+    repo.git("config", "hook.other.event", "post-commit")
+    repo.git("config", "hook.other.command", "echo >>ran #")
+    work.git("-c", f"core.hooksPath={hook.parent}", "commit", "-q", "--allow-empty", "-m", "one")
+    assert Path(repo.path, "ran").read_text() == "\n\n"
+    assert work.lines("post-commit") == 1
+
+
 # Saying so
 
 
