@@ -15,5 +15,5 @@ ours() {
 }
 
 mark() {
-	{ printf '%s' "$1" >"$told"; } 2>/dev/null
+	[ ! -p "$told" ] && { printf '%s' "$1" >"$told"; } 2>/dev/null
 }

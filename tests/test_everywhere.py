@@ -305,6 +305,18 @@ def test_what_is_gone_stops_nobody(newer: str, repo: Repo, gone: str) -> None:
     assert [record.gate.status for record in work.records("commit")] == ["unobserved"]
 
 
+def test_what_cannot_be_marked_stops_nobody(newer: str, repo: Repo) -> None:
+    """As on a full disk. Then the stub records as well, and a commit is on record once all the same."""
+    work = Kept(repo, with_stubs=True, python=sys.executable)
+    rules = Path(repo.path, ".git", "rules.toml")
+    rules.write_text(RULES)
+    repo.git("config", "mgit.rules", str(rules))
+    Path(repo.path, ".git/mgit/told").touch()  # no folder can be made of it
+    work.git("commit", "-q", "--allow-empty", "-m", "short")
+    assert work.lines("post-commit") == 2
+    assert [record.gate.status for record in work.records("commit")] == ["passed"]
+
+
 def test_an_entry_with_our_name_before_its_own_is_another_users(newer: str, user: Path, repo: Repo, mgit: Any) -> None:
     """It runs on, beside ours and after it, and no command of ours touches it."""
     entry = '[hook "mgit-hooks-post-commit-notify"]\n\tevent = post-commit\n\tcommand = echo told >>told #\n'
