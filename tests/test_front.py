@@ -96,6 +96,19 @@ def test_in_every_shell(shared: Shared, shell: str) -> None:
     assert shared.commits() == (["commit-msg"], ["post-commit"])
 
 
+def test_git_is_asked_again_only_when_the_configuration_has_changed(shared: Shared) -> None:
+    shared.install()
+    behind = Path(shared.repo.path, ".git/mgit-hooks/behind")
+    os.utime(shared.config, (1_800_000_000, 1_800_000_000))
+    before = behind.stat()
+    shared.commits()
+    assert (behind.stat().st_ino, behind.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    later = before.st_mtime + 10
+    os.utime(shared.config, (later, later))
+    shared.commits()
+    assert behind.stat().st_ino != before.st_ino
+
+
 def test_what_they_refuse_is_refused(shared: Shared) -> None:
     shared.install()
     plant(Path(shared.repo.path, ".githooks/pre-commit"), b"#!/bin/sh\nexit 3\n")
