@@ -138,6 +138,26 @@ def test_a_rebase_that_was_aborted_replaced_what_it_had_replaced(late: Recording
     assert found[1]["dropped"]["reason"].startswith("rebase (abort)")
 
 
+def test_what_was_skipped_is_not_replaced_while_the_rebase_goes_on(late: Recording) -> None:
+    """git before 2.43 lists a skipped commit as replaced by the one that was picked before it, or is rebased onto."""
+    base = late.commit("base")
+    late.git("checkout", "-q", "-b", "other")
+    for name in ("a", "c", "d"):
+        late.write(name, "theirs\n")
+    late.git("add", "a", "c", "d")
+    onto = late.commit("theirs", "--no-edit")
+    late.git("checkout", "-q", "-b", "topic", base)
+    olds = [late.commit(name) for name in ("a", "b", "c", "d")]
+    late.drain()
+    late.fails("rebase", "other")
+    late.fails("rebase", "--skip")
+    late.drain()
+    late.fails("rebase", "--skip")
+    assert replaces(late, late.head(), onto) == [{olds[1]}, set()]
+    late.git("rebase", "--skip")
+    assert replaces(late, late.head(), onto) == [{olds[1]}, set()]
+
+
 def test_a_chain_of_fixups_that_a_conflict_stopped(late: Recording) -> None:
     late.write("same", "base\n")
     late.git("add", "same")
@@ -436,6 +456,22 @@ def test_filter_branch(work: Recording, mgit: Any) -> None:
     assert [each["on"] for each in found] == [["refs/heads/old-copy"], ["refs/heads/main"]]
     (kept,) = life(mgit, work, leaky)
     assert (kept["replaced_by"], kept["on"]) == ([], ["refs/heads/old-copy"])
+
+
+def test_filter_branch_that_leaves_out_the_first_commits(late: Recording) -> None:
+    """What stood on them are new roots."""
+    for name in ("x", "y"):
+        late.write("secret", name)
+        late.git("add", "secret")
+        late.commit(f"secret {name}", "--allow-empty")
+    olds = [late.commit(f"part {number}") for number in range(2)]
+    late.drain()
+    remove = "git rm -q --cached --ignore-unmatch secret"
+    late.git(
+        "filter-branch", "--prune-empty", "--index-filter", remove, "main", FILTER_BRANCH_SQUELCH_WARNING="1"
+    )  # fmt: skip
+    assert late.git("rev-list", "--count", "main") == "2"
+    assert replaces(late, late.head("HEAD^"), late.head()) == [{olds[0]}, {olds[1]}]
 
 
 def test_filter_branch_that_changes_messages_is_not_guessed(work: Recording) -> None:

@@ -61,6 +61,13 @@ def _symbolic(common_dir: str) -> set[str]:
     return {name for name, named in listed if named}
 
 
+def last_of_head(git_dir: str) -> tuple[str, str] | None:
+    """Where a worktree's HEAD went last, and why, by its reflog; ``git_dir`` is the worktree's own."""
+    told = _git(git_dir, "log", "--walk-reflogs", "-1", "--no-patch", "--encoding=UTF-8", "--format=%H%x00%gs", "HEAD")
+    new, _, message = os.fsdecode(told.stdout).rstrip("\n").partition("\0")
+    return (new, message) if new and not told.status else None
+
+
 def has_reflog(common_dir: str, ref: str) -> bool:
     return _git(common_dir, "reflog", "exists", ref).status == 0
 

@@ -45,34 +45,35 @@ def of_filter_branch(common_dir: str, originals: Sequence[str]) -> list[Pair]:
 def pairs(olds: Sequence[Look], news: Sequence[Look]) -> list[Pair]:
     """The pairs among two sets of commits that have none in common, each with parents before children.
 
-    A commit that was left out has become what its only parent became, as filter-branch itself takes it.
+    A commit that was left out has become what its only parent became, as filter-branch itself takes it; a root,
+    nothing.
     """
     fitting: dict[tuple[bytes, tuple[Oid, ...]], list[Oid]] = {}
     for new in news:
         fitting.setdefault((new.key, new.parents), []).append(new.oid)
     known = {old.oid for old in olds}
     keys = {new.key for new in news}
-    became: dict[Oid, Oid | None] = {}
+    became: dict[Oid, tuple[Oid, ...]] = {}
     claimed: dict[Oid, list[Oid]] = {}
     for old in olds:
         parents = _became(old.parents, became, known)
         found = fitting.get((old.key, parents), []) if parents is not None else []
         if len(found) == 1:
-            became[old.oid] = found[0]
+            became[old.oid] = (found[0],)
             claimed.setdefault(found[0], []).append(old.oid)
-        elif not found and old.key not in keys and parents is not None and len(parents) == 1:
-            became[old.oid] = parents[0]
+        elif not found and old.key not in keys and parents is not None and len(parents) <= 1:
+            became[old.oid] = parents
     return [Pair(by[0], new) for new, by in claimed.items() if len(by) == 1]
 
 
-def _became(parents: tuple[Oid, ...], became: Mapping[Oid, Oid | None], known: set[Oid]) -> tuple[Oid, ...] | None:
+def _became(parents: tuple[Oid, ...], became: Mapping[Oid, tuple[Oid, ...]], known: set[Oid]) -> tuple[Oid, ...] | None:
     """What the parents became; None where that is not known of one of them."""
     found: dict[Oid, None] = {}
     for parent in parents:
-        new = became.get(parent) if parent in known else parent
+        new = became.get(parent) if parent in known else (parent,)
         if new is None:
             return None
-        found[new] = None
+        found |= dict.fromkeys(new)
     return tuple(found)
 
 

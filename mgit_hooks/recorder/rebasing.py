@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mgit_hooks.files import is_folder, open_to_read
-from mgit_hooks.git import reflog
+from mgit_hooks.git import reflog, reftable
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import classify
 
@@ -64,22 +64,34 @@ def _pending(git_dir: str) -> list[Pair]:
     """
     for _ in range(3):
         before = _chain(git_dir)
-        pending, _, last = before
-        fields, _, message = last.partition("\t")
-        head = fields.split(" ")[1] if " " in fields else ""
-        if not pending or classify.made_by(message) != "rebase" or not re.fullmatch(_HEX, head):
+        if before is None or classify.made_by(before.message) != "rebase" or not re.fullmatch(_HEX, before.head):
             return []
         if _chain(git_dir) == before:
-            return [Pair(Oid(old), Oid(head)) for old in _PENDING.findall(pending)]
+            return [Pair(Oid(old), Oid(before.head)) for old in _PENDING.findall(before.pending)]
     return []
 
 
-def _chain(git_dir: str) -> tuple[str, str, str]:
-    return (
-        _text(git_dir, "rebase-merge", "rewritten-pending"),
-        _text(git_dir, "rebase-merge", "done"),
-        _text(git_dir, "logs", "HEAD", last=_LAST_BYTES).rstrip("\n").rpartition("\n")[2],
-    )
+class _Chain(NamedTuple):
+    """``head`` is where HEAD was put last, and ``message`` what its reflog says of that."""
+
+    pending: str
+    done: str
+    head: str
+    message: str
+
+
+def _chain(git_dir: str) -> _Chain | None:
+    pending, done = (_text(git_dir, "rebase-merge", name) for name in ("rewritten-pending", "done"))
+    last = _last_of_head(git_dir) if pending else None
+    return None if last is None else _Chain(pending, done, *last)
+
+
+def _last_of_head(git_dir: str) -> tuple[str, str] | None:
+    if reftable.is_used(git_dir):
+        return reftable.last_of_head(git_dir)
+    line = _text(git_dir, "logs", "HEAD", last=_LAST_BYTES).rstrip("\n").rpartition("\n")[2]
+    fields, _, message = line.partition("\t")
+    return (fields.split(" ")[1], message) if " " in fields else None
 
 
 def _text(git_dir: str, *names: str, last: int | None = None) -> str:

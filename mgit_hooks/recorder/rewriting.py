@@ -16,8 +16,9 @@ from typing import Final, NamedTuple, Protocol
 
 from mgit_hooks.git import plumbing
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Commit, Oid
+from mgit_hooks.record import Commit, Oid, Record
 from mgit_hooks.recorder import classify, commitmap, pairing, splitting
+from mgit_hooks.recorder.believing import believed
 from mgit_hooks.recorder.evidence import Evidence, Rewrite
 from mgit_hooks.recorder.movements import Movement
 from mgit_hooks.recorder.rebasing import Pair, git_dirs, pairs_of
@@ -31,6 +32,7 @@ class Known(Protocol):
 
     def has_record(self, commit: Oid) -> bool: ...
     def last_oid(self, ref: str) -> tuple[Oid | None] | None: ...
+    def recorded_before(self, commit: Oid) -> Record | None: ...
     def stands_at(self, commits: Set[Oid]) -> bool: ...
     def filtered_from(self, old: Oid) -> list[Oid]: ...
 
@@ -119,7 +121,7 @@ def gather(
 
     ``moved`` are the refs that may have moved; None where all may.
     """
-    pairs = [pair for _, git_dir in git_dirs(location.common_dir) for pair in pairs_of(git_dir)]
+    pairs = list(_so_far(location.common_dir, movements, known))
     pairs += _amended(movements, evidence, objects, known)
     split = splitting.look(location.common_dir, movements, (*pairs, *_of_hooks(evidence.rewrites)), objects)
     pairs += split.pairs
@@ -136,6 +138,14 @@ def standing(common_dir: str) -> Rewrites:
     """What maps and replacement refs say by themselves, for commits that are recorded long after."""
     table = Table(pair for name in commitmap.stamps(common_dir) for pair in _made(os.path.join(common_dir, name)))
     return Rewrites({}, _replacements(_listed(common_dir)), table)
+
+
+def _so_far(common_dir: str, movements: Sequence[Movement], known: Known) -> Iterator[Pair]:
+    """What the rebases that go on have replaced: post-rewrite will be given the same list, with the same errors."""
+    said: dict[Oid, Rewrite] = {}
+    for old, new in (pair for _, git_dir in git_dirs(common_dir) for pair in pairs_of(git_dir)):
+        said[new] = Rewrite("rebase", (*(said[new].old if new in said else ()), old))
+    return _of_hooks(believed(said, movements, known.recorded_before))
 
 
 def _of_hooks(hooks: Mapping[Oid, Rewrite]) -> Iterator[Pair]:

@@ -111,3 +111,31 @@ def test_a_migration_is_no_movement(tmp_path: Path, before: str, after: str) -> 
     work.check()
     assert [work.of(oid).event for oid in (first, second)] == ["commit", "commit"]
     assert work.refs("ref-update") == [("refs/tags/mark", None, second)]
+
+
+def test_a_chain_of_fixups_that_a_conflict_stopped(tmp_path: Path) -> None:
+    """What it has made so far is told by HEAD's reflog, which is in no file here."""
+    work = Recording(filled(tmp_path / "tables", REFTABLE))
+    base = work.head()
+    olds = []
+    for number in range(3):
+        work.write("same", f"{number}\n")
+        work.git("add", "same")
+        olds.append(work.commit(f"part {number}", "--no-edit"))
+    work.git("checkout", "-q", "-b", "elsewhere", base)
+    work.commit("elsewhere")
+    work.git("checkout", "-q", "main")
+    work.drain()
+    # the third before the second, which then clashes with it
+    edit = "-e '2s/^pick/fixup/' -e '3s/^pick/fixup/' -e '2{h;d}' -e '3{G}'"
+    work.fails("rebase", "-i", "elsewhere", GIT_SEQUENCE_EDITOR=f"sed -i {edit}")
+    work.git("checkout", "-q", "--theirs", "same")
+    work.git("add", "same")
+    work.fails("rebase", "--continue", GIT_EDITOR="true")
+    record = work.of(work.head())
+    assert record.event == "rebase"
+    assert {olds[0], olds[2]} <= set(record.replaces or ())
+    work.git("checkout", "-q", "--theirs", "same")
+    work.git("add", "same")
+    work.git("rebase", "--continue", GIT_EDITOR="true")
+    work.check()
