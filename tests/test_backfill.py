@@ -135,14 +135,33 @@ def test_killed_at_any_moment_and_run_again(repo: Repo, seed: int) -> None:
         left.add(process.wait(60))
         assert not alive(repo.path)  # a worker without a reader ends by itself
     fill(repo.path)
+    holds_all(repo, 3000)
+    assert left - {0}  # at least one of them was really stopped
+
+
+def holds_all(repo: Repo, count: int) -> None:
     told = hashes(repo.path)
     assert set(Counter(told).values()) == {1}
-    assert len(told) == 3000
+    assert len(told) == count
     places = {oid: number for number, oid in enumerate(told)}
     found = [r.commit for r in records(locate(repo.path).journal_dir) if r.commit is not None]
     assert all(places[parent] < places[commit.hash] for commit in found for parent in commit.parents)
     assert faults(locate(repo.path)) == []
-    assert left - {0}  # at least one of them was really stopped
+
+
+def test_planted_a_backfill_that_begins_anew_is_caught(repo: Repo) -> None:
+    """After a kill it would record once more what is on record."""
+    plant = (
+        "import sys; from mgit_hooks.cli import main; from mgit_hooks.journal.index import Index\n"
+        "Index.knows_any = lambda self: False\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    grown(repo, 10)
+    fill(repo.path)
+    holds_all(repo, 10)
+    subprocess.run([sys.executable, "-c", plant, "-C", repo.path, "backfill", "-q"], check=True)
+    with pytest.raises(AssertionError, match="2"):
+        holds_all(repo, 10)
 
 
 def alive(path: str) -> list[int]:

@@ -474,6 +474,21 @@ def test_filter_branch_that_leaves_out_the_first_commits(late: Recording) -> Non
     assert replaces(late, late.head("HEAD^"), late.head()) == [{olds[0]}, {olds[1]}]
 
 
+def test_filter_branch_of_a_detached_head_in_a_linked_worktree(late: Recording, tmp_path: Path) -> None:
+    """It keeps where HEAD was without saying whose HEAD that is."""
+    late.write("secret", "x")
+    late.git("add", "secret")
+    late.commit("secret", "--allow-empty")
+    olds = [late.commit(f"part {number}") for number in range(2)]
+    tree = str(tmp_path / "tree")
+    late.git("worktree", "add", "-q", "--detach", tree)
+    late.git("checkout", "-q", "--detach", "HEAD^")
+    remove = "git rm -q --cached --ignore-unmatch secret"
+    late.git("-C", tree, "filter-branch", "--index-filter", remove, "HEAD", FILTER_BRANCH_SQUELCH_WARNING="1")
+    news = [late.git("-C", tree, "rev-parse", name) for name in ("HEAD^", "HEAD")]
+    assert replaces(late, *news) == [{olds[0]}, {olds[1]}]
+
+
 def test_filter_branch_that_changes_messages_is_not_guessed(work: Recording) -> None:
     work.commit("base")
     work.commit("part")

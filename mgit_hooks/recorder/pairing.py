@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from mgit_hooks.capture import rawcommit
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.git import plumbing
+from mgit_hooks.git import plumbing, reflog
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder.rebasing import Pair
 
@@ -32,9 +32,9 @@ class Look(NamedTuple):
 
 def of_filter_branch(common_dir: str, originals: Sequence[str]) -> list[Pair]:
     """Pairs among what ``originals`` (``refs/original/REF``) lead to, and what those REFs lead to now."""
-    tips = [(_commit(common_dir, name), _commit(common_dir, name.removeprefix("refs/original/"))) for name in originals]
-    befores = sorted({before for before, _ in tips if before is not None})
-    afters = sorted({after for before, after in tips if before is not None and after is not None})
+    was = {name: oid for name in originals if (oid := _commit(common_dir, name)) is not None}
+    befores = sorted(set(was.values()))
+    afters = sorted({after for name, before in was.items() for after in _afters(common_dir, name, before)})
     if not befores or not afters:
         return []
     olds = list(_looks(common_dir, befores, afters))
@@ -75,6 +75,18 @@ def _became(parents: tuple[Oid, ...], became: Mapping[Oid, tuple[Oid, ...]], kno
             return None
         found |= dict.fromkeys(new)
     return tuple(found)
+
+
+def _afters(common_dir: str, original: str, before: Oid) -> set[Oid]:
+    """Where the ref is now of which that one keeps where it was. Of a detached HEAD its reflog says whose it is."""
+    name = original.removeprefix("refs/original/")
+    logged = {
+        entry.new_oid
+        for worktree in (reflog.worktrees(common_dir) if name == "HEAD" else ())
+        for entry in reflog.of_head(common_dir, worktree)
+        if entry.old_oid == before and entry.message.startswith("filter-branch: ")
+    }
+    return {oid for oid in logged or {_commit(common_dir, name)} if oid is not None}
 
 
 def _commit(common_dir: str, ref: str) -> Oid | None:

@@ -104,6 +104,17 @@ def _(w: Scene) -> None:
     w.git("fetch", "-q", bare.path, "topic:refs/remotes/bare/topic")
 
 
+@case("refs of a linked worktree alone: `refs/worktree/`, `refs/bisect/`", made="")
+def _(w: Scene) -> None:
+    w.commit("one")
+    tree = str(w.folder / "tree")
+    w.git("worktree", "add", "-q", "--detach", tree)
+    w.begin()
+    for name in ("refs/worktree/mine", "refs/bisect/bad"):
+        w.git("-C", tree, "update-ref", name, "HEAD")
+    assert "refs/worktree/mine" in w.git("-C", tree, "for-each-ref", "refs/worktree")
+
+
 @case("a bare repository without reflogs: `update-ref`, `fetch`")
 def _(w: Scene) -> None:
     w.commit("one")
