@@ -19,6 +19,7 @@ PURE = frozenset(
         "record",
         "encoding",
         "restored",
+        "git.rawoutput",
         "git.refspec",
         "recorder.event",
         "recorder.evidence",
