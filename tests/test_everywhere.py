@@ -13,6 +13,7 @@ import newergit
 import pytest
 from conftest import Repo
 from gated import RULES
+from kills import killed_at
 from recording import Recording
 
 from mgit_hooks.installer import confighooks, everywhere, stubs
@@ -195,6 +196,46 @@ def test_a_home_of_any_name(newer: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert (repository / "ran").read_text() == "one two\nthree\n"
     everywhere.uninstall()
     assert everywhere.look() is None
+
+
+def is_sound(user: Path, before: bytes) -> None:
+    """git reads the user's configuration, which is as it was or has our line more, and no entry is without command."""
+    assert user.read_bytes() in (before, before + f"[include]\n\tpath = {everywhere.configuration()}\n".encode())
+    found = confighooks.settings(None, "--global")
+    names = [{each.name for each in found if each.key == key and each.ours} for key in ("event", "command")]
+    assert names[0] == names[1]
+    assert len(names[0]) in (0, len(stubs.HOOKS))
+    assert not names[0] or all(os.access(Path(everywhere.hooks_folder(), hook), os.X_OK) for hook in stubs.HOOKS)
+
+
+@pytest.mark.parametrize("first", [everywhere.install, everywhere.uninstall], ids=["install", "uninstall"])
+def test_a_run_that_is_killed_leaves_all_or_nothing(newer: str, user: Path, first: Callable[[], object]) -> None:
+    before = user.read_bytes()
+    step, kills = 1, 0
+    while True:
+        (everywhere.uninstall if first is everywhere.install else everywhere.install)()
+        if not killed_at(step, first):
+            break
+        kills += 1
+        is_sound(user, before)
+        step += 4
+    assert kills >= 3
+    everywhere.install()
+    state = everywhere.look()
+    assert state is not None
+    assert state.whole
+    everywhere.uninstall()
+    assert user.read_bytes() == before
+    assert everywhere.look() is None
+
+
+def test_an_event_without_a_command_is_noticed(newer: str, user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: what a file written line by line would be for a moment, and what git refuses every commit for."""
+    before, real = user.read_bytes(), confighooks.text
+    monkeypatch.setattr(confighooks, "text", lambda folder: real(folder).rpartition(b"\tcommand")[0])
+    everywhere.install()
+    with pytest.raises(AssertionError):
+        is_sound(user, before)
 
 
 # Running
