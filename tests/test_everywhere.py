@@ -452,6 +452,7 @@ def test_status_and_doctor_of_a_sound_one(newer: str, user: Path, repo: Repo, mg
     Path(repo.path, ".git/mgit/draining").unlink()
     checks = {check["check"]: check["status"] for check in mgit("-C", repo.path, "doctor", "--json").json[0]["checks"]}
     assert (checks["hooks"], checks["global hooks"]) == ("remark", "ok")
+    assert "'install --global' goes on recording here" in mgit("-C", repo.path, "uninstall").err
     repo.git("config", "hook.mgit-hooks-post-merge.enabled", "false")
     value = mgit("-C", repo.path, "status", "--json").json[0]
     assert (value["installed"], set(stubs.HOOKS) - set(value["global"]["runs"])) == (False, {"post-merge"})

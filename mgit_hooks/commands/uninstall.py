@@ -6,7 +6,7 @@ import argparse
 
 from mgit_hooks.display import escape
 from mgit_hooks.files import is_folder
-from mgit_hooks.installer import everywhere
+from mgit_hooks.installer import everywhere, everywherecheck
 from mgit_hooks.installer.install import uninstall
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
@@ -34,6 +34,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         out.note(f"no hook in {escape(report.hooks_dir)} is ours")
     if is_folder(location.mgit_dir):
         out.note(f"what was recorded stays in {escape(location.mgit_dir)}")
+        if everywherecheck.serves():
+            out.note("'install --global' goes on recording here: 'mgit-hooks uninstall --global' ends that everywhere")
     return 0
 
 
