@@ -16,7 +16,7 @@ from checkout import once, shared_folder
 from conftest import Repo
 
 STAGES = ("pre-commit", "commit-msg", "post-commit", "pre-push")
-TIMEOUT = 60
+TIMEOUT = 300
 """Seconds after which a command has hung."""
 
 

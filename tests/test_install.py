@@ -16,7 +16,7 @@ import pytest
 
 from mgit_hooks import cli
 from mgit_hooks.errors import MgitError, UsageError
-from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.installer import choice, hookfiles, stubs
 from mgit_hooks.installer.hookfiles import hooks_dir
 from mgit_hooks.installer.install import install, uninstall
 from mgit_hooks.layout import Location, locate
@@ -290,6 +290,42 @@ def test_a_manager_that_goes_leaves_ours_and_what_was_there_before_it(repo) -> N
     assert "unchanged" in {change.action for change in install(location).hooks if change.hook == "pre-commit"}
     uninstall(location)
     assert snapshot(folder(repo))["pre-commit"] == kept
+    assert not any("mgit" in path.name for path in folder(repo).iterdir())
+
+
+LEFTHOOK = b'#!/bin/sh\nif [ "$LEFTHOOK" = "0" ]; then\n  exit 0\nfi\n'
+
+
+@pytest.mark.parametrize("before", [None, PREVIOUS])
+def test_what_lefthook_moved_aside_is_what_it_would_have_moved_without_us(repo, before: bytes | None) -> None:  # type: ignore[no-untyped-def]
+    """It renames what it finds to HOOK.old, which its ``uninstall`` puts back."""
+    hook, old = folder(repo) / "pre-commit", folder(repo) / "pre-commit.old"
+    location = locate(repo.path)
+    if before is not None:
+        plant(hook, before)
+    install(location)
+    hook.rename(old)
+    plant(hook, LEFTHOOK)
+    assert {each.hook: each.state for each in choice.look(location, hooks_dir(location))}["pre-commit"] == "overwritten"
+    uninstall(location)
+    assert hook.read_bytes() == LEFTHOOK
+    assert (old.read_bytes() if old.exists() else None) == before
+    assert not any("mgit" in path.name for path in folder(repo).iterdir())
+
+
+def test_lefthooks_hook_of_before_gives_way_to_its_new_one(repo) -> None:  # type: ignore[no-untyped-def]
+    hook, old = folder(repo) / "pre-commit", folder(repo) / "pre-commit.old"
+    location = locate(repo.path)
+    plant(hook, LEFTHOOK)
+    for content in (LEFTHOOK + b"# new\n", LEFTHOOK + b"# newer\n"):
+        install(location)
+        hook.rename(old)
+        plant(hook, content)
+    [change] = [change for change in install(location).hooks if change.hook == "pre-commit"]
+    assert (change.action, change.chained, change.note) == ("written", True, None)
+    assert not old.exists()
+    uninstall(location)
+    assert hook.read_bytes() == LEFTHOOK + b"# newer\n"
     assert not any("mgit" in path.name for path in folder(repo).iterdir())
 
 

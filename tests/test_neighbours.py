@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import Repo
 from gated import RULES, Gated
-from neighbours import MANAGERS, STAGES, Team, run_module, team_of
+from neighbours import MANAGERS, STAGES, TIMEOUT, Team, run_module, team_of
 from reliability import Tally
 
 from mgit_hooks.installer import front, hookfiles
@@ -195,7 +195,7 @@ def test_in_a_linked_worktree(repo: Repo, tmp_path_factory: pytest.TempPathFacto
     linked = Repo(tmp_path / "linked")
     if name == "husky":
         shutil.copytree(Path(repo.path, "node_modules"), Path(linked.path, "node_modules"), symlinks=True)
-        subprocess.run(["npm", "run", "prepare"], cwd=linked.path, check=True, capture_output=True, timeout=60)
+        subprocess.run(["npm", "run", "prepare"], cwd=linked.path, check=True, capture_output=True, timeout=TIMEOUT)
     side.team.ran()
     linked.commit("there", {"file": "1\n"})
     assert side.team.ran() == COMMITTED
