@@ -243,7 +243,8 @@ def some() -> list[Any]:
 
 
 def possible(name: str, scene: str) -> bool:
-    return not (scene == "submodule" and name in NO_SUBMODULE)
+    # The limit of 512 bytes that SQLite has on a path (docs/limits.md) is passed by a long name within a long one.
+    return not (scene == "submodule" and name in (*NO_SUBMODULE, "long"))
 
 
 @pytest.mark.parametrize(("place", "scene"), some(), indirect=["place"])
