@@ -26,6 +26,7 @@ from losses import (
     lose_segments,
 )
 from recording import Recording, faults, records
+from reliability import Tally
 
 from mgit_hooks import mend
 from mgit_hooks.encoding import encode
@@ -329,19 +330,35 @@ def records_but_erased(journal: str) -> list[Record]:
 # Killed
 
 
-@pytest.mark.parametrize("loss", ["several places", "the newest segment", "every third"])
+KILLED_AFTER = ["several places", "the newest segment", "every third"]
+
+
+@pytest.mark.parametrize("loss", KILLED_AFTER)
 def test_killed_anywhere_and_run_again_nothing_is_doubled_or_missing(
     work: Recording, loss: str, tmp_path: Path
 ) -> None:
+    assert kill_at_steps(work, loss, tmp_path, every=3) > 4
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("loss", KILLED_AFTER)
+def test_killed_before_every_change_of_a_repair(work: Recording, loss: str, tmp_path: Path, tally: Tally) -> None:
+    tally.cases = kill_at_steps(work, loss, tmp_path, every=1)
+    assert tally.cases > 15
+
+
+def kill_at_steps(work: Recording, loss: str, tmp_path: Path, every: int) -> int:
+    """Each repair that is killed before a change, then run again, and what stands then judged; how many were."""
     journal = work.location.journal_dir
     true = {record.seq: record for record in records(journal)}
     LOSSES[loss](journal)
     lost = true.keys() - {record.seq for record in records_but_erased(journal)}
     shutil.copytree(work.location.mgit_dir, tmp_path / "wounded")
-    step, killed = 0, True
+    step, killed, count = 1, True, 0
     while killed:
-        step += 1
         killed = killed_at(step, mend.repair, work.location)
+        count += killed
+        step += every
         done = mend.repair(work.location)
         assert done.clean
         found = brought_back(journal)
@@ -352,4 +369,4 @@ def test_killed_anywhere_and_run_again_nothing_is_doubled_or_missing(
         assert kept == set()
         shutil.rmtree(work.location.mgit_dir)
         shutil.copytree(tmp_path / "wounded", work.location.mgit_dir)
-    assert step > 15
+    return count

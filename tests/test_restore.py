@@ -13,6 +13,7 @@ from conftest import Repo
 from kills import killed_at
 from losses import as_it_was, brought_back, lived_in, lose_all, lose_blocks, lose_segments
 from recording import Recording, faults, records
+from reliability import Tally
 
 from mgit_hooks import restoring
 from mgit_hooks.errors import MgitError
@@ -159,15 +160,31 @@ def test_killed_anywhere_the_old_one_or_the_new_one_is_there(
 ) -> None:
     if not at_once:
         monkeypatch.setattr(exchange, "_renameat2", lambda: None)
+    assert kill_at_steps(work, tmp_path, every=4) > 8
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("at_once", [True, False])
+def test_killed_before_every_change(
+    work: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool, tally: Tally
+) -> None:
+    if not at_once:
+        monkeypatch.setattr(exchange, "_renameat2", lambda: None)
+    tally.cases = kill_at_steps(work, tmp_path, every=1)
+    assert tally.cases > 60
+
+
+def kill_at_steps(work: Recording, tmp_path: Path, every: int) -> int:
+    """Each restore that is killed before a change, and what stands then judged; how many were."""
     journal = work.location.journal_dir
     true = records(journal)
     lose_segments(1)(journal)
     left = len(verify_records(journal))
     shutil.copytree(work.location.mgit_dir, tmp_path / "wounded", symlinks=True)
     last = bundle.read_manifest(generation(work)).last_seq
-    step, killed = 0, True
+    step, killed, count = 1, True, 0
     while killed:
-        killed = killed_at(step := step + 1, restoring.restore, work.location, generation(work))
+        killed = killed_at(step, restoring.restore, work.location, generation(work))
         if os.path.isdir(journal):
             held = verify_records(journal)
             assert len(held) >= left or held[:last] == true[:last]
@@ -179,8 +196,9 @@ def test_killed_anywhere_the_old_one_or_the_new_one_is_there(
         assert len(verify_records(folder)) >= left
         shutil.rmtree(work.location.mgit_dir)
         shutil.copytree(tmp_path / "wounded", work.location.mgit_dir, symlinks=True)
-        step += 2 if step > 30 else 0
-    assert step > 30
+        step += every
+        count += killed
+    return count
 
 
 def run_again(work: Recording) -> None:
