@@ -26,6 +26,8 @@ from mgit_hooks.record import Oid
 
 _ATTEMPTS: Final = 10
 _MEMORY: Final = ":memory:"
+# Bytes of a path that SQLite opens (MAX_PATHNAME of its os_unix.c), less the ending that its journal's has.
+_LONGEST_PATH: Final = 512 - len("-journal")
 # Seconds. A million records are taken in within half a minute, on a busy machine within a few.
 _WAIT: Final = 300.0
 
@@ -41,6 +43,8 @@ def open_index(mgit_dir: str, journal_dir: str, wait: float = _WAIT) -> Iterator
         path = _MEMORY  # a repository that may only be read is read all the same
     else:
         make_private_dir(mgit_dir)
+        if len(os.fsencode(os.path.realpath(path))) >= _LONGEST_PATH:
+            path = _MEMORY
     index, file = _open_or_remake(path, journal_dir, wait)
     try:
         yield index
