@@ -264,6 +264,24 @@ def test_one_unreadable_commit_stops_nothing(work: Recording, error: str) -> Non
     work.check()
 
 
+def test_what_a_drain_could_not_read_is_told_though_it_was_killed_before_it_said_so(work: Recording) -> None:
+    work.commit("before")
+    work.drain()
+    kept = {name: Path(work.location.mgit_dir, name).read_bytes() for name in ("state.json", "looked.sqlite")}
+    bad = work.commit("bad")
+    path = Path(work.location.common_dir, "objects", bad[:2], bad[2:])
+    aside = path.with_name("aside")
+    path.rename(aside)
+    work.drain()
+    assert bad not in {r.commit.hash for r in records(work.location.journal_dir) if r.commit is not None}
+    for name, content in kept.items():
+        Path(work.location.mgit_dir, name).write_bytes(content)
+    aside.rename(path)
+    (told,) = [r for r in work.all() if r.commit is not None and r.commit.hash == bad]
+    assert told.event == "commit"
+    work.check()
+
+
 # A large index
 
 

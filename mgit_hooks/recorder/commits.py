@@ -57,7 +57,9 @@ class Commits:
             return
         made = self._queue.maker(oid)
         at = self._queue.first_to(oid) if made is None else made
-        message = self._queue[at].message if at is not None and not self._queue[at].by_hook else None
+        message = self._queue.on_record.get(oid)
+        if at is not None and not self._queue[at].by_hook:
+            message = self._queue[at].message
         part = None if made is None else self._queue.new_part(made)
         record = self._make.of_commit(commit, source, part, message)
         yield from self._unlogged.before(record.refs or (), at)

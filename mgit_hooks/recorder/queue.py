@@ -26,7 +26,10 @@ class Queue:
         standing: Callable[[], Mapping[str, Oid]],
     ) -> None:
         self._memory = memory
-        logged = [new for movement in movements if (new := self._new_part(movement)) is not None]
+        self.on_record: dict[Oid, str] = {}
+        """What the reflogs say of each commit that movements which are on record led to. The commit need not be: a
+        drain that could not read it may have failed, or been killed, before it wrote down that it is untold."""
+        logged = [new for movement in movements if (new := self._still_new(movement)) is not None]
         self._queue = transactions.joined(
             logged,
             transactions.told(evidence.events),
@@ -80,6 +83,14 @@ class Queue:
                 found.append(earlier)
                 logs |= _logs(self._queue[earlier])
         return found[::-1]
+
+    def _still_new(self, movement: Movement) -> Movement | None:
+        new = self._new_part(movement)
+        if new is None and movement.new_oid is not None:
+            said = self.on_record.get(movement.new_oid)
+            if said is None or classify.made_by(said) is None:
+                self.on_record[movement.new_oid] = movement.message
+        return new
 
     def _new_part(self, movement: Movement) -> Movement | None:
         if movement.by_hook:

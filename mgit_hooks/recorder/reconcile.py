@@ -165,10 +165,11 @@ class Reconciler:
         yield from self._commits.records(oids, source)
 
     def _heads_without_reflog(self) -> Iterator[Record]:
-        """Commits that a hook spoke of and no reflog tells: there is none, or it went with its worktree."""
+        """Commits that a hook spoke of and no reflog tells: there is none, or it went with its worktree. And those that
+        an earlier drain could not read."""
         evidence = self._given.evidence
         heads = transactions.heads(evidence.events)
-        for oid in (*evidence.hooks, *evidence.rewrites, *heads, *self._given.untold):
+        for oid in (*evidence.hooks, *evidence.rewrites, *heads, *self._given.untold, *self._queue.on_record):
             yield from self._commits.records(self._commits.new(oid), self._make.unwitnessed)
 
 
