@@ -83,6 +83,17 @@ def claimed_rebase(work: Gated) -> None:
     )  # fmt: skip
 
 
+def fixups_under_an_action(work: Gated) -> None:
+    """git logs them under that name, and has post-rewrite call them amends."""
+    work.commit("one")
+    work.write("more", "more\n")
+    work.git("add", "more")
+    work.git("commit", "-q", "--fixup", "HEAD")
+    work.commit("two")
+    squash = {"GIT_SEQUENCE_EDITOR": "true", "GIT_REFLOG_ACTION": "merge x"}
+    work.git("rebase", "-q", "-i", "--autosquash", "HEAD~3", **squash)
+
+
 def by_alias(work: Gated) -> None:
     work.git("config", "alias.ci", "commit")
     work.git("ci", "-q", "--allow-empty", "-m", "judged")
@@ -200,6 +211,8 @@ SCENES: dict[str, tuple[Callable[[Gated], None], dict[str, str]]] = {
     "aborted editor": (aborted_editor, {"after": "bypassed"}),
     "forged reflog": (forged_reflog, dict.fromkeys(("rebase (p", "cherry-pi", "revert", "merge x"), "bypassed")),
     "claimed rebase": (claimed_rebase, {"claimed": "unobserved", "one": "passed none", "after": "unobserved"}),
+    "fixups under an action": (fixups_under_an_action, {"one": "passed none", "fixup! one": "passed",
+                                                        "two": "passed none"}),
     "alias": (by_alias, {"judged": "passed", "around": "bypassed"}),
     "amends in one second": (amends, {"one": "passed", "two": "bypassed", "three": "passed", "four": "bypassed"}),
     "amend that changes nothing": (unchanged_amend, {"judged": "passed", "around": "bypassed"}),

@@ -27,6 +27,7 @@ _MESSAGES: Final = (
     (re.compile(r"rebase:(?: |$)"), "rebase"),
     (re.compile(r".*: Merge made by "), "merge"),
 )
+_FOLDED: Final = re.compile(r"[^:]*\((?:squash|fixup)\):(?: |$)")
 _FAST_FORWARD: Final = re.compile(r"(?!commit\b)[^:]*: fast-forward$")
 # `git commit` and `git revert --continue` log a revert that had conflicts as a plain commit. What git writes
 # into its message is left to tell.
@@ -42,6 +43,14 @@ def made_by(message: str) -> str | None:
     return next((event for pattern, event in _MESSAGES if pattern.match(message)), None)
 
 
+def claimed(message: str, rewrite: str | None) -> str | None:
+    """As ``made_by``, of a commit that post-rewrite said was made by ``rewrite``.
+
+    A rebase under a reflog action of the caller's own logs its fixups under that name, and git calls them amends.
+    """
+    return made_by(message) or ("rebase" if rewrite == "amend" and _FOLDED.match(message) else None)
+
+
 def runs_hook(message: str) -> bool:
     """Whether git runs a hook of ours right after it has logged this: not for what a rebase picks."""
     return made_by(message) not in (None, "rebase")
@@ -53,20 +62,20 @@ def event_of(reflog: str | None, hook: str | None, rewrite: str | None, parents:
     ``reflog`` is the message of the entry that moved a ref to it, ``hook`` the hook that ran on this very
     commit, ``rewrite`` what post-rewrite said made it (``amend`` or ``rebase``), ``message`` the commit's own.
     """
-    claimed = made_by(reflog) if reflog is not None else None
+    made = claimed(reflog, rewrite) if reflog is not None else None
     if rewrite is not None:
         # A fixup in a rebase runs post-rewrite as an amend; an amend where a rebase stopped is named by both, and what
         # was committed there by hand stays a commit, whenever the map comes.
         kept = ("amend", "rebase", "commit") if rewrite == "rebase" else ("amend", "rebase")
-        return claimed if claimed in kept else rewrite
-    if claimed is None and hook is not None:
+        return made if made in kept else rewrite
+    if made is None and hook is not None:
         # post-merge runs after a fast-forward too; where there is a reflog it says which
-        claimed = None if hook == "post-merge" and (parents < 2 or reflog is not None) else _HOOKS.get(hook)
-    if claimed == "commit" and parents > 1:  # under a reflog action of the caller's own
+        made = None if hook == "post-merge" and (parents < 2 or reflog is not None) else _HOOKS.get(hook)
+    if made == "commit" and parents > 1:  # under a reflog action of the caller's own
         return "merge"
-    if claimed == "commit" and _REVERTS.match(message):
+    if made == "commit" and _REVERTS.match(message):
         return "revert"
-    return claimed
+    return made
 
 
 def is_checkout(message: str) -> bool:

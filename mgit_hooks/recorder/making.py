@@ -91,7 +91,7 @@ class Maker:
             )  # fmt: skip
         if not replaces and (event in ("amend", "rebase") or self._rewrites.is_unsure(commit.hash)):
             replaces = None  # something may have been replaced, and nobody says what
-        claimed = None if reflog is None else classify.made_by(reflog)
+        claimed = None if reflog is None else classify.claimed(reflog, rewrite.command if rewrite else None)
         if claimed == "rebase" and not rewrite and movement is not None and movement.worktree is not None:
             claimed = claimed if self._setting.in_rebase(movement.worktree, commit.hash) else "commit"
         return self._record(
