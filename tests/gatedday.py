@@ -142,8 +142,8 @@ class GatedDay(Day):
         self.look()
         if not hooks:
             self.unwitnessed(self.acts[name], before, at)
-        if done.returncode == 1 and b"mgit-hooks: commit refused" in done.stderr:
-            self.refusals += 1
+        # Whatever git makes of it: a pick that is continued ends with another status than a commit.
+        self.refusals += done.stderr.count(b"mgit-hooks: commit refused")
         return done
 
     def begin_act(self, args: Sequence[str], at: str, env: dict[str, str]) -> str:
