@@ -58,7 +58,7 @@ class Act(NamedTuple):
     goes_round: bool  # --no-verify
     skips: str | None  # MGIT=0, or what SKIP leaves out
     armed: bool
-    known: frozenset[str]  # commits that were there before, for a merge
+    known: frozenset[str]  # commits that were there before, for a merge and for what runs without hooks
 
 
 class GatedDay(Day):
@@ -150,7 +150,9 @@ class GatedDay(Day):
         words = args[2:] if args[0] == "-c" else args
         is_round = _NO_VERIFY if words[0] in ("commit", "ci") else re.compile("--no-verify")
         skips = "MGIT=0" if env.get("MGIT") == "0" else env.get("SKIP")
-        known = frozenset(self.all_commits(at)) if words[0] in ("merge", "pull", "rebase") else frozenset()
+        # Without hooks HEAD may come to stand on what was there before, a stash's commits say.
+        asked = words is not args or words[0] in ("merge", "pull", "rebase")
+        known = frozenset(self.all_commits(at)) if asked else frozenset()
         name = str(len(self.acts))
         self.acts[name] = Act(words[0], any(map(is_round.fullmatch, words)), skips, self.armed, known)
         return name
