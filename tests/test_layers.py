@@ -33,6 +33,8 @@ PURE = frozenset(
         "judging.rules",
         "judging.policy",
         "judging.explain",
+        "judging.facts",
+        "judging.trailers",
         "recovery.repairs",
         "recovery.fallback",
         "credentials",

@@ -105,18 +105,24 @@ def _names(keyword: str, error: Any) -> list[str | None]:
 
 
 def issue(finding: Finding) -> Issue:
-    null = finding.value is None and finding.keyword != "required"
-    note = (finding.notes.get("null") if null else None) or finding.notes.get(finding.keyword) or {}
+    note = _note(finding)
     return Issue(
         note.get("severity", "error"),
         note.get("code") or _CODES.get(finding.keyword, "SCHEMA_VIOLATION"),
-        message(finding, note.get("says")),
+        message(finding),
         pointer(finding.path),
         note.get("fix"),
     )
 
 
-def message(finding: Finding, says: str | None = None) -> str:
+def _note(finding: Finding) -> Json:
+    null = finding.value is None and finding.keyword != "required"
+    note: Json = (finding.notes.get("null") if null else None) or finding.notes.get(finding.keyword) or {}
+    return note
+
+
+def message(finding: Finding) -> str:
+    says = _note(finding).get("says")
     name = str(finding.path[-1]) if finding.path else "it"
     if isinstance(finding.path[-1] if finding.path else None, int):
         name = pointer(finding.path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from mgit_hooks.judging.rules import Prepared, Rule, affordable, applies, failed, prepare, validator, violations
 from mgit_hooks.judging.validate import Schemas
@@ -36,13 +37,45 @@ def judge(
     ``events`` are what the value may be, where its own ``event`` does not tell yet; ``unknown`` are JSON
     pointers to what is not known yet: findings that hang on them are left to a later stage. ``skipped``
     are ids of rules not to be asked. A rule that runs out of time is RULE_TIMEOUT, critical.
+
+    Facts that rules name and ``value`` has not yet are made of it where they follow from it, and unknown where not.
     """
     possible = (value.get("event", ""),) if events is None else events
-    found: list[Issue] = []
-    for rule in rules:
-        if rule.id not in skipped and any(applies(rule, event) for event in possible):
-            found += _judge(_ready(rule, schemas), value, unknown)
-    return tuple(found)
+    asked = [rule for rule in rules if rule.id not in skipped and any(applies(rule, event) for event in possible)]
+    names = facts_named(asked)
+    if names:
+        from mgit_hooks.judging import facts
+
+        value, more = facts.made(value, names)
+        unknown |= more
+    return tuple(issue for rule in asked for issue in _judge(_ready(rule, schemas), value, unknown))
+
+
+def facts_named(rules: Iterable[Rule]) -> frozenset[str]:
+    """The facts that any of ``rules`` looks at (``judging.facts``)."""
+    return frozenset().union(*map(_facts_of, rules))
+
+
+_facts: dict[int, tuple[Any, frozenset[str]]] = {}
+
+
+def _facts_of(rule: Rule) -> frozenset[str]:
+    known = _facts.get(id(rule.schema))
+    if known is None or known[0] is not rule.schema:
+        found: frozenset[str] = frozenset()
+        if _mentions(rule.schema, "facts"):
+            from mgit_hooks.judging import facts
+
+            found = facts.named(rule.schema)
+        # The schema is held, or another one could come to have its id.
+        known = _facts[id(rule.schema)] = (rule.schema, found)
+    return known[1]
+
+
+def _mentions(schema: Any, name: str) -> bool:
+    if isinstance(schema, dict):
+        return name in schema or any(_mentions(each, name) for each in schema.values())
+    return isinstance(schema, list) and any(_mentions(each, name) for each in schema)
 
 
 def _ready(rule: Rule, schemas: Schemas) -> Prepared:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 
 class Cost(NamedTuple):
-    """Matching a text of n characters takes at most about ``factor * n ** degree`` steps."""
+    """Matching a text of n characters takes at most about ``n + factor * n ** degree`` steps."""
 
     factor: int
     degree: int
 
     def steps(self, length: int) -> int:
-        return int(self.factor * max(length, 1) ** self.degree)
+        return int(length + self.factor * max(length, 1) ** self.degree)
 
 
 _MOST_CHOICES = 1_000_000
@@ -65,7 +65,7 @@ def cost(pattern: str) -> Cost | None:
     if inner is None:
         return None
     anchored = bool(tree) and str(tree[0][0]) == "AT" and "BEGINNING" in str(tree[0][1])
-    return Cost(inner.factor, inner.degree if anchored and inner.degree else inner.degree + 1)
+    return Cost(inner.factor, inner.degree if anchored else inner.degree + 1)
 
 
 def _sequence(items: Any) -> Cost | None:
