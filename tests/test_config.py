@@ -16,7 +16,8 @@ from conftest import Repo
 from mgit_hooks import cli, layout
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import config
-from mgit_hooks.judging.config import KEYS, Config
+from mgit_hooks.judging.config import Config
+from mgit_hooks.judging.configlayers import KEYS
 
 RULE = """
 [[rules]]
@@ -168,7 +169,7 @@ ERRORS = [
     ('level = "strict', r"\.mgit-hooks\.toml:1", "mend the TOML there"),
     ("rules = 1", r":1: rules is not of type array", "allowed: array"),
     ('x = 0\n[[rules]]\nid = "r"', r":1: unknown key 'x'", "known keys"),
-    ('[[rules]]\nid = "r"', r":1: schema is missing", "allowed: a JSON Schema"),
+    ('[[rules]]\nid = "r"', r":2: rule 'r': it has no schema, and there is no rule of this id", "give it a schema"),
     ('[[rules]]\nid = "a"\nschema = {}\n\n[[rules]]\nid = "b"\nshema = {}', r":7: unknown key 'shema'", "'schema'"),
     ('[[rules]]\nid = "a b"\nschema = {}', r":2: id does not match", "allowed"),
     (

@@ -31,6 +31,7 @@ PURE = frozenset(
         "judging.keywords",
         "judging.patterns",
         "judging.rules",
+        "judging.parameters",
         "judging.policy",
         "judging.explain",
         "judging.facts",

@@ -20,6 +20,7 @@ from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import explain, schemas
 from mgit_hooks.judging.checker import Compiler
 from mgit_hooks.judging.keywords import Unsupported
+from mgit_hooks.judging.rules import RULE_EVENTS
 from mgit_hooks.judging.validate import KINDS, LEVELS, PREFIX, uri, validate
 from mgit_hooks.record import COMMIT_EVENTS, EVENTS, SOURCES, Record
 from mgit_hooks.resources import schemas_dir
@@ -123,7 +124,7 @@ def test_the_schema_knows_the_events_and_sources_of_the_program() -> None:
     condition = document["urn:mgit-hooks:record.standard"]["$defs"]["added"]["allOf"][0]["if"]
     assert set(condition["properties"]["event"]["enum"]) == COMMIT_EVENTS
     rule = document["urn:mgit-hooks:config"]["$defs"]["rule"]["properties"]
-    assert set(rule["events"]["items"]["enum"]) == EVENTS
+    assert set(rule["events"]["items"]["enum"]) == RULE_EVENTS
 
 
 def test_the_record_schema_names_what_records_have() -> None:

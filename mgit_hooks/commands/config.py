@@ -8,7 +8,8 @@ from typing import Any
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.judging import gateflag
-from mgit_hooks.judging.config import KEYS, Config, Origin
+from mgit_hooks.judging.config import Config
+from mgit_hooks.judging.configlayers import ADDING, KEYS, Origin
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
@@ -20,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-origin", action="store_true", help="say where each value came from")
     parser.add_argument("--show-sources", action="store_true", help="list the files a value can come from")
     for key in KEYS:
-        if key != "rules":
+        if key not in ADDING:
             parser.add_argument(
                 f"--{key.replace('_', '-')}", metavar="VALUE", help=f"as if {key} were set on the command line"
             )
@@ -56,6 +57,10 @@ def _print(config: Config, key: str, args: argparse.Namespace, out: Output) -> N
     if key == "rules":
         for rule in config.rules:
             _line(_rule_text(rule), Origin(rule.id, escape(rule.origin)), args, out)
+        return
+    if key == "extends":
+        for name in config.extends:
+            _line(name if args.key else f"extends={name}", config.origins[key], args, out)
         return
     value = getattr(config, key)
     text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.files import exists
 from mgit_hooks.git import plumbing
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
 LARGEST = 1 << 20
 """Bytes of the largest configuration, rule or schema file that is read."""
+LARGEST_ALTOGETHER = 8 << 20
+MOST_FILES = 500
 
 _TIES = frozenset(plumbing.LOCAL_ENV_VARS) - {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
 
@@ -97,8 +100,51 @@ def relative_to(path: str | None, value: str, directory: str, environ: Mapping[s
     return os.path.normpath(os.path.join(os.path.dirname(path) if path else directory, value))
 
 
-def read_text(path: str) -> str | None:
-    """The file's text; None where there is none. Raises ConfigError where it is not one to read."""
+class Files:
+    """The files that a policy is read from, for whoever watches them: each read once, all within one bound."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self._raw: dict[str, bytes | None] = {}
+        self._size = 0
+
+    def watch(self, path: str) -> None:
+        """What the policy hangs on though it is not read here: a folder, or a file that git reads."""
+        self.paths.append(path)
+
+    def raw(self, path: str) -> bytes | None:
+        """The file's bytes; None where there is none. Raises ConfigError where it is not one to read."""
+        if path not in self._raw:
+            self.paths.append(path)
+            raw = self._raw[path] = read_raw(path)
+            self._size += len(raw or b"")
+            if len(self._raw) > MOST_FILES or self._size > LARGEST_ALTOGETHER:
+                raise ConfigError(
+                    f"{path}: one file too many: a policy is read from at most {MOST_FILES}, "
+                    f"of {LARGEST_ALTOGETHER} bytes altogether",
+                    "extend fewer files",
+                )
+        return self._raw[path]
+
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(Source(path, _is_there(path)) for path in dict.fromkeys(self.paths))
+
+    def read(self, path: str) -> str | None:
+        """The file's text, as ``raw``."""
+        raw = self.raw(path)
+        return None if raw is None else decoded(path, raw)
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is such a file, as far as its folder lets us see: git too goes without those of a closed one."""
+    try:
+        return exists(path)
+    except PermissionError:
+        return False
+
+
+def read_raw(path: str) -> bytes | None:
+    """The file's bytes; None where there is none. Raises ConfigError where it is not one to read."""
     try:
         # O_NONBLOCK: a pipe with this name must not hold us up
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -113,6 +159,11 @@ def read_text(path: str) -> str | None:
         raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise ConfigError(f"{path}: larger than {LARGEST} bytes", "keep configuration, rules and schemas small")
+    return raw
+
+
+def decoded(path: str, raw: bytes) -> str:
+    """Raises ConfigError with file and line where it is not UTF-8."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -47,11 +47,12 @@ class Policy(Protocol):
 def decide(issues: Sequence[Issue], strategy: str, enforce: bool, can_refuse: bool) -> Decision:
     """What to do about ``issues``.
 
-    ``strategy`` is the configuration's; a rule that was violated may ask for a stricter one.
-    ``can_refuse`` is False where git has already done what is judged (the recorder lane). With
-    ``enforce`` off nothing is refused: an abort becomes Accept where it could have refused.
+    ``strategy`` is the configuration's; a rule that was violated may ask for a stricter one, and one with
+    ``enforce`` off is reported and asks for nothing. ``can_refuse`` is False where git has already done what
+    is judged (the recorder lane). With ``enforce`` off nothing is refused: an abort becomes Accept where it
+    could have refused.
     """
-    failing = tuple(issue for issue in issues if issue.severity in FAILING)
+    failing = tuple(issue for issue in issues if issue.severity in FAILING and not _only_reports(issue))
     if not failing:
         return Accept(tuple(issues))
     strictest = strictest_of((strategy, *filter(None, map(_asked_for, failing))))
@@ -72,6 +73,10 @@ def armed(policy: Policy) -> bool:
     return policy.strategy == "abort" or any(
         rule.strategy == "abort" and rule.severity in FAILING for rule in policy.rules
     )
+
+
+def _only_reports(issue: Issue) -> bool:
+    return (issue.data_context or {}).get("enforce") is False
 
 
 def _asked_for(issue: Issue) -> str | None:

@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 from mgit_hooks.judging.checker import Compiler
 from mgit_hooks.judging.keywords import KEYWORDS, Check, Unsupported
 from mgit_hooks.judging.patterns import Cost, cost
-from mgit_hooks.record import Issue, Json
+from mgit_hooks.record import EVENTS, Issue, Json
+
+RULE_EVENTS = EVENTS | {"pushed-commit"}
+"""What a rule may be for: the events of records, and a commit that a push is about to bring."""
+
+
+class Examples(NamedTuple):
+    """Values, or parts of one, that the rule lets pass and that it finds."""
+
+    good: tuple[Any, ...] = ()
+    bad: tuple[Any, ...] = ()
 
 
 class Rule(NamedTuple):
@@ -21,8 +31,13 @@ class Rule(NamedTuple):
     severity: str  # info | warning | error | critical
     strategy: str | None  # None: the configuration's
     message: str  # the way out, in the words of whoever wrote the rule
-    schema: Any  # a JSON Schema, draft 2020-12, with what it refers to bundled in
-    origin: str  # the file it was read from
+    schema: Any  # a JSON Schema, draft 2020-12, its parameters put in, with what it refers to bundled in
+    origin: str  # the file that brought it into force
+    title: str = ""  # what holds where the rule holds
+    enforce: bool = True  # False: it reports, and lets through, whatever the others do
+    parameters: Mapping[str, Any] = {}  # the values that were put in
+    examples: Examples = Examples()
+    source: str = ""  # where its schema was written: a file, or urn:mgit-hooks:rule.ID
 
 
 class Prepared(NamedTuple):
@@ -136,19 +151,18 @@ def _issue(rule: Rule, finding: Any) -> Issue:
         f"rule {rule.id}: {message(finding)}",
         pointer(finding.path),
         rule.message or None,
-        {
-            "rule": rule.id,
-            "value": shown(finding.value, 200),
-            "strategy": rule.strategy,
-            "way_out": rule.message,
-        },
+        _context(rule, shown(finding.value, 200)),
     )
+
+
+def _context(rule: Rule, value: str | None) -> Json:
+    told: Json = {"rule": rule.id, "value": value, "strategy": rule.strategy, "way_out": rule.message}
+    return told if rule.enforce else {**told, "enforce": False}
 
 
 def failed(rule: Rule, code: str, what: str, fix: str) -> Issue:
     """The rule could not be judged: critical, so that a rule that is meant to refuse does refuse."""
-    context = {"rule": rule.id, "value": None, "strategy": rule.strategy, "way_out": rule.message}
-    return Issue("critical", code, f"rule {rule.id} {what}", "", fix, context)
+    return Issue("critical", code, f"rule {rule.id} {what}", "", fix, _context(rule, None))
 
 
 def hangs_on(unknown: frozenset[str], field_path: str) -> bool:
