@@ -15,9 +15,11 @@ from conftest import Repo
 
 from mgit_hooks import cli, layout
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.judging import config
+from mgit_hooks.judging import config, library
 from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.configlayers import KEYS
+from mgit_hooks.judging.rules import Rule
+from mgit_hooks.resources import schemas_dir
 
 RULE = """
 [[rules]]
@@ -33,11 +35,18 @@ def load(repo: Repo, overrides: dict[str, str] | None = None, **environ: str) ->
     return config.load(layout.locate(repo.path), overrides, {**os.environ, **environ})
 
 
+def of_files(found: Config) -> list[Rule]:
+    """The rules that somebody wrote down, without those of the level's set."""
+    return [rule for rule in found.rules if not rule.origin.startswith(schemas_dir())]
+
+
 def test_without_any_file_the_defaults_hold(repo: Repo) -> None:
     found = load(repo)
-    assert found[:9] == ("standard", "repair", "none", True, 3, "off", True, 3, ())
+    assert found[:8] == ("standard", "repair", "none", True, 3, "off", True, 3)
+    assert found.extends == ()
+    assert {rule.origin for rule in found.rules} == {library.set_path("standard")}
     assert found == config.defaults()._replace(sources=found.sources)
-    assert {origin.source for origin in found.origins.values()} == {"default"}
+    assert {origin.source for key, origin in found.origins.items() if key != "rules"} == {"default"}
 
 
 def test_each_place_outranks_the_next(repo: Repo, tmp_path: Path) -> None:
@@ -114,7 +123,7 @@ def test_rules_add_up_and_a_worktree_cannot_replace_a_users(repo: Repo, tmp_path
     loose = RULE.replace("1,72", "0,9999").replace("abort", "ignore")
     repo.write(".mgit-hooks.toml", loose + loose.replace("subject-length", "local"))
     repo.write("pyproject.toml", loose.replace("rules", "tool.mgit-hooks.rules").replace("subject-length", "local"))
-    found = [(rule.id, rule.strategy, os.path.basename(rule.origin)) for rule in load(repo).rules]
+    found = [(rule.id, rule.strategy, os.path.basename(rule.origin)) for rule in of_files(load(repo))]
     assert found == [
         ("subject-length", "ignore", ".mgit-hooks.toml"),
         ("local", "ignore", ".mgit-hooks.toml"),
@@ -129,13 +138,13 @@ def test_of_two_rules_of_the_user_with_one_id_the_nearer_one_holds(repo: Repo) -
     (home / "own.toml").write_text(RULE.replace("abort", "repair"))
     repo.git("config", "--global", "mgit.rules", "~/team.toml")
     repo.git("config", "mgit.rules", str(home / "own.toml"))
-    assert [rule.strategy for rule in load(repo).rules] == ["repair"]
-    assert [rule.strategy for rule in load(repo, MGIT_RULES=str(home / "team.toml")).rules] == ["abort"]
+    assert [rule.strategy for rule in of_files(load(repo))] == ["repair"]
+    assert [rule.strategy for rule in of_files(load(repo, MGIT_RULES=str(home / "team.toml")))] == ["abort"]
 
 
 def test_a_rule_needs_only_an_id_and_a_schema(repo: Repo) -> None:
     repo.write(".mgit-hooks.toml", '[[rules]]\nid = "r"\nschema = true\n')
-    (rule,) = load(repo).rules
+    (rule,) = of_files(load(repo))
     assert (rule.severity, rule.strategy, rule.message) == ("error", None, "")
     assert {"commit", "push", "refused"} <= set(rule.events)
 
@@ -331,7 +340,7 @@ def test_sources_are_every_file_that_a_policy_can_come_from(repo: Repo, tmp_path
     repo.git("config", "includeIf.onbranch:release.path", "~/absent")
     found = load(repo, GIT_CONFIG_NOSYSTEM="0", GIT_CONFIG_SYSTEM=str(tmp_path / "system"))
     assert found.level == "strict"
-    assert dict(found.sources) == {
+    assert {path: there for path, there in found.sources if not path.startswith(schemas_dir())} == {
         str(tmp_path / "system"): False,
         f"{home}/gitconfig": True,
         f"{home}/included": True,
@@ -398,6 +407,9 @@ def test_loading_takes_one_git_and_nothing_heavy(repo: Repo) -> None:
     assert done.stdout == "1 []\n", done.stderr
 
 
+STRICT = [entry["use"] for entry in library.set_entries("strict")]
+
+
 def run(capfdbinary: Any, *args: str) -> tuple[int, str, str]:
     code = cli.main(list(args))
     out, err = capfdbinary.readouterr()
@@ -409,14 +421,15 @@ def test_the_command_lists_values_and_where_they_come_from(repo: Repo, capfdbina
     assert run(capfdbinary, "-C", repo.path, "config")[:2] == (
         0,
         "level=strict\nstrategy=repair\nembed=none\nenforce=true\nretries=3\nanchor=off\ncompact=true\nkeep_checkpoints=3\n"
-        "rules.subject-length=error,abort\n",
+        + "".join(f"rules.{rule}=error,default\n" for rule in STRICT if rule != "subject-length")
+        + "rules.subject-length=error,abort\n",
     )
     assert run(capfdbinary, "-C", repo.path, "config", "enforce")[1] == "true\n"
     shown = run(capfdbinary, "-C", repo.path, "config", "level", "--show-origin")[1]
     assert shown == f"{repo.path}/.mgit-hooks.toml:1\tstrict\n"
     value = json.loads(run(capfdbinary, "-C", repo.path, "config", "--json", "--show-origin", "--show-sources")[1])
     assert value["level"] == "strict"
-    assert value["rules"][0]["id"] == "subject-length"
+    assert "subject-length" in [rule["id"] for rule in value["rules"]]
     assert value["origins"]["strategy"]["source"] == "default"
     assert {"path": f"{repo.path}/pyproject.toml", "exists": False} in value["sources"]
     assert "strategy=abort\n" in run(capfdbinary, "-C", repo.path, "config", "--strategy", "abort")[1]
