@@ -24,7 +24,7 @@ COMMANDS = {
     "doctor": "check everything and say how to mend each fault",
     "log": "the records, newest first",
     "show": "one record, whole",
-    "check": "whether each commit went through the gate, for CI",
+    "check": "judge commits, the index, a message or patches by the policy",
     "verify": "check every byte of the journal",
     "anchor": "write down what the journal's head is, for verify --anchor",
     "repair": "mend the journal, or with --records the records in it",

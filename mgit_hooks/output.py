@@ -61,6 +61,10 @@ class Output:
         """A line of data; the caller has escaped what came from the repository."""
         self._out.write(text.encode("utf-8", "replace") + self._end)
 
+    def part(self, text: str) -> None:
+        """A piece of a line of data, which goes on."""
+        self._out.write(text.encode("utf-8", "replace"))
+
     def note(self, text: str) -> None:
         """A word to the person: standard error, silent under -q."""
         if not self.quiet:

@@ -97,9 +97,7 @@ def test_a_clone_is_told_how_to_come_by_a_journal(gated: Gated, mgit: Any, tmp_p
     assert mgit("-C", clone, "check", "--require-gate", f"{start}..HEAD").code == 0
 
 
-@pytest.mark.parametrize(
-    "args", [(), ("HEAD",), ("--require-gate", "no-such-branch"), ("--require-gate", "--allow", "fine")]
-)
+@pytest.mark.parametrize("args", [("--require-gate", "no-such-branch"), ("--require-gate", "--allow", "fine")])
 def test_what_makes_no_sense_is_a_usage_error(gated: Gated, mgit: Any, args: tuple[str, ...]) -> None:
     told = mgit("-C", gated.path, "check", *args)
     assert (told.code, told.out, told.err.count("\n")) == (2, "", 2)

@@ -32,6 +32,7 @@ PURE = frozenset(
         "judging.patterns",
         "judging.rules",
         "judging.parameters",
+        "judging.unknown",
         "judging.policy",
         "judging.explain",
         "judging.facts",

@@ -1,159 +1,228 @@
-"""``mgit-hooks check --require-gate [RANGE]``: commits whose record does not say that the gate let them through."""
+"""``mgit-hooks check``: commits, the index, a message or patches, judged by the configured policy as the gate would."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from mgit_hooks import report
+from mgit_hooks.checking import baseline, commits, given, judging, provenance
+from mgit_hooks.checking.baseline import Baseline, Collected
+from mgit_hooks.checking.findings import FAIL_ON, Checked, Totals
+from mgit_hooks.checking.forms import FORMS, About, Form
+from mgit_hooks.checking.judging import Policy
+from mgit_hooks.commands import policyoptions, requiregate
 from mgit_hooks.display import escape
-from mgit_hooks.errors import DamageError, RepositoryError, UsageError
-from mgit_hooks.git import plumbing
-from mgit_hooks.journal.index import Index, Row
-from mgit_hooks.journal.verify import exists
-from mgit_hooks.layout import Location, locate
+from mgit_hooks.errors import UsageError
+from mgit_hooks.files import replacing
+from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
-from mgit_hooks.record import Json, Oid, Record
-from mgit_hooks.session import reading
+from mgit_hooks.progress import progress
+from mgit_hooks.report import counted
 
-# The states of records (docs/records.md), and two for want of one: "imported", of a commit that was not made where the
-# journal was kept, and "missing". Either says as little of a gate as the other: whoever has deleted a journal and made
-# a new one by backfill must not pass for having been judged.
-STATES: Final = ("passed", "none", "skipped", "refused", "bypassed", "unobserved", "imported", "missing")
-ACCEPTED: Final = frozenset(("passed", "none"))
-_AT_ONCE: Final = 256
-
-
-class State(NamedTuple):
-    """What is on record of one commit's gate."""
-
-    commit: Oid
-    state: str
-    reason: str | None
-    record: Record | None
-
-    def to_json(self) -> Json:
-        commit = self.record.commit if self.record is not None else None
-        return {
-            "commit": self.commit,
-            "check": "gate",
-            "state": self.state,
-            "reason": self.reason,
-            "seq": None if self.record is None else self.record.seq,
-            "occurred_at": None if self.record is None else self.record.occurred_at,
-            "committer_name": None if commit is None else commit.committer_name,
-            "committer_email": None if commit is None else commit.committer_email,
-            "subject": None if commit is None else commit.message.partition("\n")[0],
-        }
+_SOURCES = ("staged", "message", "patch", "mbox")
+# What only one of the two uses has; of the common options both take all.
+_OF_JUDGING = (
+    "staged", "message", "patch", "mbox", "since", "new_only", "base", "format", "output", "baseline",
+    "write_baseline", "fail_on", "level", "strategy",
+)  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "range",
+        nargs="*",
+        metavar="RANGE",
+        help="commits as 'git rev-list' takes them (default: HEAD alone; with --require-gate all that it leads to)",
+    )
+    source = parser.add_argument_group("what is judged, in place of commits")
+    source.add_argument(
+        "--staged", action="store_true", help="the index against HEAD; with --message, the two together"
+    )
+    source.add_argument(
+        "--message", metavar="FILE", help="a commit message, as git would store it; - is standard input"
+    )
+    source.add_argument(
+        "--patch", action="append", default=[], metavar="FILE", help="of git format-patch, or a plain diff"
+    )
+    source.add_argument("--mbox", action="append", default=[], metavar="FILE", help="mails with a patch each")
+    less = parser.add_argument_group("what is left out")
+    less.add_argument("--since", metavar="DATE|COMMIT", help="commits before DATE, or that COMMIT leads to")
+    less.add_argument("--new-only", action="store_true", help="commits that the upstream has")
+    less.add_argument("--base", metavar="COMMIT", help=f"what --new-only compares with (default: {commits.UPSTREAM})")
+    less.add_argument("--baseline", metavar="FILE", help="findings that FILE knows")
+    told = parser.add_argument_group("how it is told")
+    told.add_argument("--format", choices=FORMS, help="default: text")
+    told.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    told.add_argument("--write-baseline", metavar="FILE", help="write what is found into FILE, and tell nothing")
+    told.add_argument("--fail-on", choices=FAIL_ON, help="what ends with status 1 (default: error)")
+    policyoptions.configure(parser)
+    gate = parser.add_argument_group("the ledger")
+    gate.add_argument(
         "--require-gate", action="store_true", help="each commit went through the gate, or none was due for it"
     )
-    parser.add_argument(
+    gate.add_argument(
         "--allow",
         action="append",
         default=[],
         metavar="STATE,...",
-        help=f"accept these states as well as passed and none: {', '.join(STATES[2:])}",
-    )
-    parser.add_argument(
-        "range", nargs="*", metavar="RANGE", help="commits as 'git rev-list' takes them (default: HEAD)"
+        help=f"accept these states as well as passed and none: {', '.join(requiregate.STATES[2:])}",
     )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Exit code 1 where a commit's state is not acceptable."""
-    if not args.require_gate:
-        raise UsageError("there is nothing to check for", "say what: mgit-hooks check --require-gate [RANGE]")
-    accepted = ACCEPTED | _allowed(args.allow)
-    _require_journal(locate(args.directory))
-    commits = _commits(args.directory, args.range or ["HEAD"])
-    counts: Counter[str] = Counter()
-    findings: list[State] = []
-    with reading(args.directory, out) as session:
-        for found in _states(session.index, commits):
-            counts[found.state] += 1
-            if found.state not in accepted:
-                findings.append(found)
-    if args.json:
-        states = {state: counts[state] for state in STATES if counts[state]}
-        out.json(
-            {"commits": len(commits), "gate": states, "findings": [found.to_json() for found in findings]},
-        )
+    """Exit code 1 where something was found whose severity fails, and the policy is enforced."""
+    if args.require_gate:
+        _refuse(args, _OF_JUDGING, "has no effect on --require-gate")
+        return requiregate.run(args, out)
+    _refuse(args, ("allow",), "goes with --require-gate only")
+    form = _form(args)
+    _require_one_source(args)
+    policy = _policy(args)
+    judging.forget()
+    settings = judging.settings(policy)
+    known = None if args.baseline is None else baseline.read(args.baseline, _path(args, args.baseline))
+    failing = FAIL_ON[args.fail_on or "error"]
+    about = About(
+        settings.level, settings.enforce, settings.rules, failing, provenance.of(policy.location, args.directory)
+    )
+    with _destination(args, out):
+        if args.write_baseline is not None:
+            collected = Collected()
+            _tell(_subjects(args, policy, out), collected.add, known, failing)
+            entries = collected.write(_path(args, args.write_baseline))
+            out.note(f"mgit-hooks: {counted(entries, 'finding')} written to {escape(args.write_baseline)}")
+            return 0
+        told: Form = FORMS[form](out, about)
+        totals = _tell(_subjects(args, policy, out), told.add, known, failing)
+        told.end(totals)
+    _remark(totals, known, policy, about, out)
+    return 1 if totals.failing and settings.enforce else 0
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
+    given_ones = [name for name in names if getattr(args, name) not in (None, False, [])]
+    if given_ones:
+        raise UsageError(f"--{given_ones[0].replace('_', '-')} {why}", "see 'mgit-hooks check --help'")
+
+
+def _form(args: argparse.Namespace) -> str:
+    if args.json and args.format not in (None, "json"):
+        raise UsageError(f"--json and --format {args.format} are two forms", "give one of them")
+    if args.write_baseline is not None and (args.output is not None or args.format is not None or args.json):
+        raise UsageError("--write-baseline tells nothing, in no form", "give it without --output, --format and --json")
+    return "json" if args.json else str(args.format or "text")
+
+
+def _require_one_source(args: argparse.Namespace) -> None:
+    sources = [f"--{name}" for name in _SOURCES if getattr(args, name) not in (None, False, [])]
+    if args.range:
+        sources.append("RANGE")
+    if len(sources) > 1 and sources not in (["--staged", "--message"], ["--patch", "--mbox"]):
+        raise UsageError(f"{' and '.join(sources)} are judged apart", "give one of them at a time")
+    if sources and sources != ["RANGE"]:
+        _refuse(args, ("since", "new_only"), "is about commits that are there")
+    if args.base is not None and not args.new_only:
+        raise UsageError("--base goes with --new-only", "mgit-hooks check --new-only --base COMMIT")
+    if [args.message, *args.patch, *args.mbox].count(given.STDIN) > 1:
+        raise UsageError("standard input can be read once", "name a file for the others")
+
+
+def _policy(args: argparse.Namespace) -> Policy:
+    skip = os.environ.get("MGIT_SKIP", "").split(",")
+    return Policy(
+        locate(args.directory),
+        tuple(policyoptions.overrides(args).items()),
+        frozenset(name.strip() for name in skip if name.strip()),
+    )
+
+
+def _path(args: argparse.Namespace, name: str) -> str:
+    """``-C DIR`` is as if the command had been started there."""
+    return os.path.normpath(os.path.join(args.directory, name))
+
+
+def _subjects(args: argparse.Namespace, policy: Policy, out: Output) -> Iterator[Checked]:
+    from mgit_hooks.checking import patches, staging
+
+    location = policy.location
+    if args.staged or args.message is not None:
+        message = None
+        if args.message is not None:
+            raw = given.read(args.message, _path(args, args.message), given.LARGEST_MESSAGE)
+            message = given.shown(args.message), raw
+        if args.staged:
+            yield judging.checked(policy, *staging.of_index(location, judging.settings(policy).rules, message))
+        elif message is not None:
+            yield judging.checked(policy, *staging.of_message(location, *message))
+    elif args.patch or args.mbox:
+        for several, names in ((False, args.patch), (True, args.mbox)):
+            for name in names:
+                for told in patches.read(name, _path(args, name), location, several=several):
+                    for note in told.notes:
+                        out.note(f"mgit-hooks: {escape(note)}")
+                    if told.candidate is not None:
+                        yield judging.checked(policy, told.subject, told.candidate)
     else:
-        out.lines(_line(found, out) for found in findings)
-    told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    out.note(f"mgit-hooks: {report.counted(len(commits), 'commit')}" + (f": {told}" if told else ""))
-    if any(found.state in ("imported", "missing") for found in findings):
-        out.note("hint: of commits made elsewhere the journal of that place tells: check there, or give a RANGE")
-    return 1 if findings else 0
+        base = (args.base or commits.UPSTREAM) if args.new_only else None
+        oids = commits.listed(args.directory, args.range, since=args.since, base=base)
+        with progress("checking", out) as show:
+            for number, checked in enumerate(commits.judged(policy, oids), 1):
+                yield checked
+                show(number, len(oids))
 
 
-def _allowed(given: Sequence[str]) -> frozenset[str]:
-    states = frozenset(name.strip() for each in given for name in each.split(",") if name.strip())
-    for unknown in sorted(states.difference(STATES)):
-        raise UsageError(f"'{unknown}' is not a state", f"one of: {', '.join(STATES)}")
-    return states
+def _tell(subjects: Iterator[Checked], tell, known: Baseline | None, failing: tuple[str, ...]) -> Totals:  # type: ignore[no-untyped-def]
+    judged = hidden = fails = 0
+    severities: Counter[str] = Counter()
+    for checked in subjects:
+        kept = checked if known is None else known.without_known(checked)
+        judged += 1
+        hidden += len(checked.findings) - len(kept.findings)
+        for finding in kept.findings:
+            severities[finding.severity] += 1
+            fails += finding.enforced and finding.severity in failing
+        tell(kept)
+    return Totals(judged, hidden, dict(severities), fails)
 
 
-def _require_journal(location: Location) -> None:
-    """A clone has none, and that must not pass for a clean state."""
-    if not exists(location.journal_dir):
-        raise RepositoryError(
-            "there is no journal here, so nothing tells of any gate",
-            "where the commits were made: mgit-hooks export --bundle -o FILE; here: mgit-hooks import FILE",
+@contextmanager
+def _destination(args: argparse.Namespace, out: Output) -> Iterator[None]:
+    """Standard output, or the file of ``-o``, which is there once it is whole."""
+    if args.output is None:
+        yield
+        return
+    target = _path(args, args.output)
+    try:
+        with replacing(target, sync=False) as file:
+            out.redirect(file)
+            try:
+                yield
+            finally:
+                out.flush()
+                out.restore()
+    except BaseException:
+        with suppress(OSError):
+            os.remove(f"{target}.new")
+        raise
+
+
+def _remark(totals: Totals, known: Baseline | None, policy: Policy, about: About, out: Output) -> None:
+    told = ", ".join(
+        f"{totals.severities[name]} {name}"
+        for name in ("critical", "error", "warning", "info")
+        if name in totals.severities
+    )
+    hidden = f", {totals.hidden} known by the baseline" if totals.hidden else ""
+    out.note(f"mgit-hooks: {totals.judged} judged at level {about.level}: {told or 'clean'}{hidden}")
+    if policy.skip:
+        out.note(f"mgit-hooks: MGIT_SKIP leaves out {escape(', '.join(sorted(policy.skip)))}")
+    if totals.failing and not about.enforce:
+        out.note("mgit-hooks: enforce is off: this is a report, and ends with status 0")
+    for entry in [] if known is None else known.gone():
+        where = "" if entry.file is None else f" in {escape(entry.file)}"
+        out.detail(
+            f"mgit-hooks: the baseline's {escape(entry.rule)}{where} does not occur: {escape(entry.subject or '')}"
         )
-
-
-def _commits(directory: str, given: Sequence[str]) -> list[Oid]:
-    listed = plumbing.run(("rev-list", "--end-of-options", *given, "--"), directory=directory)
-    if listed.status:
-        said = (listed.stderr.strip().splitlines() or ["git gives no reason"])[0].removeprefix("fatal: ")
-        raise UsageError(f"git does not take '{' '.join(given)}' for commits: {said}", "for example: origin/main..HEAD")
-    return [Oid(line) for line in listed.stdout.decode("ascii").split()]
-
-
-def _states(index: Index, commits: Sequence[Oid]) -> Iterator[State]:
-    for at in range(0, len(commits), _AT_ONCE):
-        chunk = commits[at : at + _AT_ONCE]
-        rows = [row for oid in chunk if (seq := index.seq_of(oid)) is not None and (row := index.by_seq(seq))]
-        told = _told(index, rows)
-        yield from (told.get(oid) or _missing(index, oid) for oid in chunk)
-
-
-def _told(index: Index, rows: Sequence[Row]) -> dict[Oid, State]:
-    damaged: list[DamageError] = []
-    found = {}
-    for stored in index.read_many(sorted(rows, key=lambda row: row.seq), damaged):
-        record = stored.record()
-        if record is not None and record.commit is not None:
-            found[record.commit.hash] = _of(record, record.commit.hash)
-    return found
-
-
-def _of(record: Record, commit: Oid) -> State:
-    if record.event == "import" or (record.event == "rebuilt" and record.gate.status == "none"):
-        return State(commit, "imported", f"first seen by {record.source}", record)
-    return State(commit, record.gate.status, record.gate.reason, record)
-
-
-def _missing(index: Index, oid: Oid) -> State:
-    if (seq := index.archived(oid)) is not None:
-        return State(oid, "missing", f"record {seq} is in an archive", None)
-    if index.knows(oid):
-        return State(oid, "missing", "its record is damaged or erased", None)
-    return State(oid, "missing", "not on record", None)
-
-
-def _line(found: State, out: Output) -> str:
-    """``commit  state  when  who  subject  (reason)``."""
-    line = f"{found.commit[:10]}  {out.style(f'{found.state:<10}', 'yellow')}"
-    if found.record is not None and found.record.commit is not None:
-        when = (found.record.occurred_at or found.record.recorded_at)[:16].replace("T", " ")
-        commit = found.record.commit
-        line += f"  {when}  {escape(commit.committer_name)}  {escape(commit.message.partition(chr(10))[0])[:72]}"
-    return line + (f"  ({escape(found.reason)})" if found.reason else "")

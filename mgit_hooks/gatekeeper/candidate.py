@@ -24,6 +24,8 @@ from mgit_hooks.recorder.event import PushLine, push_lines
 
 COMMIT_STAGES = ("pre-commit", "pre-merge-commit", "commit-msg")
 STAGES = (*COMMIT_STAGES, "pre-push")
+CHECK = "check"
+"""No hook of git's: somebody asks, about whatever is there. Nothing is written then, not even a tree."""
 
 # Of every candidate: the journal and the drain say these, once it has happened.
 LATER = frozenset(
@@ -59,7 +61,7 @@ def from_commit(
     told from a commit. Raises ObjectError where git cannot say what is staged.
     """
     head = staged.head(location)
-    events = _events(stage, location, process)
+    events = possible_events(stage, location, process)
     asked = _Asked(rule for rule in rules if any(applies(rule, event) for event in events))
     parents: tuple[Oid, ...] | None = (head.oid,) if head.oid else ()
     if head.oid and process is not None and amends(process):
@@ -71,7 +73,7 @@ def from_commit(
         "hash": None,
         "parents": None if parents is None else list(parents),
         # At commit-msg, so that whoever matches the verdict later can tell what it was about.
-        "tree": staged.tree() if stage == "commit-msg" or not _under_git() else None,
+        "tree": staged.tree() if stage == "commit-msg" or (stage != CHECK and not _under_git()) else None,
         **_people(asked),
         "message": None,
         "files": [change.to_json() for change in _files(base, asked)],
@@ -82,7 +84,7 @@ def from_commit(
         if not arguments:
             raise UsageError("commit-msg is given a file with the message", "run it as git does: commit-msg FILE")
         with open(arguments[0], "rb") as file:
-            text, digest = _message(file.read(), process)
+            text, digest = message_fields(file.read(), process)
         commit.update(text)
         unknown -= {"/commit/message"}
     value = envelope(events[0], location, head.branch, commit=commit, replaces=None)
@@ -166,7 +168,7 @@ def _names(schema: Any, names: Sequence[str]) -> bool:
     return False
 
 
-def _events(stage: str, location: Location, process: Sequence[str] | None) -> tuple[str, ...]:
+def possible_events(stage: str, location: Location, process: Sequence[str] | None) -> tuple[str, ...]:
     """What the commit will be called, by git's state files (git-status(1), "in progress" states)."""
     if stage == "pre-merge-commit":
         return ("merge",)
@@ -233,7 +235,7 @@ def _named(field: str, raw: bytes) -> Json:
 _MESSAGE_KEYS = ("commit.cleanup", "core.commentchar", "core.commentstring", "commit.verbose", "i18n.commitencoding")
 
 
-def _message(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
+def message_fields(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
     """The fields of the commit that the message makes, and the SHA-256 of what git will store."""
     told = staged.settings(*_MESSAGE_KEYS)
     stored = clean(raw, _style(told, process or ()))

@@ -9,6 +9,7 @@ from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.judging.judge import judge as judge_rules
 from mgit_hooks.judging.policy import Abort, Decision, Policy, decide
 from mgit_hooks.judging.rules import applies
+from mgit_hooks.judging.unknown import hangs_on
 from mgit_hooks.judging.validate import Schemas, validate
 from mgit_hooks.record import Issue, Json
 
@@ -19,6 +20,8 @@ _STAND_INS: Json = {
     "/gate": {"status": "none", "reason": None},
     "/validation": {"level": "basic", "is_valid": True, "issues": []},
     "/commit/hash": "0" * 40,
+    "/commit/author_name": "",
+    "/commit/author_email": "",
     "/commit/date": "1970-01-01T00:00:00+00:00",
     "/commit/committer_date": "1970-01-01T00:00:00+00:00",
     "/commit/message": "",
@@ -80,10 +83,5 @@ def _by_schema(candidate: Candidate, level: str, schemas: Schemas) -> tuple[Issu
         target = value.get(holder) if holder else value
         if target is not None:
             target[name] = _STAND_INS[pointer]
-    return tuple(
-        issue for issue in validate("record", value, level, schemas) if not _is_unknown(issue, candidate.unknown)
-    )
-
-
-def _is_unknown(issue: Issue, unknown: frozenset[str]) -> bool:
-    return any(issue.field_path == each or issue.field_path.startswith(f"{each}/") for each in unknown)
+    found = validate("record", value, level, schemas)
+    return tuple(issue for issue in found if not hangs_on(candidate.unknown, issue.field_path))

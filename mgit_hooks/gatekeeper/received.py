@@ -22,8 +22,9 @@ from mgit_hooks.recorder.remotes import Remotes
 
 STAGE: Final = "pre-receive"
 # What made a commit that comes by a push is not known: a rule for any of these is a rule for it.
-_MADE: Final = ("commit", "amend", "rebase", "cherry-pick", "revert", "am", "import")
-_MERGED: Final = ("merge", "rebase", "import")
+MADE: Final = ("commit", "amend", "rebase", "cherry-pick", "revert", "am", "import")
+MERGED: Final = ("merge", "rebase", "import")
+_UNKNOWN: Final = (LATER | {"/branch"}) - {"/commit/hash", "/commit/committer_date"}
 _QUARANTINE: Final = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
@@ -44,17 +45,20 @@ def candidates(
     """
     refs = [line for line in pushed if not line.remote_ref.startswith("refs/mgit/")]
     yield _push(refs, location)
-    asked = all_commits or any(applies(rule, event) for rule in rules for event in (*_MADE, "merge"))
+    asked = all_commits or any(applies(rule, event) for rule in rules for event in (*MADE, "merge"))
     oids = _new_commits(refs) if asked else []
     if not oids:
         return
     from mgit_hooks.capture.capturer import Capturer
     from mgit_hooks.git.twin import Twin
 
-    quarantine = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
-    capturer = Capturer(location.common_dir, lambda git_dir: Twin(git_dir, objects=quarantine))
-    for commit in capturer.commits(oids):
-        yield _commit(commit, location)
+    for commit in Capturer(location.common_dir, lambda git_dir: Twin(git_dir, objects=quarantine())).commits(oids):
+        yield of_commit(commit, location)
+
+
+def quarantine() -> dict[str, str]:
+    """Where a push's objects lie until it is taken, as the environment of its hooks says; empty outside of them."""
+    return {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
 
 
 def _push(pushed: Sequence[PushLine], location: Location) -> Candidate:
@@ -65,11 +69,25 @@ def _push(pushed: Sequence[PushLine], location: Location) -> Candidate:
     return Candidate(STAGE, ("push",), value, LATER | unknown, location.worktree, None)
 
 
-def _commit(commit: Commit, location: Location) -> Candidate:
-    events = _MERGED if len(commit.parents) > 1 else _MADE
+def of_commit(commit: Commit, location: Location, stage: str = STAGE) -> Candidate:
+    """A commit that is there, and of which nothing tells how it came to be, or on which branch."""
+    events = MERGED if len(commit.parents) > 1 else MADE
     value = envelope(events[0], location, None, commit=commit.to_json(), replaces=None)
-    unknown = LATER - {"/commit/hash", "/commit/committer_date"}
-    return Candidate(STAGE, events, value, unknown, location.worktree, None)
+    return Candidate(stage, events, value, _UNKNOWN | _missing(commit), location.worktree, None)
+
+
+def _missing(commit: Commit) -> frozenset[str]:
+    """What the objects that are not here (a partial or shallow clone) would have told."""
+    if commit.files is None:
+        return frozenset(("/commit/files",))
+    if commit.missing is None:
+        return frozenset()
+    return frozenset(
+        f"/commit/files/{number}/{name}"
+        for number, change in enumerate(commit.files)
+        for name in ("size_bytes", "additions", "deletions", "binary")
+        if getattr(change, name) is None
+    )
 
 
 def _new_commits(pushed: Sequence[PushLine]) -> list[Oid]:

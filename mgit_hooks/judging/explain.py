@@ -45,7 +45,7 @@ class Finding(NamedTuple):
     expected: Any  # the keyword's value in the schema
     value: Any
     notes: Json  # the schema's x-issues
-    composite: bool  # found by a keyword that looks at several places at once
+    scope: Path | None  # what a keyword looked at that looks at several places at once; None: none found it
 
 
 def validator(uri: str, documents: Mapping[str, Json]) -> Any:
@@ -82,7 +82,7 @@ def findings(made: Any, value: Any) -> Iterator[Finding]:
         keyword = str(error.validator)
         path = tuple(error.absolute_path)
         notes = error.schema.get("x-issues", {}) if isinstance(error.schema, dict) else {}
-        composite = not _COMPOSITE.isdisjoint(map(str, error.absolute_schema_path))
+        scope = _scope(error.absolute_schema_path, path)
         for name in _names(keyword, error):
             yield Finding(
                 path if name is None else (*path, name),
@@ -90,8 +90,27 @@ def findings(made: Any, value: Any) -> Iterator[Finding]:
                 error.validator_value,
                 error.instance if name is None else error.instance.get(name),
                 notes,
-                composite,
+                scope,
             )
+
+
+def _scope(schema_path: Iterable[Any], path: Path) -> Path | None:
+    """The place of the value that the outermost composite keyword on a finding's way was applied to."""
+    steps, depth = iter(schema_path), 0
+    for keyword in steps:
+        if keyword in _COMPOSITE:
+            return path[:depth]
+        if keyword in ("properties", "patternProperties"):
+            next(steps, None)
+            depth += 1
+        elif keyword in ("items", "additionalProperties"):
+            depth += 1
+        elif keyword == "prefixItems":
+            next(steps, None)
+            depth += 1
+        elif keyword in ("allOf", "$defs", "definitions"):
+            next(steps, None)
+    return None
 
 
 def _names(keyword: str, error: Any) -> list[str | None]:

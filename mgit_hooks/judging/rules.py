@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from mgit_hooks.judging.checker import Compiler
 from mgit_hooks.judging.keywords import KEYWORDS, Check, Unsupported
 from mgit_hooks.judging.patterns import Cost, cost
+from mgit_hooks.judging.unknown import hangs_on, holds, names_below
 from mgit_hooks.record import EVENTS, Issue, Json
 
 RULE_EVENTS = EVENTS | {"pushed-commit"}
@@ -165,26 +166,22 @@ def failed(rule: Rule, code: str, what: str, fix: str) -> Issue:
     return Issue("critical", code, f"rule {rule.id} {what}", "", fix, _context(rule, None))
 
 
-def hangs_on(unknown: frozenset[str], field_path: str) -> bool:
-    """Whether a finding is about what is not known yet, or about something in it."""
-    return any(field_path == each or field_path.startswith(f"{each}/") for each in unknown)
-
-
 def _may_hang_on(unknown: frozenset[str], finding: Any, prepared: Prepared) -> bool:
     if not unknown:
         return False
-    from mgit_hooks.judging.explain import path_of, pointer
+    from mgit_hooks.judging.explain import pointer
 
-    if hangs_on(unknown, pointer(finding.path)):
+    where = pointer(finding.path)
+    if hangs_on(unknown, where):
         return True
-    if finding.composite:
-        # Under not, anyOf or if, a finding may be due to the unknown wherever it shows.
-        return any(_looks_at(prepared.rule.schema, path_of(each)[-1]) for each in unknown)
+    if finding.scope is not None:
+        # Under not, anyOf or if, a finding may be due to whatever these look at, wherever it shows.
+        below = names_below(unknown, pointer(finding.scope))
+        return any(_looks_at(prepared.rule.schema, name) for name in below)
     if finding.keyword == "required":
         return False
     # A finding about a whole that holds the unknown (const, say) may be due to it.
-    path = tuple(map(str, finding.path))
-    return any(path_of(each)[: len(path)] == path for each in unknown)
+    return holds(unknown, where)
 
 
 def _looks_at(schema: Any, name: str) -> bool:

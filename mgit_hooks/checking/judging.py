@@ -1,0 +1,57 @@
+"""From candidates to findings, by the very judge of the gate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mgit_hooks.checking.findings import Checked, Subject, sorted_findings
+from mgit_hooks.gatekeeper.candidate import CHECK, Candidate
+from mgit_hooks.gatekeeper.judgement import Judgement, judge
+from mgit_hooks.gatekeeper.received import of_commit
+from mgit_hooks.judging import config, schemas
+from mgit_hooks.judging.config import Config
+from mgit_hooks.layout import Location
+from mgit_hooks.record import Commit
+
+
+class Policy(NamedTuple):
+    """What a check judges by. Small, and picklable: each worker reads the configuration itself."""
+
+    location: Location
+    overrides: tuple[tuple[str, str], ...]
+    skip: frozenset[str]  # rules and codes that are let go this once
+
+
+_configs: dict[tuple[Location, tuple[tuple[str, str], ...]], Config] = {}
+
+
+def settings(policy: Policy) -> Config:
+    """Read once for each process. Raises ConfigError."""
+    key = policy.location, policy.overrides
+    if key not in _configs:
+        _configs[key] = config.load(policy.location, dict(policy.overrides))
+    return _configs[key]
+
+
+def forget() -> None:
+    """What was read is read anew the next time: a process may check more than once."""
+    _configs.clear()
+
+
+def judgement(policy: Policy, candidate: Candidate) -> Judgement:
+    return judge(candidate, settings(policy), schemas.load(), policy.skip)
+
+
+def checked(policy: Policy, subject: Subject, candidate: Candidate) -> Checked:
+    found = judgement(policy, candidate)
+    return Checked(subject, sorted_findings(found.issues, candidate.value, subject, found.rules), found.rules)
+
+
+def of(policy: Policy, commit: Commit) -> Checked:
+    """A commit that is there. Runs in the worker that captured it."""
+    return checked(policy, subject_of(commit), of_commit(commit, policy.location, CHECK))
+
+
+def subject_of(commit: Commit) -> Subject:
+    title = commit.message.partition("\n")[0]
+    return Subject("commit", commit.hash, title, f"{commit.author_name} <{commit.author_email}>", commit.date)
