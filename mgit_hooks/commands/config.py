@@ -17,7 +17,16 @@ from mgit_hooks.record import Json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key", nargs="?", metavar="KEY", help=f"only this one: {', '.join(KEYS)}")
+    parser.usage = "%(prog)s [KEY | explain KEY] [--show-origin] [--show-sources] [--level LEVEL] ..."
+    parser.add_argument(
+        "key", nargs="?", metavar="KEY", help=f"only this one: {', '.join(KEYS)}; or the word 'explain'"
+    )
+    parser.add_argument(
+        "explained",
+        nargs="?",
+        metavar="KEY",
+        help="explain: a key, or rules.ID; what it is, and all that was said of it",
+    )
     parser.add_argument("--show-origin", action="store_true", help="say where each value came from")
     parser.add_argument("--show-sources", action="store_true", help="list the files a value can come from")
     for key in KEYS:
@@ -28,10 +37,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.key == "explain":
+        from mgit_hooks.commands.configexplain import explain
+
+        return explain(args, out)
+    if args.explained is not None:
+        raise UsageError(f"'{args.explained}' is one word too many", "mgit-hooks config explain KEY")
     if args.key is not None and args.key not in KEYS:
-        raise _unknown(args.key)
-    given = {key: value for key in KEYS if (value := getattr(args, key, None)) is not None}
-    config = gateflag.refresh(locate(args.directory), given)
+        raise unknown(args.key)
+    config = gateflag.refresh(locate(args.directory), given(args))
     keys = KEYS if args.key is None else (args.key,)
     if out.as_json:
         out.json(_json(config, keys, args))
@@ -44,7 +58,12 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _unknown(key: str) -> UsageError:
+def given(args: argparse.Namespace) -> dict[str, str]:
+    """What the command line says of the configuration."""
+    return {key: value for key in KEYS if (value := getattr(args, key, None)) is not None}
+
+
+def unknown(key: str) -> UsageError:
     from difflib import get_close_matches
 
     near = get_close_matches(key, KEYS, 1)
@@ -73,12 +92,12 @@ def _rule_text(rule: Rule) -> str:
 
 def _line(text: str, origin: Origin, args: argparse.Namespace, out: Output) -> None:
     if args.show_origin:
-        out.line(f"{escape(_where(origin))}\t{escape(text)}")
+        out.line(f"{escape(where(origin))}\t{escape(text)}")
     else:
         out.line(escape(text))
 
 
-def _where(origin: Origin) -> str:
+def where(origin: Origin) -> str:
     if origin.path is None:
         return origin.source
     place = origin.path if origin.line is None else f"{origin.path}:{origin.line}"

@@ -1,4 +1,4 @@
-"""``schema``: list and print the JSON Schemas, and judge a file by one of them."""
+"""``schema``: list and print the JSON Schemas and the rules, judge a file by one, check and try rules."""
 
 from __future__ import annotations
 
@@ -10,16 +10,30 @@ from typing import Any
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
-from mgit_hooks.judging import schemas
+from mgit_hooks.judging import library, schemas
 from mgit_hooks.judging.validate import KINDS, LEVELS, PREFIX, uri, validate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Issue, is_valid
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [NAME [--level LEVEL]] | validate FILE [--kind KIND] [--level LEVEL]"
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a schema to print, or the word 'validate'")
-    parser.add_argument("file", nargs="?", metavar="FILE", help="JSON, or JSON lines, to judge; - is standard input")
+    parser.usage = (
+        "%(prog)s [NAME [--level LEVEL]] | validate FILE [--kind KIND] [--level LEVEL] | "
+        "check [FILE|SET|ID] | test [FILE|SET|ID] | show ID"
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="a schema, rule.ID or set.NAME; or validate, check, test, show",
+    )
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE|SET|ID",
+        help="validate: JSON, or JSON lines, to judge, - is standard input; check, test: a rule file, a folder of "
+        "rules, a set, a package, or the id of a rule (default: the rules in force); show: the id of a rule",
+    )
     parser.add_argument("--kind", choices=KINDS, default="record", help="what FILE holds (default: record)")
     parser.add_argument("--level", choices=LEVELS, help="default: standard")
 
@@ -27,6 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     if args.name == "validate":
         return _judge(args, out)
+    if args.name in ("check", "test", "show"):
+        from mgit_hooks.commands.schemarules import WORDS
+
+        return WORDS[args.name](args, out)
     if args.file is not None:
         raise UsageError(f"'{args.file}' is one word too many", "to judge a file: mgit-hooks schema validate FILE")
     if args.name is None:
@@ -36,28 +54,43 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _list(out: Output) -> int:
     known = schemas.load()
-    for name in schemas.names():
-        title = known.documents[PREFIX + name]["title"]
+    titles = {name: known.documents[PREFIX + name]["title"] for name in schemas.names()}
+    titles |= {f"rule.{name}": library.rule(name)["title"] for name in library.rules()}
+    for name in library.sets():
+        used = ", ".join(str(entry.get("use") or entry.get("id")) for entry in library.set_entries(name))
+        titles[f"set.{name}"] = f"Rules: {used or 'none'}"
+    for name, title in titles.items():
         if out.as_json:
             out.json({"name": name, "id": PREFIX + name, "title": title})
         else:
-            out.line(f"{name:<22}{title}")
+            out.line(f"{name:<30} {title}")
     return 0
+
+
+def _of_library(name: str) -> Any:
+    """A rule's or a set's file, as it is; None where ``name`` names neither."""
+    kind, _, own = name.partition(".")
+    if kind == "rule" and library.has_rule(own):
+        return library.document(library.rule_path(own))
+    return library.set_entries(own) if kind == "set" and library.has_set(own) else None
 
 
 def _print(name: str, level: str | None, out: Output) -> int:
     documents = schemas.load().documents
+    found = _of_library(name)
     wanted = uri(name, level or "standard") if name in KINDS else PREFIX + name
-    if wanted not in documents:
+    if found is None and wanted not in documents:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, [*KINDS, *schemas.names()], 1)
+        ours = (*(f"rule.{each}" for each in library.rules()), *(f"set.{each}" for each in library.sets()))
+        near = get_close_matches(name, [*KINDS, *schemas.names(), *ours], 1)
         hint = f"did you mean '{near[0]}'?" if near else "see 'mgit-hooks schema' for their names"
         raise UsageError(f"there is no schema '{name}'", hint)
+    shown = documents[wanted] if found is None else found
     if out.as_json:
-        out.json(documents[wanted])
+        out.json(shown)
     else:
-        out.lines(json.dumps(documents[wanted], indent=2, ensure_ascii=False).split("\n"))
+        out.lines(json.dumps(shown, indent=2, ensure_ascii=False).split("\n"))
     return 0
 
 

@@ -15,6 +15,8 @@ from mgit_hooks.record import Json
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:|//)")
 _FILE = f"{PREFIX}file:"
+MOST_NESTED = 100
+"""Objects and lists in one another: jsonschema takes some ten calls for each."""
 
 
 class Bundler:
@@ -95,7 +97,7 @@ class Bundler:
 def parse_json(path: str, text: str) -> Any:
     """Raises ConfigError with file, line and column."""
     try:
-        return json.loads(text)
+        return _shallow(json.loads(text))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}:{error.colno}: {error.msg}", "mend the JSON there") from error
     except ValueError as error:  # a number of more digits than Python reads
@@ -107,6 +109,23 @@ def parse_json(path: str, text: str) -> Any:
 def plain(schema: Any, where: str) -> Any:
     """A copy of an inline schema that is ours to change. TOML knows dates, JSON does not."""
     try:
-        return json.loads(json.dumps(schema, allow_nan=False))
+        return json.loads(json.dumps(_shallow(schema), allow_nan=False))
+    except RecursionError as error:
+        raise ConfigError(f"{where}: its schema is nested too deeply", "mend the schema") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: its schema is not JSON: {error}", "write dates and the like as text") from error
+
+
+def _shallow(value: Any) -> Any:
+    """``value``, where it is not nested deeper than those who walk over it can go. Raises RecursionError."""
+    level = [value]
+    for _ in range(MOST_NESTED + 1):
+        level = [
+            each
+            for holder in level
+            if isinstance(holder, (dict, list))
+            for each in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return value
+    raise RecursionError

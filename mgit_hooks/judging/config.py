@@ -14,6 +14,7 @@ from mgit_hooks.judging import configfiles, trust
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.judging.configlayers import ADDING, KEYS, Layer, LayerReader, Origin, variable
 from mgit_hooks.judging.rules import Rule
+from mgit_hooks.judging.trust import Chains
 from mgit_hooks.layout import Location
 
 
@@ -43,19 +44,25 @@ class Read(NamedTuple):
 
         Raises ConfigError where a rule in force is none.
         """
-        layers = [layer for layer in self.layers if layer.lasting or not lasting_only]
+        layers = self._layers(lasting_only)
         default = self.reader.defaults()
-        weighed = {key: trust.weigh(key, layers, default[key]) for key in KEYS if key not in ADDING}
-        origins = {key: origin for key, (origin, _) in weighed.items()}
-        level, level_by = weighed["level"]
-        chains = trust.chains(layers, level.value, level_by, self.reader.sets)
-        rules = tuple(map(self.reader.rule, chains.in_force()))
-        extends = [said.origin for layer in layers for said in layer.said if said.key == "extends"]
+        origins = {key: trust.weigh(key, layers, default[key])[0] for key in KEYS if key not in ADDING}
+        rules = tuple(map(self.reader.rule, self.chains(lasting_only=lasting_only).in_force()))
+        extends = [said.origin for layer in layers for said in reversed(layer.said) if said.key == "extends"]
         names = tuple(dict.fromkeys(name for origin in extends for name in origin.value))
         values = {key: origin.value for key, origin in origins.items()}
         origins["rules"] = Origin([rule.id for rule in rules], _named(rule.origin for rule in rules))
         origins["extends"] = Origin(list(names), _named(origin.path or origin.source for origin in extends))
         return Config(**values, rules=rules, extends=names, origins=origins, sources=self.reader.files.sources())
+
+    def chains(self, *, lasting_only: bool = False) -> Chains:
+        """What was said about rules, those of the level among them. Raises ConfigError."""
+        layers = self._layers(lasting_only)
+        level, by = trust.weigh("level", layers, self.reader.defaults()["level"])
+        return trust.chains(layers, level.value, by, self.reader.sets)
+
+    def _layers(self, lasting_only: bool) -> list[Layer]:
+        return [layer for layer in self.layers if layer.lasting or not lasting_only]
 
 
 def _named(places: Iterable[str]) -> str:
@@ -74,7 +81,12 @@ def load(
 
 def defaults() -> Config:
     """What holds where nobody said anything."""
-    return Read((), LayerReader(None, {})).resolve()
+    return nothing().resolve()
+
+
+def nothing() -> Read:
+    """What is read where nobody said anything."""
+    return Read((), LayerReader(None, {}))
 
 
 def read(

@@ -59,7 +59,7 @@ class LayerReader:
     def __init__(self, location: Location | None, environ: Mapping[str, str]) -> None:
         self.files = Files()
         self.schemas = schemas.load()
-        self.sets = rulesets.Reader(self.files, self._validate)
+        self.sets = rulesets.Reader(self.files, self._validate, location.root if location else None)
         self._document: Json = self.schemas.documents["urn:mgit-hooks:config"]
         self._spec: Json = self._document["properties"]
         self._environ = environ
@@ -76,6 +76,10 @@ class LayerReader:
             # It holds the entry, or another's could come to have this id.
             made = self._made[id(entry)] = (entry, rulefiles.make(entry, self.schemas, self.files))
         return made[1]
+
+    def check(self, rule: Rule, entry: Entry) -> None:
+        """What ``rule`` leaves out for what is ours. Raises ConfigError."""
+        rulefiles.check(rule, entry.where, self.schemas)
 
     def texts(self, given: Mapping[str, tuple[str, str]]) -> Layer:
         """A layer of the command line or of the environment."""

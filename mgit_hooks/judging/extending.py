@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mgit_hooks.errors import ConfigError
@@ -26,8 +27,11 @@ class Target(NamedTuple):
     trusted: bool  # as Place
 
 
-def find(name: str, place: Place, files: Files) -> BuiltIn | Target:
-    """What ``place`` means by ``name``. Raises ConfigError, with the nearest name where there is one."""
+def find(name: str, place: Place, files: Files, root: str | None) -> BuiltIn | Target:
+    """What ``place`` means by ``name``, in the worktree ``root`` if in any.
+
+    Raises ConfigError, with the nearest name where there is one.
+    """
     file, at, _ = name.partition("@sha256:")
     if at:
         return _pinned(name, place, files)
@@ -36,7 +40,7 @@ def find(name: str, place: Place, files: Files) -> BuiltIn | Target:
     if library.has_set(name):
         return BuiltIn(name)
     if all(part.isidentifier() for part in name.split(".")):
-        path = package_file(name, place.folder)
+        path = package_file(name, (place.folder, os.curdir, *((root,) if root else ())))
         if path is not None:
             # Installed anew with an old time on its file, it has a new folder all the same.
             files.watch(os.path.dirname(path))
@@ -82,16 +86,18 @@ def _pinned(name: str, place: Place, files: Files) -> Target:
     return target
 
 
-def package_file(name: str, aside: str) -> str | None:
+def package_file(name: str, aside: Iterable[str]) -> str | None:
     """The ``rules.toml`` of an installed package; None where there is no such package.
 
     Found by the import system's own path finder, which imports nothing: neither the package nor one that
-    holds it. ``aside``: a folder that counts for nothing though Python would look into it: the one that
-    names the package, or Python was started in; whoever writes there could stand for any package.
+    holds it. ``aside``: folders that count for nothing though Python would look into them: the worktree, the
+    one that names the package, the one that Python was started in. Whoever writes there could stand for any package.
+
+    Raises ConfigError where it is one without such a file.
     """
     from importlib.machinery import PathFinder
 
-    strange = {os.path.realpath(aside), os.path.realpath(".")}
+    strange = set(map(os.path.realpath, aside))
     folders = [each for each in sys.path if os.path.isabs(each) and os.path.realpath(each) not in strange]
     for part in name.split(".")[:-1]:
         folders = _inside(folders, part)

@@ -50,25 +50,25 @@ def has_set(name: str) -> bool:
 def rule(name: str) -> Json:
     """A rule as an entry of ``[[rules]]`` would say it. Raises ConfigError where its file is broken."""
     path = rule_path(name)
-    document = _load(path)
-    if not isinstance(document, dict) or document.get("$id") != RULE_PREFIX + name:
+    found = document(path)
+    if not isinstance(found, dict) or found.get("$id") != RULE_PREFIX + name:
         raise ConfigError(f"{path}: its '$id' is not {RULE_PREFIX}{name}", _REMEDY)
-    return entry(name, document, path)
+    return entry(name, found, path)
 
 
-def entry(name: str, document: Json, path: str) -> Json:
+def entry(name: str, schema: Json, path: str) -> Json:
     """A file of the library's form as an entry. Raises ConfigError where it has no ``x-rule``."""
-    keys = document.get("x-rule")
+    keys = schema.get("x-rule")
     if not isinstance(keys, dict):
         raise ConfigError(f"{path}: no annotation 'x-rule'", "a rule's file has its other keys there: title, events, …")
-    schema = {keyword: value for keyword, value in document.items() if keyword not in ("x-rule", "$id")}
-    return {"id": name, **keys, "schema": schema}
+    rest = {keyword: value for keyword, value in schema.items() if keyword not in ("x-rule", "$id")}
+    return {"id": name, **keys, "schema": rest}
 
 
 def set_entries(name: str) -> list[Json]:
     """The entries of a built-in set. Raises ConfigError where its file is broken."""
     path = set_path(name)
-    entries = _load(path)
+    entries = document(path)
     if not isinstance(entries, list):
         raise ConfigError(f"{path}: a set is a list of rules", _REMEDY)
     return entries
@@ -93,7 +93,8 @@ def _has(kind: str, name: str) -> bool:
     return bool(name) and os.sep not in name and not name.startswith(".") and exists(_path(kind, name))
 
 
-def _load(path: str) -> Any:
+def document(path: str) -> Any:
+    """One of the library's files, as it is. Raises ConfigError where it is broken."""
     if path not in _read:
         try:
             with open(path, encoding="utf-8") as file:

@@ -97,6 +97,8 @@ def check(rule: Rule, where: str, schemas: Schemas) -> None:
 
     try:
         jsonschema.Draft202012Validator.check_schema(rule.schema)
+    except RecursionError as error:
+        raise ConfigError(f"{where}: its schema is nested too deeply", "mend the schema") from error
     except jsonschema.SchemaError as error:
         at = "/" + "/".join(map(str, error.absolute_path))
         raise ConfigError(f"{where}: its schema is wrong at {at}: {error.message}", "mend the schema") from error

@@ -82,9 +82,13 @@ def _over(below: Entry | None, above: Entry) -> Entry:
 
 
 class Reader:
-    """Reads what files say about rules, each file once. ``validate`` judges a document's structure."""
+    """Reads what files say about rules, each file once. ``validate`` judges a document's structure.
 
-    def __init__(self, files: Files, validate: Validate) -> None:
+    ``root``: the worktree, in which no package is looked for.
+    """
+
+    def __init__(self, files: Files, validate: Validate, root: str | None) -> None:
+        self._root = root
         self._files = files
         self._validate = validate
         self._done: dict[tuple[str, bool], Entries] = {}
@@ -139,7 +143,7 @@ class Reader:
     def _extended(self, name: str, place: Place) -> Entries:
         from mgit_hooks.judging import extending
 
-        target = extending.find(name, place, self._files)
+        target = extending.find(name, place, self._files, self._root)
         if isinstance(target, extending.BuiltIn):
             return self.builtin(target.name)
         return self.file(target.path, target.trusted, f"{place.where('/extends')}: extends '{name}'")
@@ -206,7 +210,7 @@ class Reader:
         if name in found and found[name].whole:
             return found[name]
         if library.has_rule(name):
-            return self._of_library(name)
+            return self.of_library(name)
         from difflib import get_close_matches
 
         known = [*(each.id for each in found.values() if each.whole), *library.rules()]
@@ -214,7 +218,8 @@ class Reader:
         hint = f"did you mean '{near[0]}'?" if near else "see 'mgit-hooks schema' for the library's rules"
         raise ConfigError(f"{where}: there is no rule '{name}' to use", hint)
 
-    def _of_library(self, name: str) -> Entry:
+    def of_library(self, name: str) -> Entry:
+        """A rule of the library, as it stands there."""
         path = library.rule_path(name)
         self._files.watch(path)
         keys = library.rule(name)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import library
-from mgit_hooks.judging.configlayers import Layer, Origin
+from mgit_hooks.judging.configlayers import ADDING, Layer, Origin
 from mgit_hooks.judging.policy import STRATEGIES
 from mgit_hooks.judging.rulesets import Entries, Entry, Reader, fold
 from mgit_hooks.judging.validate import LEVELS
@@ -51,6 +51,33 @@ def weigh(key: str, layers: Sequence[Layer], default: Any) -> tuple[Origin, bool
     order = _STRICTNESS.get(key)
     stricter = order is not None and order.index(worktree.value) > order.index(user.value)
     return (worktree, False) if stricter else (user, True)
+
+
+class Weighed(NamedTuple):
+    """One thing that was said, and what became of it."""
+
+    origin: Origin
+    holds: bool
+    because: str  # why it does not hold; "" where it does
+
+
+def explained(key: str, layers: Sequence[Layer], default: Any) -> list[Weighed]:
+    """All that was said of ``key``, the nearest first. Of a key to which each place adds, all of it holds."""
+    said = [(layer, each.origin) for layer in layers for each in reversed(layer.said) if each.key == key]
+    if key in ADDING:
+        return [Weighed(origin, True, "") for _, origin in said]
+    winner, by = weigh(key, layers, default)
+    return [Weighed(origin, origin is winner, _because(key, layer, origin, winner, by)) for layer, origin in said]
+
+
+def _because(key: str, layer: Layer, origin: Origin, winner: Origin, by: bool | None) -> str:
+    if origin is winner:
+        return ""
+    if layer.trusted is by:
+        return "a nearer place says otherwise"
+    if by:
+        return "it is no stricter than the user's" if key in _STRICTNESS else "a worktree does not change it"
+    return "the worktree's is stricter"
 
 
 def chains(layers: Sequence[Layer], level: str, level_by: bool | None, sets: Reader) -> Chains:
