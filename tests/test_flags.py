@@ -471,6 +471,34 @@ def test_config_of_one_key_its_origin_and_all_sources(work: Recording, mgit: Any
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "schema check",
+        "schema test kernel",
+        "schema show case-conflicts",
+        "config explain level",
+        "config explain rules",
+    ],
+)
+def test_the_words_of_schema_and_config_take_the_common_options(work: Recording, mgit: Any, words: str) -> None:
+    work.write(
+        ".mgit-hooks.toml", '[[rules]]\nid = "r"\nschema = { pattern = "(a+)+" }\n'
+    )  # check has something to say
+    plain = mgit("-C", work.path, *words.split())
+    assert plain.code == 0
+    assert mgit("-C", work.path, *words.split(), "--json").json
+    ended = mgit("-C", work.path, *words.split(), "-z").raw
+    assert (ended.count(b"\n"), ended.count(b"\0")) == (0, plain.raw.count(b"\n"))
+    assert mgit("-C", work.path, *words.split(), "-q").err == ""
+
+
+@pytest.mark.parametrize("words", ["schema check", "schema test"])
+def test_schema_check_and_test_say_what_they_looked_at(work: Recording, mgit: Any, words: str) -> None:
+    for named, told in (((), " 4 rules"), (("dco",), " 1 rule"), (("signed-off-by",), " 1 rule")):
+        assert told in f" {mgit('-C', work.path, *words.split(), *named).err}"
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("level", "basic"),

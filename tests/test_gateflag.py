@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -13,8 +14,9 @@ from conftest import Repo
 
 from mgit_hooks import layout
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.judging import gateflag
+from mgit_hooks.judging import gateflag, library, schemas
 from mgit_hooks.judging.gateflag import read, refresh
+from mgit_hooks.resources import schemas_dir
 
 
 def lines(repo: Repo) -> list[str]:
@@ -77,7 +79,7 @@ def test_a_flag_is_fresh_until_a_file_comes_changes_or_goes(repo: Repo) -> None:
     def settled() -> None:
         """As if the configuration had lain there for a while before it was evaluated."""
         for source in refresh(location).sources:
-            if source.exists:
+            if source.exists and not source.path.startswith(schemas_dir()):
                 os.utime(source.path, (1_000_000_000, 1_000_000_000))
 
     assert read(location) is None
@@ -176,3 +178,60 @@ def test_each_worktree_has_a_flag_of_its_own(repo: Repo, tmp_path: Path) -> None
     assert side.gate_flag == f"{repo.path}/.git/mgit/gate/worktrees/side"
     assert Path(side.gate_flag).read_text().startswith("armed\n")
     assert lines(repo)[0] == "open"
+
+
+# What each place can name, and what arms the gate once it is in there.
+_HARMLESS = '[[rules]]\nid = "r"\nschema = true\n'
+_ARMING = '[[rules]]\nid = "r"\nschema = true\nstrategy = "abort"\n'
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "new in a folder", "package", "package put anew", "library", "set"])
+def test_a_change_in_any_file_that_a_policy_is_read_from_makes_the_flag_stale(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """And the next evaluation arms it."""
+    location = layout.locate(repo.path)
+    one = '{"x-rule": %s}'
+    if kind == "file":
+        path, before, after, name = Path(repo.path, "team.toml"), _HARMLESS, _ARMING, "team.toml"
+    elif kind in ("folder", "new in a folder"):
+        path, name = Path(repo.path, "rules/r.json"), "rules/"
+        path.parent.mkdir()
+        before, after = one % "{}", one % '{"strategy": "abort"}'
+    elif kind.startswith("package"):
+        path, before, after, name = tmp_path / "site/acme_git/rules.toml", _HARMLESS, _ARMING, "acme_git"
+        path.parent.mkdir(parents=True)
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    else:
+        ours = tmp_path / "schemas"
+        shutil.copytree(schemas_dir(), ours)
+        for module in (schemas, library):
+            monkeypatch.setattr(module, "schemas_dir", lambda: str(ours))
+        path, name = ours / ("sets/dco.json" if kind == "set" else "rules/signed-off-by.json"), "dco"
+        before = path.read_text()
+        after = before.replace('"signed-off-by"', '"signed-off-by", "strategy": "abort"')
+        if kind == "library":
+            after = before.replace('"severity": "error"', '"severity": "error", "strategy": "abort"')
+    path.write_text(before)
+    repo.write(".mgit-hooks.toml", f'extends = ["{name}"]\n')
+    for source in refresh(location).sources:
+        if source.exists and not source.path.startswith(schemas_dir()):
+            os.utime(source.path, (1_000_000_000, 1_000_000_000))
+    refresh(location)
+    flag = read(location)
+    assert flag is not None
+    assert (flag.armed, flag.fresh) == (False, True)
+    if kind == "new in a folder":
+        path = path.with_name("s.json")
+    if kind == "package put anew":  # by an installer that keeps the file's old time, as uv does from its cache
+        shutil.rmtree(path.parent)
+        path.parent.mkdir()
+    path.write_text(after)
+    if kind in ("new in a folder", "package put anew"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    stale = read(location)
+    assert stale is not None
+    assert not stale.fresh
+    library.forget()
+    refresh(location)
+    assert lines(repo)[0] == "armed"

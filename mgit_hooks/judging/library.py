@@ -21,6 +21,11 @@ _REMEDY = "mend that file, or install mgit-hooks again"
 _read: dict[str, Any] = {}
 
 
+def forget() -> None:
+    """Read every file anew: in a process that outlives a change of one."""
+    _read.clear()
+
+
 def rules() -> list[str]:
     """The ids of the library's rules."""
     return _names("rules")

@@ -15,7 +15,7 @@ from mgit_hooks.judging.judge import judge
 from mgit_hooks.judging.patterns import cost
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.judging.rulesets import Entry, Place
-from mgit_hooks.judging.validate import Schemas, validate
+from mgit_hooks.judging.validate import Schemas, uri, validate
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
@@ -135,11 +135,36 @@ def _bad_examples(rule: Rule, schemas: Schemas) -> Iterator[tuple[str, str]]:
         if not isinstance(value, dict) or not value:
             yield f"its {kind} example {number} is no value and no part of one", "see 'mgit-hooks log --json'"
             continue
+        for name, meant in _slips(value, schemas):
+            yield f"its {kind} example {number}: no record has '{name}'", f"did you mean '{meant}'?"
         for issue in validate("record", value, "basic", schemas):
             # Parts may lack what they like; facts are no part of a record.
-            if "MISSING" not in issue.code and "/facts" not in issue.field_path:
+            if issue.code != "UNKNOWN_FIELD" and "MISSING" not in issue.code and "/facts" not in issue.field_path:
                 place = f"its {kind} example {number}: {issue.field_path}"
                 yield f"{place}: {issue.message}", "write it as 'mgit-hooks log --json' does"
+
+
+def _slips(example: Json, schemas: Schemas) -> Iterator[tuple[str, str]]:
+    """Names in an example that are nearly those of a record, and what was likely meant."""
+    from difflib import get_close_matches
+
+    for kind, part in _parts(example):
+        known = schemas.documents[uri(kind, "basic")]["properties"]
+        for name in part:
+            near = () if name in known else get_close_matches(name, known, 1, 0.8)
+            if near and f"{near[0]}_" not in f"{name}_":  # a record has author_name_bytes, too
+                yield name, near[0]
+
+
+def _parts(example: Json) -> Iterator[tuple[str, Json]]:
+    yield "record", example
+    commit = example.get("commit")
+    if isinstance(commit, dict):
+        yield "commit", commit
+        files = commit.get("files")
+        for file in files if isinstance(files, list) else ():
+            if isinstance(file, dict):
+                yield "file-change", file
 
 
 def _examples(rule: Rule) -> Iterator[tuple[str, int, Any]]:
