@@ -45,6 +45,7 @@ class Candidate(NamedTuple):
     head: Oid | None
     tree: Oid | None = None
     message_sha256: str | None = None
+    with_facts: Json | None = None  # value and what only its maker could add for the rules; not for the record
 
     @property
     def subject(self) -> str | None:
@@ -154,7 +155,12 @@ class _Asked:
         self._schemas = [rule.schema for rule in rules]
 
     def __call__(self, *names: str) -> bool:
-        return any(_names(schema, (*names, *_SWEEPING)) for schema in self._schemas)
+        return any(looks_at(schema, names) for schema in self._schemas)
+
+
+def looks_at(schema: Any, names: Sequence[str]) -> bool:
+    """Whether a schema names one of these fields, or looks at fields without naming them."""
+    return _names(schema, (*names, *_SWEEPING))
 
 
 def _names(schema: Any, names: Sequence[str]) -> bool:
@@ -210,7 +216,8 @@ def _under_git() -> bool:
 
 
 def _files(base: Oid | None, asked: _Asked) -> tuple[FileChange, ...]:
-    return staged.files(base, counts=asked("additions", "deletions", "binary"), sizes=asked("size_bytes"))
+    counts = asked("additions", "deletions", "binary", "churn")
+    return staged.files(base, counts=counts, sizes=asked("size_bytes"))
 
 
 def _people(asked: _Asked) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mgit_hooks import layout
@@ -49,7 +49,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
             return _skip(stage, because, location, git, "a")
         if stage == "pre-receive":
             return _judge_received(config, location, git)
-        return _judge(_candidate(stage, git, arguments, location, config), config, location, git)
+        return _judge(_candidates(stage, git, arguments, location, config), config, location, git)
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
         unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") != "o"
@@ -68,11 +68,15 @@ def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[P
         because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage)
         if because is not None:
             return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, git, flag)
-        found = _candidate(stage, git, arguments, location, config, pushes)
-        found.value["source"] = "framework"
-        return _judge(found, config, location, git, flag=flag, alone=True)
+        found = _candidates(stage, git, arguments, location, config, pushes)
+        return _judge(map(_by_framework, found), config, location, git, flag=flag, alone=True)
     except MgitError as error:
         return _not_judged(stage, error, stops=True)
+
+
+def _by_framework(candidate: Candidate) -> Candidate:
+    candidate.value["source"] = "framework"
+    return candidate
 
 
 def _here() -> Location:
@@ -97,21 +101,30 @@ def _here() -> Location:
     return Location(git_dir, common_dir, None if here == git_dir else here)
 
 
-def _candidate(
+def _candidates(
     stage: str,
     git: str,
     arguments: Sequence[str],
     location: Location,
     config: Config,
     pushes: Sequence[PushLine] | None = None,
-) -> Candidate:
+) -> Iterable[Candidate]:
+    """One, or a push and the commits that it brings, where a rule is for those."""
     from mgit_hooks.gatekeeper import candidate as candidates
+    from mgit_hooks.judging.judge import facts_named
+    from mgit_hooks.judging.rules import applies
 
     if stage != "pre-push":
-        return candidates.from_commit(stage, arguments, location, config.rules, command_line(git))
+        return [candidates.from_commit(stage, arguments, location, config.rules, command_line(git))]
     remote, url = (*arguments, "", "")[:2]
     lines = candidates.pushed(candidates.read_stdin()) if pushes is None else pushes
-    return candidates.from_push(remote, url, lines, location, config.rules)
+    push = candidates.from_push(remote, url, lines, location, config.rules)
+    by_push = [rule for rule in config.rules if applies(rule, "push")]
+    if not facts_named(by_push) and not any(applies(rule, "pushed-commit") for rule in config.rules):
+        return [push]
+    from mgit_hooks.gatekeeper import pushed
+
+    return pushed.at_push(push, lines, location, config.rules)
 
 
 def command_line(git: str) -> list[str] | None:
@@ -125,39 +138,48 @@ def command_line(git: str) -> list[str] | None:
 
 
 def _judge(
-    candidate: Candidate, config: Config, location: Location, git: str, *, flag: str = "a", alone: bool = False
+    candidates: Iterable[Candidate],
+    config: Config,
+    location: Location,
+    git: str,
+    *,
+    flag: str = "a",
+    alone: bool = False,
 ) -> int:
     """``alone``: no later stage of ours is sure to speak of the same commit."""
     from mgit_hooks.gatekeeper import verdicts
-    from mgit_hooks.gatekeeper.judgement import judge
+    from mgit_hooks.gatekeeper.judgement import gather, judged
     from mgit_hooks.judging import schemas
 
-    judgement = judge(candidate, config, schemas.load(), _names(os.environ.get("MGIT_SKIP")))
-    _write(location, git, verdicts.of(candidate, judgement, os.environ.get("MGIT_SKIP_REASON")), flag)
-    refused = isinstance(judgement.decision, policy.Abort)
-    if judgement.issues and (refused or alone or candidate.stage in _LAST_STAGES):
-        from mgit_hooks.gatekeeper.words import words
+    found = gather(judged(candidates, config, schemas.load(), _names(os.environ.get("MGIT_SKIP"))))
+    candidate, judgement = found.judged[0]
+    reason = os.environ.get("MGIT_SKIP_REASON")
+    whole = verdicts.of(candidate, judgement, reason) if found.candidates == 1 else verdicts.of_push(found, reason)
+    _write(location, git, whole, flag)
+    told = any(judgement.issues for _, judgement in found.judged)
+    if told and (found.refused or alone or candidate.stage in _LAST_STAGES):
+        from mgit_hooks.gatekeeper import words
 
-        _say(words(candidate, judgement, edited=os.environ.get("GIT_EDITOR") != ":"))
-    return 1 if refused else 0
+        edited = os.environ.get("GIT_EDITOR") != ":"
+        _say(words.words(candidate, judgement, edited=edited) if found.candidates == 1 else words.pushed(found))
+    return 1 if found.refused else 0
 
 
 def _judge_received(config: Config, location: Location, git: str) -> int:
     """A push to this repository: its refs, and each commit that it brings."""
     from mgit_hooks.gatekeeper import received, verdicts
     from mgit_hooks.gatekeeper.candidate import read_stdin
-    from mgit_hooks.gatekeeper.judgement import judge
+    from mgit_hooks.gatekeeper.judgement import gather, judged
     from mgit_hooks.judging import schemas
 
-    skip, known = _names(os.environ.get("MGIT_SKIP")), schemas.load()
     lines = received.lines(read_stdin())
-    found = received.candidates(lines, location, config.rules, all_commits=config.strategy == "abort")
-    judged = [(candidate, judge(candidate, config, known, skip)) for candidate in found]
-    _write(location, git, verdicts.of_received(judged, os.environ.get("MGIT_SKIP_REASON")), "a")
+    candidates = received.candidates(lines, location, config.rules, all_commits=config.strategy == "abort")
+    found = gather(judged(candidates, config, schemas.load(), _names(os.environ.get("MGIT_SKIP"))))
+    _write(location, git, verdicts.of_push(found, os.environ.get("MGIT_SKIP_REASON")), "a")
     from mgit_hooks.gatekeeper.words import received as words
 
-    _say(words(judged))
-    return 1 if any(isinstance(judgement.decision, policy.Abort) for _, judgement in judged) else 0
+    _say(words(found))
+    return 1 if found.refused else 0
 
 
 def _skip(stage: str, because: str, location: Location, git: str, flag: str) -> int:

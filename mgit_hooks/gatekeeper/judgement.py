@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from mgit_hooks.gatekeeper.candidate import Candidate
+from mgit_hooks.gatekeeper.candidate import COMMIT_STAGES, Candidate
+from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.judge import judge as judge_rules
 from mgit_hooks.judging.policy import Abort, Decision, Policy, decide
 from mgit_hooks.judging.rules import applies
 from mgit_hooks.judging.unknown import hangs_on
 from mgit_hooks.judging.validate import Schemas, validate
 from mgit_hooks.record import Issue, Json
+
+if TYPE_CHECKING:
+    from mgit_hooks.gatekeeper.objects import Objects
 
 # What stands in for the unknown before a schema: any value of the right form, so that the fast path of
 # validation answers. Whatever is found there is dropped.
@@ -46,20 +50,103 @@ class Judgement(NamedTuple):
     only_skipped: bool  # nothing was left that could have refused
 
 
+class Gathered(NamedTuple):
+    """The judgements of one hook: the first two, and of the others those that have something to say."""
+
+    judged: list[tuple[Candidate, Judgement]]
+    candidates: int  # how many there were
+
+    @property
+    def refused(self) -> bool:
+        return any(isinstance(judgement.decision, Abort) for _, judgement in self.judged)
+
+
+_MOST_KEPT = 1000
+
+
+def gather(judged: Iterable[tuple[Candidate, Judgement]]) -> Gathered:
+    """A push may bring a million commits: what is not told of is not kept."""
+    kept: list[tuple[Candidate, Judgement]] = []
+    count = 0
+    refused = False
+    for each in judged:
+        count += 1
+        _, judgement = each
+        told = judgement.issues or judgement.skipped
+        first_refusal = not refused and isinstance(judgement.decision, Abort)
+        if count <= 2 or first_refusal or (told and len(kept) < _MOST_KEPT):
+            kept.append(each)
+            refused = refused or first_refusal
+    return Gathered(kept, count)
+
+
 def judge(candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str] = ()) -> Judgement:
-    """Judge ``candidate``. ``skip`` are ids of rules, and codes of issues, that are to be let go this once."""
-    own = [rule.id for rule in settings.rules if any(applies(rule, event) for event in candidate.events)]
+    """As ``judged``, of one."""
+    ((_, judgement),) = judged((candidate,), settings, schemas, skip)
+    return judgement
+
+
+def judged(
+    candidates: Iterable[Candidate],
+    settings: Settings,
+    schemas: Schemas,
+    skip: Collection[str] = (),
+    directory: str | None = None,
+) -> Iterator[tuple[Candidate, Judgement]]:
+    """Each of ``candidates`` with its judgement, one at a time.
+
+    ``skip`` are ids of rules, and codes of issues, that are to be let go this once. ``directory`` is where git is
+    asked for the facts that rules name, by default here.
+    """
+    facts = _Facts(directory)
+    try:
+        for candidate in candidates:
+            yield candidate, _judge(candidate, settings, schemas, skip, facts)
+    finally:
+        facts.close()
+
+
+class _Facts:
+    """Loads what makes facts only where a rule names one that no record tells."""
+
+    def __init__(self, directory: str | None) -> None:
+        self._directory = directory
+        self._objects: Objects | None = None
+
+    def of(self, candidate: Candidate, names: frozenset[str]) -> Json:
+        value = candidate.with_facts or candidate.value
+        if not names or "commit" not in value:
+            return value
+        from mgit_hooks.gatekeeper.facts import NEEDING_OBJECTS, with_facts
+
+        if not names & NEEDING_OBJECTS:
+            return value
+        if self._objects is None:
+            from mgit_hooks.gatekeeper.objects import Objects
+
+            self._objects = Objects(self._directory)
+        return with_facts(value, names, self._objects, staged=candidate.stage in COMMIT_STAGES)
+
+    def close(self) -> None:
+        if self._objects is not None:
+            self._objects.close()
+
+
+def _judge(
+    candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str], facts: _Facts
+) -> Judgement:
+    own = [rule for rule in settings.rules if any(applies(rule, event) for event in candidate.events)]
     issues = _by_schema(candidate, settings.level, schemas)
     found = {issue.code for issue in issues}
     issues = tuple(issue for issue in issues if issue.code not in skip)
-    issues += judge_rules(
-        settings.rules, candidate.value, schemas, events=candidate.events, unknown=candidate.unknown, skipped=skip
-    )
-    skipped = dict.fromkeys((*(name for name in own if name in skip), *sorted(found.intersection(skip))))
-    asked = dict.fromkeys(name for name in own if name not in skip)
+    asked = [rule for rule in own if rule.id not in skip]
+    value = facts.of(candidate, facts_named(asked))
+    issues += judge_rules(asked, value, schemas, events=candidate.events, unknown=candidate.unknown)
+    skipped = dict.fromkeys((*(rule.id for rule in own if rule.id in skip), *sorted(found.intersection(skip))))
     decision = decide(issues, settings.strategy, settings.enforce, can_refuse=True)
     only_skipped = bool(skipped) and not asked and settings.strategy != "abort"
-    return Judgement(decision, settings.level, issues, tuple(asked), tuple(skipped), only_skipped)
+    names = tuple(dict.fromkeys(rule.id for rule in asked))
+    return Judgement(decision, settings.level, issues, names, tuple(skipped), only_skipped)
 
 
 def culprits(judgement: Judgement) -> tuple[str, ...]:

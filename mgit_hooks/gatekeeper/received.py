@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from mgit_hooks.errors import ObjectError, UsageError
+from mgit_hooks.errors import UsageError
 from mgit_hooks.gatekeeper.candidate import LATER, Candidate, envelope
 from mgit_hooks.git import plumbing
+from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.rules import Rule, applies
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Commit, Oid
@@ -22,8 +23,8 @@ from mgit_hooks.recorder.remotes import Remotes
 
 STAGE: Final = "pre-receive"
 # What made a commit that comes by a push is not known: a rule for any of these is a rule for it.
-MADE: Final = ("commit", "amend", "rebase", "cherry-pick", "revert", "am", "import")
-MERGED: Final = ("merge", "rebase", "import")
+MADE: Final = ("commit", "amend", "rebase", "cherry-pick", "revert", "am", "import", "pushed-commit")
+MERGED: Final = ("merge", "rebase", "import", "pushed-commit")
 _UNKNOWN: Final = (LATER | {"/branch"}) - {"/commit/hash", "/commit/committer_date"}
 _QUARANTINE: Final = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
@@ -44,16 +45,19 @@ def candidates(
     ``all_commits``: though no rule asks for them. Raises ObjectError where git cannot read what was pushed.
     """
     refs = [line for line in pushed if not line.remote_ref.startswith("refs/mgit/")]
-    yield _push(refs, location)
-    asked = all_commits or any(applies(rule, event) for rule in rules for event in (*MADE, "merge"))
-    oids = _new_commits(refs) if asked else []
-    if not oids:
+    known = tuple(rules)
+    asked = all_commits or any(applies(rule, event) for rule in known for event in (*MADE, *MERGED))
+    names = facts_named(rule for rule in known if applies(rule, "push"))
+    if not asked and not names:
+        yield _push(refs, location)
         return
-    from mgit_hooks.capture.capturer import Capturer
-    from mgit_hooks.git.twin import Twin
+    from mgit_hooks.gatekeeper import pushed as brought
 
-    for commit in Capturer(location.common_dir, lambda git_dir: Twin(git_dir, objects=quarantine())).commits(oids):
-        yield of_commit(commit, location)
+    found = brought.brought(refs, "--all")
+    push = _push(refs, location)
+    yield push._replace(with_facts=brought.with_facts(push.value, refs, names, found))
+    if asked:
+        yield from brought.candidates(found.commits, location, STAGE, whole=True)
 
 
 def quarantine() -> dict[str, str]:
@@ -69,11 +73,14 @@ def _push(pushed: Sequence[PushLine], location: Location) -> Candidate:
     return Candidate(STAGE, ("push",), value, LATER | unknown, location.worktree, None)
 
 
-def of_commit(commit: Commit, location: Location, stage: str = STAGE) -> Candidate:
-    """A commit that is there, and of which nothing tells how it came to be, or on which branch."""
-    events = MERGED if len(commit.parents) > 1 else MADE
-    value = envelope(events[0], location, None, commit=commit.to_json(), replaces=None)
-    return Candidate(stage, events, value, _UNKNOWN | _missing(commit), location.worktree, None)
+def of_commit(
+    commit: Commit, location: Location, stage: str = STAGE, events: tuple[str, ...] | None = None
+) -> Candidate:
+    """A commit that is there, and of which nothing tells on which branch. ``events`` are what it may be, where
+    something tells how it came to be."""
+    possible = MERGED if len(commit.parents) > 1 else MADE
+    value = envelope(possible[0], location, None, commit=commit.to_json(), replaces=None)
+    return Candidate(stage, events or possible, value, _UNKNOWN | _missing(commit), location.worktree, None)
 
 
 def _missing(commit: Commit) -> frozenset[str]:
@@ -88,24 +95,6 @@ def _missing(commit: Commit) -> frozenset[str]:
         for name in ("size_bytes", "additions", "deletions", "binary")
         if getattr(change, name) is None
     )
-
-
-def _new_commits(pushed: Sequence[PushLine]) -> list[Oid]:
-    tips = [line.local_oid for line in pushed if line.local_oid is not None]
-    if not tips:
-        return []
-    # A tag of something else than a commit brings none, and is no fault.
-    asked = "".join(f"{oid}^{{commit}}\n" for oid in dict.fromkeys(tips)).encode("ascii")
-    told = plumbing.run(("cat-file", "--batch-check=%(objectname) %(objecttype)"), stdin=asked)
-    commits = [line.split()[0] for line in told.stdout.decode().splitlines() if line.endswith(" commit")]
-    if not commits:
-        return []
-    words = "".join(f"{oid}\n" for oid in commits).encode("ascii")
-    listed = plumbing.run(("rev-list", "--reverse", "--topo-order", "--stdin", "--not", "--all"), stdin=words)
-    if listed.status:
-        said = (listed.stderr.strip().splitlines() or ["git rev-list failed"])[0]
-        raise ObjectError(f"what was pushed cannot be read: {said}", "push again; see what 'git fsck' says there")
-    return [Oid(line) for line in listed.stdout.decode("ascii").split()]
 
 
 def _is_ancestor(old: Oid, new: Oid) -> bool | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from mgit_hooks import layout
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.gatekeeper import staged
 from mgit_hooks.gatekeeper.candidate import Candidate
-from mgit_hooks.gatekeeper.judgement import Judgement, culprit, culprits
+from mgit_hooks.gatekeeper.judgement import Gathered, Judgement, culprit, culprits
 from mgit_hooks.judging.policy import FAILING, Abort, Recover
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Issue, Json, Oid
@@ -40,16 +39,17 @@ def of(candidate: Candidate, judgement: Judgement, skip_reason: str | None) -> V
     )
 
 
-def of_received(judged: Sequence[tuple[Candidate, Judgement]], skip_reason: str | None) -> Verdict:
-    """One verdict on a push to this repository and all of its commits: that of the first that was refused, with the
+def of_push(gathered: Gathered, skip_reason: str | None) -> Verdict:
+    """One verdict on a push and all of the commits that it brings: that of the first that was refused, with the
     issues of all. Each issue says which commit it is about."""
+    judged = gathered.judged
     candidate, judgement = next(
         ((each, found) for each, found in judged if isinstance(found.decision, Abort)),
         next(((each, found) for each, found in judged if found.issues), judged[0]),
     )
     verdict = of(candidate, judgement, skip_reason)
     issues = [_of_commit(issue, each) for each, found in judged for issue in found.issues]
-    detail = {**_detail(*judged[0]), "commits": len(judged) - 1}
+    detail = {**_detail(*judged[0]), "commits": gathered.candidates - 1}
     rules = dict.fromkeys(name for _, found in judged for name in found.rules)
     detail |= {"rules": list(rules)} | ({"issue_count": len(issues)} if len(issues) > _MOST_ISSUES else {})
     bounded = tuple(map(_bounded, issues[:_MOST_ISSUES]))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mgit_hooks.credentials import strip
 from mgit_hooks.display import escape
 from mgit_hooks.gatekeeper.candidate import Candidate
-from mgit_hooks.gatekeeper.judgement import Judgement, culprits
+from mgit_hooks.gatekeeper.judgement import Gathered, Judgement, culprits
 from mgit_hooks.judging.policy import FAILING, Abort, Recover
 from mgit_hooks.record import Issue
 from mgit_hooks.report import counted
@@ -33,25 +33,49 @@ def words(candidate: Candidate, judgement: Judgement, *, edited: bool) -> list[s
     return [f"mgit-hooks: report: {count}; {effect}", *_listed(failing)]
 
 
-def received(judged: Sequence[tuple[Candidate, Judgement]]) -> list[str]:
+def pushed(gathered: Gathered) -> list[str]:
+    """Of a push and the commits that it brings, before it leaves; none where there is nothing to say."""
+    found = _failing(gathered.judged)
+    if not found:
+        return []
+    effect = "push refused" if gathered.refused else "report; the push goes on"
+    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}", *_each(found, ways_out=True)]
+    if gathered.refused:
+        names = escape(",".join(dict.fromkeys(name for _, each in gathered.judged for name in culprits(each))))
+        lines.append(f"hint: to skip it this once: MGIT_SKIP={names} git push ..., or git push --no-verify")
+    return lines
+
+
+def received(gathered: Gathered) -> list[str]:
     """What the client of a push reads, each line behind git's ``remote:``; none where there is nothing to say."""
-    found = [
+    found = _failing(gathered.judged)
+    if not found:
+        return []
+    effect = "push refused" if gathered.refused else "report; the push is taken"
+    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}", *_each(found, ways_out=False)]
+    if gathered.refused:
+        lines.append("hint: mend the commits ('git commit --amend', 'git rebase -i') or the refs, and push again")
+        lines.append("hint: the policy is this server's: whoever runs it can change it, or let one push through")
+    return lines
+
+
+def _failing(judged: Sequence[tuple[Candidate, Judgement]]) -> list[tuple[Candidate, Issue]]:
+    return [
         (candidate, issue)
         for candidate, judgement in judged
         for issue in judgement.decision.issues
         if issue.severity in FAILING
     ]
-    if not found:
-        return []
-    refused = any(isinstance(judgement.decision, Abort) for _, judgement in judged)
-    effect = "push refused" if refused else "report; the push is taken"
-    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}"]
-    lines += (f"  {issue.severity}: {_about(candidate)}{_what(issue)}" for candidate, issue in found[:_MOST_ISSUES])
+
+
+def _each(found: Sequence[tuple[Candidate, Issue]], *, ways_out: bool) -> list[str]:
+    lines = []
+    for candidate, issue in found[:_MOST_ISSUES]:
+        lines.append(f"  {issue.severity}: {_about(candidate)}{_what(issue)}")
+        if ways_out and issue.suggested_fix:
+            lines.append(f"    {_bounded(issue.suggested_fix)}")
     if len(found) > _MOST_ISSUES:
         lines.append(f"  and {len(found) - _MOST_ISSUES} more")
-    if refused:
-        lines.append("hint: mend the commits ('git commit --amend', 'git rebase -i') or the refs, and push again")
-        lines.append("hint: the policy is this server's: whoever runs it can change it, or let one push through")
     return lines
 
 
