@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mgit_hooks.judging import schemas
+from mgit_hooks.judging import rulefiles, schemas
 from mgit_hooks.judging.judge import judge
 from mgit_hooks.judging.rules import Rule, prepare
 
@@ -24,30 +23,7 @@ def document(name: str) -> Any:
 
 
 def rule(name: str, **given: Any) -> Rule:
-    schema = document(name)
-    about = schema.pop("x-rule")
-    del schema["$id"]
-    declared = about.get("parameters", {})
-    values = {key: (given.get(key, each["default"]), "regex" in json.dumps(each)) for key, each in declared.items()}
-    message = filled(about["message"], values)
-    return Rule(name, tuple(about["events"]), about["severity"], None, message, filled(schema, values), "library")
-
-
-def filled(part: Any, values: Any, key: str = "") -> Any:
-    if isinstance(part, dict):
-        if "x-parameter" in part:
-            return values[part["x-parameter"]][0]
-        return {name: filled(each, values, name) for name, each in part.items()}
-    if isinstance(part, list):
-        return [filled(each, values) for each in part]
-    return re.sub(r"\$\{(\w+)\}", lambda at: text(*values[at[1]], key), part) if isinstance(part, str) else part
-
-
-def text(value: Any, regex: bool, key: str) -> str:
-    texts = [str(each) for each in (value if isinstance(value, list) else [value])]
-    if key != "pattern":
-        return ", ".join(texts)
-    return f"(?:{'|'.join(each if regex else re.escape(each) for each in texts)})" if texts else "(?!)"
+    return rulefiles.of_library(name, S, given)
 
 
 def convention(name: str) -> list[Rule]:

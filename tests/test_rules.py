@@ -203,3 +203,9 @@ def test_what_counts_as_affordable_really_ends_soon(pattern: str) -> None:
 )
 def test_a_dollar_is_the_very_end_as_in_ecma_262(pattern: str, text: str, matches: bool) -> None:
     assert bool(compiled(pattern).search(text)) is matches
+
+
+def test_what_an_annotation_says_of_a_keyword_is_no_look_at_the_unknown() -> None:
+    schema = {"if": True, "then": at("branch", const="x", **{"x-issues": {"const": {"says": "is not x"}}})}
+    (issue,) = judge([rule(schema)], RECORD, S, unknown=MESSAGE)
+    assert issue.message == 'rule r: branch is not x: "main"'

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from mgit_hooks.checking.findings import Checked, Subject, sorted_findings
 from mgit_hooks.gatekeeper.candidate import CHECK, Candidate
-from mgit_hooks.gatekeeper.judgement import Judgement, judge
+from mgit_hooks.gatekeeper.judgement import Facts, Judgement, judge
 from mgit_hooks.gatekeeper.received import of_commit
 from mgit_hooks.judging import config, schemas
 from mgit_hooks.judging.config import Config
@@ -22,6 +23,7 @@ class Policy(NamedTuple):
     skip: frozenset[str]  # rules and codes that are let go this once
 
 
+_facts: dict[tuple[int, Location], Facts] = {}
 _configs: dict[tuple[Location, tuple[tuple[str, str], ...]], Config] = {}
 
 
@@ -36,10 +38,21 @@ def settings(policy: Policy) -> Config:
 def forget() -> None:
     """What was read is read anew the next time: a process may check more than once."""
     _configs.clear()
+    for each in _facts.values():
+        each.close()
+    _facts.clear()
 
 
 def judgement(policy: Policy, candidate: Candidate) -> Judgement:
-    return judge(candidate, settings(policy), schemas.load(), policy.skip)
+    return judge(candidate, settings(policy), schemas.load(), policy.skip, _facts_of(policy.location))
+
+
+def _facts_of(location: Location) -> Facts:
+    """One for each process, forked ones too: it keeps a git that answers one."""
+    key = os.getpid(), location
+    if key not in _facts:
+        _facts[key] = Facts(location.root or location.git_dir)
+    return _facts[key]
 
 
 def checked(policy: Policy, subject: Subject, candidate: Candidate) -> Checked:

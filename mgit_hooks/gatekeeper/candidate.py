@@ -46,6 +46,7 @@ class Candidate(NamedTuple):
     tree: Oid | None = None
     message_sha256: str | None = None
     with_facts: Json | None = None  # value and what only its maker could add for the rules; not for the record
+    of_index: bool = False  # its tree is the index, as it is now
 
     @property
     def subject(self) -> str | None:
@@ -89,7 +90,8 @@ def from_commit(
         commit.update(text)
         unknown -= {"/commit/message"}
     value = envelope(events[0], location, head.branch, commit=commit, replaces=None)
-    return Candidate(stage, events, value, frozenset(unknown), location.worktree, head.oid, commit["tree"], digest)
+    made = Candidate(stage, events, value, frozenset(unknown), location.worktree, head.oid, commit["tree"], digest)
+    return made._replace(of_index=True)
 
 
 def from_push(remote: str, url: str, lines: Sequence[PushLine], location: Location, rules: Iterable[Rule]) -> Candidate:
@@ -165,13 +167,19 @@ def looks_at(schema: Any, names: Sequence[str]) -> bool:
 
 def _names(schema: Any, names: Sequence[str]) -> bool:
     if isinstance(schema, Mapping):
-        # "additionalProperties: false" is about names alone
         return any(
-            (name in names and not isinstance(value, bool)) or _names(value, names) for name, value in schema.items()
+            (name in names and _is_wide(name, value)) or _names(value, names)
+            for name, value in schema.items()
+            if not name.startswith("x-")
         )
     if isinstance(schema, list):
         return any(each in names if isinstance(each, str) else _names(each, names) for each in schema)
     return False
+
+
+def _is_wide(keyword: str, value: Any) -> bool:
+    """Not "additionalProperties: false", which is about names alone, nor the const of one field."""
+    return isinstance(value, (Mapping, list)) if keyword == "const" else not isinstance(value, bool)
 
 
 def possible_events(stage: str, location: Location, process: Sequence[str] | None) -> tuple[str, ...]:

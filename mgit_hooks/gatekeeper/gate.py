@@ -148,10 +148,11 @@ def _judge(
 ) -> int:
     """``alone``: no later stage of ours is sure to speak of the same commit."""
     from mgit_hooks.gatekeeper import verdicts
-    from mgit_hooks.gatekeeper.judgement import gather, judged
+    from mgit_hooks.gatekeeper.judgement import Facts, gather
     from mgit_hooks.judging import schemas
 
-    found = gather(judged(candidates, config, schemas.load(), _names(os.environ.get("MGIT_SKIP"))))
+    skip, objects = _names(os.environ.get("MGIT_SKIP")), os.path.join(location.common_dir, "objects")
+    found = gather(candidates, config, schemas.load(), skip, Facts(folder=objects))
     candidate, judgement = found.judged[0]
     reason = os.environ.get("MGIT_SKIP_REASON")
     whole = verdicts.of(candidate, judgement, reason) if found.candidates == 1 else verdicts.of_push(found, reason)
@@ -169,12 +170,12 @@ def _judge_received(config: Config, location: Location, git: str) -> int:
     """A push to this repository: its refs, and each commit that it brings."""
     from mgit_hooks.gatekeeper import received, verdicts
     from mgit_hooks.gatekeeper.candidate import read_stdin
-    from mgit_hooks.gatekeeper.judgement import gather, judged
+    from mgit_hooks.gatekeeper.judgement import Facts, gather
     from mgit_hooks.judging import schemas
 
     lines = received.lines(read_stdin())
     candidates = received.candidates(lines, location, config.rules, all_commits=config.strategy == "abort")
-    found = gather(judged(candidates, config, schemas.load(), _names(os.environ.get("MGIT_SKIP"))))
+    found = gather(candidates, config, schemas.load(), _names(os.environ.get("MGIT_SKIP")), Facts())
     _write(location, git, verdicts.of_push(found, os.environ.get("MGIT_SKIP_REASON")), "a")
     from mgit_hooks.gatekeeper.words import received as words
 

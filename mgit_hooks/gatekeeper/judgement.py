@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from mgit_hooks.gatekeeper.candidate import COMMIT_STAGES, Candidate
+from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.judge import judge as judge_rules
-from mgit_hooks.judging.policy import Abort, Decision, Policy, decide
-from mgit_hooks.judging.rules import applies
+from mgit_hooks.judging.policy import FAILING, Abort, Decision, Policy, decide
+from mgit_hooks.judging.rules import Rule, applies
 from mgit_hooks.judging.unknown import hangs_on
 from mgit_hooks.judging.validate import Schemas, validate
 from mgit_hooks.record import Issue, Json
@@ -64,53 +64,33 @@ class Gathered(NamedTuple):
 _MOST_KEPT = 1000
 
 
-def gather(judged: Iterable[tuple[Candidate, Judgement]]) -> Gathered:
-    """A push may bring a million commits: what is not told of is not kept."""
+def gather(
+    candidates: Iterable[Candidate], settings: Settings, schemas: Schemas, skip: Collection[str], facts: Facts
+) -> Gathered:
+    """As ``judge``, of each. A push may bring a million commits: what is not told of is not kept."""
     kept: list[tuple[Candidate, Judgement]] = []
     count = 0
     refused = False
-    for each in judged:
+    for candidate in candidates:
         count += 1
-        _, judgement = each
+        judgement = _judge(candidate, settings, schemas, skip, facts)
         told = judgement.issues or judgement.skipped
         first_refusal = not refused and isinstance(judgement.decision, Abort)
         if count <= 2 or first_refusal or (told and len(kept) < _MOST_KEPT):
-            kept.append(each)
+            kept.append((candidate, judgement))
             refused = refused or first_refusal
     return Gathered(kept, count)
 
 
-def judge(candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str] = ()) -> Judgement:
-    """As ``judged``, of one."""
-    ((_, judgement),) = judged((candidate,), settings, schemas, skip)
-    return judgement
+class Facts:
+    """Puts facts that no record tells before the rules that name them; loads what makes them only for those.
 
-
-def judged(
-    candidates: Iterable[Candidate],
-    settings: Settings,
-    schemas: Schemas,
-    skip: Collection[str] = (),
-    directory: str | None = None,
-) -> Iterator[tuple[Candidate, Judgement]]:
-    """Each of ``candidates`` with its judgement, one at a time.
-
-    ``skip`` are ids of rules, and codes of issues, that are to be let go this once. ``directory`` is where git is
-    asked for the facts that rules name, by default here.
+    ``directory`` is where git is asked, by default here; ``folder`` is the repository's of objects, where what was
+    just staged is read without asking. Whoever judges many candidates keeps one, and closes it.
     """
-    facts = _Facts(directory)
-    try:
-        for candidate in candidates:
-            yield candidate, _judge(candidate, settings, schemas, skip, facts)
-    finally:
-        facts.close()
 
-
-class _Facts:
-    """Loads what makes facts only where a rule names one that no record tells."""
-
-    def __init__(self, directory: str | None) -> None:
-        self._directory = directory
+    def __init__(self, directory: str | None = None, folder: str | None = None) -> None:
+        self._directory, self._folder = directory, folder
         self._objects: Objects | None = None
 
     def of(self, candidate: Candidate, names: frozenset[str]) -> Json:
@@ -124,16 +104,34 @@ class _Facts:
         if self._objects is None:
             from mgit_hooks.gatekeeper.objects import Objects
 
-            self._objects = Objects(self._directory)
-        return with_facts(value, names, self._objects, staged=candidate.stage in COMMIT_STAGES)
+            self._objects = Objects(self._directory, self._folder)
+        return with_facts(value, names, self._objects, staged=candidate.of_index)
 
     def close(self) -> None:
         if self._objects is not None:
             self._objects.close()
+        self._objects = None
+
+
+def judge(
+    candidate: Candidate,
+    settings: Settings,
+    schemas: Schemas,
+    skip: Collection[str] = (),
+    facts: Facts | None = None,
+) -> Judgement:
+    """Judge ``candidate``. ``skip`` are ids of rules, and codes of issues, that are to be let go this once."""
+    if facts is not None:
+        return _judge(candidate, settings, schemas, skip, facts)
+    own = Facts()
+    try:
+        return _judge(candidate, settings, schemas, skip, own)
+    finally:
+        own.close()
 
 
 def _judge(
-    candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str], facts: _Facts
+    candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str], facts: Facts
 ) -> Judgement:
     own = [rule for rule in settings.rules if any(applies(rule, event) for event in candidate.events)]
     issues = _by_schema(candidate, settings.level, schemas)
@@ -144,9 +142,13 @@ def _judge(
     issues += judge_rules(asked, value, schemas, events=candidate.events, unknown=candidate.unknown)
     skipped = dict.fromkeys((*(rule.id for rule in own if rule.id in skip), *sorted(found.intersection(skip))))
     decision = decide(issues, settings.strategy, settings.enforce, can_refuse=True)
-    only_skipped = bool(skipped) and not asked and settings.strategy != "abort"
+    only_skipped = bool(skipped) and settings.strategy != "abort" and not any(map(_can_refuse, asked))
     names = tuple(dict.fromkeys(rule.id for rule in asked))
     return Judgement(decision, settings.level, issues, names, tuple(skipped), only_skipped)
+
+
+def _can_refuse(rule: Rule) -> bool:
+    return rule.strategy == "abort" and rule.severity in FAILING
 
 
 def culprits(judgement: Judgement) -> tuple[str, ...]:

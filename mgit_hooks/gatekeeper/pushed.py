@@ -6,13 +6,13 @@ by the remote-tracking ones. At pre-receive it is what no ref here leads to. One
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from mgit_hooks.errors import ObjectError
-from mgit_hooks.gatekeeper.candidate import LATER, Candidate, envelope, looks_at
+from mgit_hooks.gatekeeper.candidate import Candidate, looks_at
+from mgit_hooks.gatekeeper.received import of_commit, quarantine
 from mgit_hooks.git import plumbing
 from mgit_hooks.judging.facts import OF_REF
 from mgit_hooks.judging.judge import facts_named
@@ -24,7 +24,6 @@ from mgit_hooks.recorder.event import PushLine
 EVENT: Final = "pushed-commit"
 # What may be the name of a remote, and is no address with a token in it.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-_QUARANTINE: Final = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 # What of a commit takes more than its own object to tell.
 _OF_TREES: Final = ("files", "case_conflicts", "additions", "deletions", "churn", "missing")
 
@@ -128,37 +127,30 @@ def at_push(
     asked = [rule for rule in rules if applies(rule, EVENT)]
     if asked:
         whole = any(looks_at(rule.schema, _OF_TREES) for rule in asked)
-        yield from candidates(found.commits, location, push.stage, (EVENT,), (EVENT,), whole=whole)
+        yield from candidates(found.commits, location, push.stage, (EVENT,), whole=whole)
 
 
 def candidates(
-    oids: Sequence[Oid], location: Location, stage: str, made: Sequence[str], merged: Sequence[str], *, whole: bool
+    oids: Sequence[Oid], location: Location, stage: str, events: tuple[str, ...] | None = None, *, whole: bool
 ) -> Iterator[Candidate]:
-    """Commits that are pushed, in the given order. ``made`` and ``merged`` are the events that one with at most one
-    parent, and a merge, are judged as. ``whole``: their files, too, for which their trees have to be compared.
+    """Commits that are pushed, in the given order. ``events`` are what they are judged as, by default all that they
+    may be. ``whole``: their files, too, for which their trees have to be compared.
 
     Raises ObjectError where one cannot be read.
     """
-    if not oids:
-        return
-    known = LATER - {"/commit/hash", "/commit/committer_date"}
-    for commit in _read(oids, location, whole):
-        is_merge = len(commit.parents) > 1
-        value = envelope("merge" if is_merge else "commit", location, None, commit=commit.to_json(), replaces=None)
-        unknown = known if whole else known | {"/commit/files"}
-        events = tuple(merged if is_merge else made)
-        yield Candidate(stage, events, value, unknown, location.worktree, None)
+    for commit in _read(oids, location, whole) if oids else ():
+        yield of_commit(commit, location, stage, events)
 
 
 def _read(oids: Sequence[Oid], location: Location, whole: bool) -> Iterator[Commit]:
     from mgit_hooks.capture.capturer import Capturer
     from mgit_hooks.git.twin import Twin
 
-    quarantine = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
+    objects = quarantine()
     if whole:
-        yield from Capturer(location.common_dir, lambda git_dir: Twin(git_dir, objects=quarantine)).commits(oids)
+        yield from Capturer(location.common_dir, lambda git_dir: Twin(git_dir, objects=objects)).commits(oids)
         return
-    twin = Twin(location.common_dir, objects=quarantine)
+    twin = Twin(location.common_dir, objects=objects)
     try:
         for oid in oids:
             yield _without_files(oid, twin.read_commit(oid))

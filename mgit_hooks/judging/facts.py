@@ -46,11 +46,30 @@ def named(schema: Any) -> frozenset[str]:
     return frozenset(name for facts in _facts(schema) for name in _names(facts)) & ALL
 
 
+def followed(value: Json, names: frozenset[str]) -> Json:
+    """``value`` with those of the facts ``names`` that follow from it; itself where none does."""
+    commit = value.get("commit")
+    if names.isdisjoint(_FOLLOWING) or not isinstance(commit, dict):
+        return value
+    facts = dict(commit.get("facts") or {})
+    for name in names & _FOLLOWING.keys() - facts.keys():
+        facts[name] = _FOLLOWING[name](commit)
+        if facts[name] is None and not _is_said(name, commit):
+            del facts[name]
+    return {**value, "commit": {**commit, "facts": facts}}
+
+
+def _is_said(name: str, commit: Mapping[str, Any]) -> bool:
+    """Whether null is the fact itself: no fixup."""
+    return name == "fixup" and isinstance(commit.get("message"), str)
+
+
 def made(value: Json, names: frozenset[str]) -> Told:
-    """``value`` with those of the facts ``names`` that follow from it, and the rest of them unknown.
+    """``value`` with those of the facts ``names`` that follow from it, and the rest of them null and unknown.
 
     ``value`` itself is left as it is; what of it has no facts is in both.
     """
+    value = followed(value, names)
     unknown: list[str] = []
     told = dict(value)
     commit, push = value.get("commit"), value.get("push")
@@ -65,10 +84,8 @@ def made(value: Json, names: frozenset[str]) -> Told:
 def _of_commit(commit: Json, names: frozenset[str], unknown: list[str]) -> Json:
     facts = dict(commit.get("facts") or {})
     for name in sorted(names & OF_COMMIT - facts.keys()):
-        follow = _FOLLOWING.get(name)
-        facts[name] = None if follow is None else follow(commit)
-        if facts[name] is None and not (name == "fixup" and isinstance(commit.get("message"), str)):
-            unknown.append(f"/commit/facts/{name}")
+        facts[name] = None
+        unknown.append(f"/commit/facts/{name}")
     told = {**commit, "facts": facts} if facts else dict(commit)
     if names & OF_FILE and isinstance(commit.get("files"), list):
         files = enumerate(commit["files"])

@@ -44,11 +44,26 @@ def judge(
     asked = [rule for rule in rules if rule.id not in skipped and any(applies(rule, event) for event in possible)]
     names = facts_named(asked)
     if names:
-        from mgit_hooks.judging import facts
-
-        value, more = facts.made(value, names)
-        unknown |= more
+        return _with_facts(asked, value, names, schemas, unknown)
     return tuple(issue for rule in asked for issue in _judge(_ready(rule, schemas), value, unknown))
+
+
+def _with_facts(
+    asked: Iterable[Rule], value: Json, names: frozenset[str], schemas: Schemas, unknown: frozenset[str]
+) -> tuple[Issue, ...]:
+    from mgit_hooks.judging import facts
+
+    value = facts.followed(value, names)
+    whole: facts.Told | None = None
+    found: list[Issue] = []
+    for rule in asked:
+        issues = _judge(_ready(rule, schemas), value, unknown)
+        if issues and _facts_of(rule):
+            # A fact that is not there breaks no rule; where something else does, it may be by its absence.
+            whole = whole or facts.made(value, names)
+            issues = _judge(_ready(rule, schemas), whole.value, unknown | whole.unknown)
+        found += issues
+    return tuple(found)
 
 
 def facts_named(rules: Iterable[Rule]) -> frozenset[str]:

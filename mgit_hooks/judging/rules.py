@@ -196,7 +196,7 @@ def _looks_at(schema: Any, name: str) -> bool:
         name in schema
         or wholes
         or not _WHOLES.isdisjoint(schema)
-        or any(_looks_at(each, name) for each in schema.values())
+        or any(_looks_at(each, name) for keyword, each in schema.items() if not keyword.startswith("x-"))
     )
 
 
