@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rulespage
 
-from mgit_hooks.judging import rulefiles, schemas
+from mgit_hooks.judging import facts, rulefiles, schemas
 from mgit_hooks.judging.judge import judge
 from mgit_hooks.judging.rules import Rule, prepare
 
@@ -194,3 +195,9 @@ def test_what_the_kernel_rules_out_is_found(subject: str) -> None:
 def test_the_kernels_bodies_are_wrapped_at_75_columns() -> None:
     assert found(convention("kernel"), said(f"x86: a\n\n{'wrapped at ' * 6}75 columns{SIGNED}")) == ["body-width"]
     assert found(convention("kernel"), said("x86: a\n\n" + "a " * 37 + "b" + SIGNED)) == []
+
+
+def test_the_page_of_the_library_says_what_the_files_say() -> None:
+    said = rulespage.PAGE.read_text("utf-8")
+    assert said == rulespage.page(), "run: python tests/rulespage.py"
+    assert [name for name in facts.ALL if f"{name}`" not in said] == []
