@@ -57,7 +57,7 @@ def judged(policy: Policy, oids: Sequence[Oid]) -> Iterator[Checked]:
     Raises ObjectError where git has not got one of them. In a hook of a push they are read where git keeps them until
     it is taken.
     """
-    from mgit_hooks.gatekeeper.received import quarantine
+    from mgit_hooks.gatekeeper.existing import quarantine
 
     make = partial(judging.of, policy)
     if places := quarantine():

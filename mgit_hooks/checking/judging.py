@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from mgit_hooks.checking.findings import Checked, Subject, sorted_findings
 from mgit_hooks.gatekeeper.candidate import CHECK, Candidate
+from mgit_hooks.gatekeeper.existing import of_commit
 from mgit_hooks.gatekeeper.judgement import Facts, Judgement, judge
-from mgit_hooks.gatekeeper.received import of_commit
 from mgit_hooks.judging import config, schemas
 from mgit_hooks.judging.config import Config
 from mgit_hooks.layout import Location

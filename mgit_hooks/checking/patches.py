@@ -14,7 +14,7 @@ from mgit_hooks.checking.findings import Subject
 from mgit_hooks.errors import UsageError
 from mgit_hooks.gatekeeper.candidate import CHECK, LATER, Candidate, envelope
 from mgit_hooks.gatekeeper.commitmessage import strip_space
-from mgit_hooks.gatekeeper.received import MADE
+from mgit_hooks.gatekeeper.existing import MADE
 from mgit_hooks.git import plumbing
 from mgit_hooks.layout import Location
 from mgit_hooks.record import FileChange, Json, readable

@@ -120,7 +120,7 @@ def _candidates(
     lines = candidates.pushed(candidates.read_stdin()) if pushes is None else pushes
     push = candidates.from_push(remote, url, lines, location, config.rules)
     by_push = [rule for rule in config.rules if applies(rule, "push")]
-    if not facts_named(by_push) and not any(applies(rule, "pushed-commit") for rule in config.rules):
+    if not lines or (not facts_named(by_push) and not any(applies(rule, "pushed-commit") for rule in config.rules)):
         return [push]
     from mgit_hooks.gatekeeper import pushed
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from mgit_hooks.errors import ObjectError
 from mgit_hooks.gatekeeper.candidate import Candidate, looks_at
-from mgit_hooks.gatekeeper.received import of_commit, quarantine
+from mgit_hooks.gatekeeper.existing import of_commit, quarantine
 from mgit_hooks.git import plumbing
 from mgit_hooks.judging.facts import OF_REF
 from mgit_hooks.judging.judge import facts_named

@@ -12,21 +12,17 @@ from typing import Final
 
 from mgit_hooks.errors import UsageError
 from mgit_hooks.gatekeeper.candidate import LATER, Candidate, envelope
+from mgit_hooks.gatekeeper.existing import MADE, MERGED
 from mgit_hooks.git import plumbing
 from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.rules import Rule, applies
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Commit, Oid
+from mgit_hooks.record import Oid
 from mgit_hooks.recorder import receiving
 from mgit_hooks.recorder.event import PushLine, received
 from mgit_hooks.recorder.remotes import Remotes
 
 STAGE: Final = "pre-receive"
-# What made a commit that comes by a push is not known: a rule for any of these is a rule for it.
-MADE: Final = ("commit", "amend", "rebase", "cherry-pick", "revert", "am", "import", "pushed-commit")
-MERGED: Final = ("merge", "rebase", "import", "pushed-commit")
-_UNKNOWN: Final = (LATER | {"/branch"}) - {"/commit/hash", "/commit/committer_date"}
-_QUARANTINE: Final = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
 
 def lines(stdin: bytes) -> tuple[PushLine, ...]:
@@ -60,41 +56,12 @@ def candidates(
         yield from brought.candidates(found.commits, location, STAGE, whole=True)
 
 
-def quarantine() -> dict[str, str]:
-    """Where a push's objects lie until it is taken, as the environment of its hooks says; empty outside of them."""
-    return {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
-
-
 def _push(pushed: Sequence[PushLine], location: Location) -> Candidate:
     remotes = Remotes(location.common_dir, _is_ancestor, os.environ)
     told = receiving.asked(pushed, remotes)
     unknown = {f"/push/refs/{number}/confirmed" for number in range(len(pushed))}
     value = envelope("push", location, None, push=told.to_json())
     return Candidate(STAGE, ("push",), value, LATER | unknown, location.worktree, None)
-
-
-def of_commit(
-    commit: Commit, location: Location, stage: str = STAGE, events: tuple[str, ...] | None = None
-) -> Candidate:
-    """A commit that is there, and of which nothing tells on which branch. ``events`` are what it may be, where
-    something tells how it came to be."""
-    possible = MERGED if len(commit.parents) > 1 else MADE
-    value = envelope(possible[0], location, None, commit=commit.to_json(), replaces=None)
-    return Candidate(stage, events or possible, value, _UNKNOWN | _missing(commit), location.worktree, None)
-
-
-def _missing(commit: Commit) -> frozenset[str]:
-    """What the objects that are not here (a partial or shallow clone) would have told."""
-    if commit.files is None:
-        return frozenset(("/commit/files",))
-    if commit.missing is None:
-        return frozenset()
-    return frozenset(
-        f"/commit/files/{number}/{name}"
-        for number, change in enumerate(commit.files)
-        for name in ("size_bytes", "additions", "deletions", "binary")
-        if getattr(change, name) is None
-    )
 
 
 def _is_ancestor(old: Oid, new: Oid) -> bool | None:
