@@ -121,6 +121,16 @@ def test_a_gate_that_is_not_armed_loads_less(repo: Repo) -> None:
     )
 
 
+def test_where_no_rule_is_used_nothing_that_makes_rules_is_loaded(repo: Repo) -> None:
+    makers = {
+        f"mgit_hooks.judging.{name}"
+        for name in ("rulefiles", "bundles", "parameters", "extending", "rulecheck", "facts", "judge")
+    }
+    assert loaded(repo, "gate", "pre-commit", "1", "--") & makers  # the level's own
+    repo.git("config", "mgit.level", "basic")
+    assert loaded(repo, "gate", "pre-commit", "1", "--") & makers == set()
+
+
 def test_the_program_says_its_version_without_the_libraries() -> None:
     code = (
         "import sys; sys.path[:0] = [sys.argv[1]]\n"

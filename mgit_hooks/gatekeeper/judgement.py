@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.judge import judge as judge_rules
-from mgit_hooks.judging.policy import FAILING, Abort, Decision, Policy, decide
+from mgit_hooks.judging.policy import Abort, Decision, Policy, asks_to_refuse, decide
 from mgit_hooks.judging.rules import Rule, applies
 from mgit_hooks.judging.unknown import hangs_on
 from mgit_hooks.judging.validate import Schemas, validate
@@ -142,13 +142,10 @@ def _judge(
     issues += judge_rules(asked, value, schemas, events=candidate.events, unknown=candidate.unknown)
     skipped = dict.fromkeys((*(rule.id for rule in own if rule.id in skip), *sorted(found.intersection(skip))))
     decision = decide(issues, settings.strategy, settings.enforce, can_refuse=True)
-    only_skipped = bool(skipped) and settings.strategy != "abort" and not any(map(_can_refuse, asked))
+    only_skipped = bool(skipped) and settings.strategy != "abort" and not any(map(asks_to_refuse, asked))
     names = tuple(dict.fromkeys(rule.id for rule in asked))
     return Judgement(decision, settings.level, issues, names, tuple(skipped), only_skipped)
 
-
-def _can_refuse(rule: Rule) -> bool:
-    return rule.strategy == "abort" and rule.severity in FAILING
 
 
 def culprits(judgement: Judgement) -> tuple[str, ...]:

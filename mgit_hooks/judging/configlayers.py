@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.judging import configfiles, rulefiles, rulesets, schemas
+from mgit_hooks.judging import configfiles, rulesets, schemas
 from mgit_hooks.judging.configfiles import Files
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.judging.rulesets import Entries, Entry, Place, fold, place_of
@@ -73,12 +73,16 @@ class LayerReader:
         """What ``entry`` describes: made once, however often the layers are weighed."""
         made = self._made.get(id(entry))
         if made is None:
+            from mgit_hooks.judging import rulefiles  # only where there is a rule
+
             # It holds the entry, or another's could come to have this id.
             made = self._made[id(entry)] = (entry, rulefiles.make(entry, self.schemas, self.files))
         return made[1]
 
     def check(self, rule: Rule, entry: Entry) -> None:
         """What ``rule`` leaves out for what is ours. Raises ConfigError."""
+        from mgit_hooks.judging import rulefiles
+
         rulefiles.check(rule, entry.where, self.schemas)
 
     def texts(self, given: Mapping[str, tuple[str, str]]) -> Layer:

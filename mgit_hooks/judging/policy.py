@@ -70,9 +70,11 @@ def armed(policy: Policy) -> bool:
 
     With ``enforce`` off too: the gate then judges and reports, and lets through.
     """
-    return policy.strategy == "abort" or any(
-        rule.strategy == "abort" and rule.severity in FAILING for rule in policy.rules
-    )
+    return policy.strategy == "abort" or any(map(asks_to_refuse, policy.rules))
+
+
+def asks_to_refuse(rule: Rule) -> bool:
+    return rule.strategy == "abort" and rule.severity in FAILING
 
 
 def _only_reports(issue: Issue) -> bool:
