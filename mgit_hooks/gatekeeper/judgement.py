@@ -9,7 +9,7 @@ from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.judge import judge as judge_rules
 from mgit_hooks.judging.policy import Abort, Decision, Policy, asks_to_refuse, decide
-from mgit_hooks.judging.rules import Rule, applies
+from mgit_hooks.judging.rules import applies
 from mgit_hooks.judging.unknown import hangs_on
 from mgit_hooks.judging.validate import Schemas, validate
 from mgit_hooks.record import Issue, Json
@@ -145,7 +145,6 @@ def _judge(
     only_skipped = bool(skipped) and settings.strategy != "abort" and not any(map(asks_to_refuse, asked))
     names = tuple(dict.fromkeys(rule.id for rule in asked))
     return Judgement(decision, settings.level, issues, names, tuple(skipped), only_skipped)
-
 
 
 def culprits(judgement: Judgement) -> tuple[str, ...]:
