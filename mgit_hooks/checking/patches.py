@@ -20,6 +20,8 @@ from mgit_hooks.layout import Location
 from mgit_hooks.record import FileChange, Json, readable
 
 _TYPES: Final = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
+# What apply.c says where there is no patch at all: since 2.35, and before.
+_NONE: Final = ("No valid patches", "unrecognized input")
 _GITLINK: Final = "160000"
 _HEADER: Final = re.compile(rb"[!-9;-~]+:|[ \t]")
 _OF_MAIL: Final = re.compile(rb"(?i:from|subject|date):")
@@ -63,12 +65,19 @@ def read(name: str, path: str, location: Location, *, several: bool) -> Iterator
             with open(whole, "rb") as file:
                 yield _told(shown, _Mail(None, None, None, None, file.read()), location)
             return
+        if not _is_mail(first):
+            raise UsageError(f"{shown} is no mbox", "git format-patch --stdout RANGE writes one; a diff: --patch FILE")
         count = _split(shown, whole, folder, location)
+        judged = False
         for number in range(1, count + 1):
             one = os.path.join(folder, f"{number:09d}")
             label = shown if count == 1 else f"{shown}#{number}"
-            yield _told(label, _mail(label, one, folder, location), location)
+            told = _told(label, _mail(label, one, folder, location), location)
+            judged = judged or told.candidate is not None
+            yield told
             os.remove(one)
+        if not judged:
+            raise UsageError(f"{shown}: no mail in it has a patch", "git format-patch --stdout RANGE writes some")
 
 
 def _is_mail(first: bytes) -> bool:
@@ -137,12 +146,12 @@ def _told(label: str, mail: _Mail, location: Location) -> Told:
     title = None if message is None else message[0].partition("\n")[0]
     author = None if mail.author_name is None else f"{mail.author_name} <{mail.author_email or ''}>"
     subject = Subject("patch", label, title, author, mail.date)
-    if not mail.patch.strip():
+    files = _files(label, mail.patch, location, may_be_none=mail.message is not None)
+    if files is None:
         return Told(subject, None, (f"{label} has no patch in it: not judged",))
     notes = (
         (f"{label}: its date cannot be read, and is not judged",) if mail.message is not None and not mail.date else ()
     )
-    files = _files(label, mail.patch, location)
     commit: Json = {
         "hash": None,
         "parents": None,
@@ -178,14 +187,17 @@ def _of_files(files: list[FileChange]) -> Iterator[str]:
                 yield f"/commit/files/{number}/{name}"
 
 
-def _files(label: str, patch: bytes, location: Location) -> list[FileChange]:
+def _files(label: str, patch: bytes, location: Location, *, may_be_none: bool) -> list[FileChange] | None:
+    """None where there is no patch at all: a series' cover letter, an answer to a mail."""
     told = plumbing.run(("apply", "--numstat", "-z"), directory=location.root or location.git_dir, stdin=patch)
-    if told.status:
-        raise UsageError(f"{label}: git cannot read its patch{_said(told.stderr)}", "make it anew: git format-patch")
     try:
         headers = diffheaders.headers(patch)
     except UsageError as error:
         raise UsageError(f"{label}: {error.message}", error.remedy) from None
+    if told.status and not headers and may_be_none and any(words in told.stderr for words in _NONE):
+        return None
+    if told.status:
+        raise UsageError(f"{label}: git cannot read its patch{_said(told.stderr)}", "make it anew: git format-patch")
     counted = told.stdout.split(b"\0")[:-1]
     if len(counted) != len(headers):
         raise _doubtful(label, f"{len(counted)} files by one reading and {len(headers)} by another")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mgit_hooks.checking.findings import Checked, Finding, Subject, Totals
 from mgit_hooks.checking.forms import About, Sink
+from mgit_hooks.credentials import strip
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.record import Json
 
@@ -31,10 +32,12 @@ def _json(subject: Subject, finding: Finding) -> Json:
         "commit": subject.oid,
         "source": subject.kind,
         "name": subject.name,
-        "subject": subject.title,
+        "subject": None if subject.title is None else strip(subject.title),
         "author": subject.author,
         "date": subject.date,
         **finding._asdict(),
+        "message": strip(finding.message),
+        "way_out": None if finding.way_out is None else strip(finding.way_out),
     }
     if finding.file_bytes is None:
         del value["file_bytes"]

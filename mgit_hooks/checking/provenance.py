@@ -40,10 +40,10 @@ def of(location: Location, directory: str) -> Provenance | None:
 
 def _uri(url: str) -> str | None:
     if "://" in url:
-        stripped = credentials.strip(url)
-        return None if stripped.startswith("file:") else quote(os.fsencode(stripped), safe=_SAFE)
+        # Quoted first: a space would end the URL that credentials are looked for in.
+        return None if url.startswith("file:") else credentials.strip(quote(os.fsencode(url), safe=_SAFE))
     match = _SCP.fullmatch(url)
     if match is None or url.startswith(("/", ".")):
         return None
-    stripped = credentials.strip(f"ssh://{match[1]}/{match[2].lstrip('/')}")
-    return quote(os.fsencode(stripped), safe=_SAFE)
+    whole = f"ssh://{match[1]}/{match[2].lstrip('/')}"
+    return credentials.strip(quote(os.fsencode(whole), safe=_SAFE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from mgit_hooks.checking import baseline, commits, given, judging, provenance
@@ -95,11 +95,26 @@ def run(args: argparse.Namespace, out: Output) -> int:
             entries = collected.write(_path(args, args.write_baseline))
             out.note(f"mgit-hooks: {counted(entries, 'finding')} written to {escape(args.write_baseline)}")
             return 0
-        told: Form = FORMS[form](out, about)
+        told = _Begun(form, about, out)
         totals = _tell(_subjects(args, policy, out), told.add, known, failing)
         told.end(totals)
     _remark(totals, known, policy, about, out)
     return 1 if totals.failing and settings.enforce else 0
+
+
+class _Begun:
+    """A form that begins with its first subject: what goes wrong before leaves nothing on standard output."""
+
+    def __init__(self, form: str, about: About, out: Output) -> None:
+        self._made: Form | None = None
+        self._make = lambda: FORMS[form](out, about)
+
+    def add(self, checked: Checked) -> None:
+        self._made = self._made or self._make()
+        self._made.add(checked)
+
+    def end(self, totals: Totals) -> None:
+        (self._made or self._make()).end(totals)
 
 
 def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
@@ -174,7 +189,9 @@ def _subjects(args: argparse.Namespace, policy: Policy, out: Output) -> Iterator
                 show(number, len(oids))
 
 
-def _tell(subjects: Iterator[Checked], tell, known: Baseline | None, failing: tuple[str, ...]) -> Totals:  # type: ignore[no-untyped-def]
+def _tell(
+    subjects: Iterator[Checked], tell: Callable[[Checked], None], known: Baseline | None, failing: tuple[str, ...]
+) -> Totals:
     judged = hidden = fails = 0
     severities: Counter[str] = Counter()
     for checked in subjects:
