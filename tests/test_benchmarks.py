@@ -16,6 +16,7 @@ _BENCHMARKS = sorted(path.name for path in _TOP.glob("*.py") if path.name not in
 _RATIO = re.compile(r"^ratio (.+?) +([\d.,-]+) x \(([\d.,-]+) - ([\d.,-]+)\)", re.MULTILINE)
 _RATIOS = {
     "backfill.py": 2,
+    "check.py": 2,
     "commit.py": 6,
     "gate.py": 6,
     "growth.py": 13,

@@ -176,7 +176,8 @@ def test_the_diff_of_diff(repo: Repo, mgit: Any) -> None:
 
 # Hostile
 
-MAIL = b"From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\nDate: %b\nSubject: [PATCH] x\n\n---\n%b"
+FIRST = b"From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n"
+MAIL = FIRST + b"From: A <a@b>\nDate: %b\nSubject: [PATCH] x\n\n---\n%b"
 PATCH = b"diff --git a/f b/f\nnew file mode 100644\nindex 0000000..7898192\n--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+a\n"
 DATE = b"Mon, 21 Sep 2026 20:00:00 +0200"
 
@@ -191,12 +192,12 @@ DATE = b"Mon, 21 Sep 2026 20:00:00 +0200"
         ("--patch", bytes(range(256)) * 1000, "cannot read"),
         ("--patch", b"no patch at all\n", "cannot read its patch"),
         ("--patch", b"diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1,99 @@\n-a\n+b\n", "corrupt patch"),
-        ("--patch", b"diff --git a/f b/f\nnew file mode 99999999999\n--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+a\n", "mode"),
+        ("--patch", PATCH.replace(b"100644", b"99999999999"), "mode"),
         ("--patch", b"diff --git a/f b/f\nold mode 100644\nnew mode \xff\n", "mode"),
         ("--patch", b"--- a/" + b"x" * 5_000_000 + b"\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n", ""),
         ("--mbox", MAIL % (DATE, b"@@ -1 +1 @@\n-a\n+b\n"), "fragment without header"),
-        ("--mbox", b"From x Mon Sep 17 00:00:00 2001\n" + b"X: y\n" * 300_000 + b"\n", ""),
-        ("--mbox", b"From x Mon Sep 17 00:00:00 2001\nSubject: " + b"=?utf-8?q?" + b"x" * 3_000_000 + b"\n\nbody\n---\n" + PATCH, ""),
+        ("--mbox", FIRST + b"X: y\n" * 300_000 + b"\n", ""),
+        ("--mbox", FIRST + b"Subject: =?utf-8?q?" + b"x" * 3_000_000 + b"\n\nbody\n---\n" + PATCH, ""),
     ],
 )  # fmt: skip
 def test_what_git_cannot_read_is_one_message_and_soon(repo: Repo, mgit: Any, flag: str, raw: bytes, said: str) -> None:
@@ -207,7 +208,7 @@ def test_what_git_cannot_read_is_one_message_and_soon(repo: Repo, mgit: Any, fla
     assert time.process_time() - began < 20
     assert told.code == 2 if said else told.code in (0, 1, 2)
     assert said in told.err
-    assert told.err.count("\n") <= 2
+    assert told.err.count("\n") <= (2 if said else 3)
     assert len(told.err) < 1000
 
 

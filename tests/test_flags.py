@@ -21,7 +21,7 @@ from mgit_hooks.journal.segment import segment_names
 READING = ("log", "show", "verify", "export", "repair")
 ALL = (
     *READING, "anchor", "compact", "init", "install", "status", "doctor", "backfill", "drain", "config", "schema",
-    "uninstall",
+    "uninstall", "check",
 )  # fmt: skip
 RULE = """
 [[rules]]
@@ -380,6 +380,43 @@ def test_level_and_strategy(repo: Repo, mgit: Any, command: str) -> None:
     assert record["original"]["commit"]["message"] == "much too long\n"
     for wrong in ("--level", "--strategy"):
         assert mgit("-C", repo.path, name, *options, wrong, "loose").code == 2
+
+
+# Of check: what is judged, left out and told; tests/test_checking*.py has the rest of each.
+@pytest.mark.parametrize(
+    ("flags", "code", "rules"),
+    [
+        ((), 1, ["short"]),
+        (("HEAD",), 1, ["short", "short"]),
+        (("HEAD~1",), 1, ["short"]),
+        (("--staged",), 0, []),
+        (("--message", "fine"), 0, []),
+        (("--message", "fine", "--staged"), 0, []),
+        (("--patch", "last.patch"), 1, ["short"]),
+        (("--mbox", "last.patch"), 1, ["short"]),
+        (("--since", "HEAD"), 0, []),
+        (("--new-only", "--base", "HEAD~1"), 1, ["short"]),
+        (("--baseline", "known.json"), 0, []),
+        (("--fail-on", "never"), 0, ["short"]),
+        (("--level", "basic"), 1, ["short"]),
+        (("--strategy", "ignore"), 1, ["short"]),
+        (("--format", "json"), 1, ["short"]),
+    ],
+)
+def test_check(repo: Repo, mgit: Any, flags: tuple[str, ...], code: int, rules: list[str]) -> None:
+    repo.write(".git/rules.toml", RULE.replace('"import"', '"import", "am"'))
+    repo.git("config", "mgit.rules", os.path.join(repo.path, ".git/rules.toml"))
+    repo.commit("also too long")
+    repo.commit("much too long", {"f": "x\n"})
+    repo.write("fine", "fine\n")
+    repo.write("last.patch", repo.run("format-patch", "-1", "--stdout").stdout)
+    assert mgit("-C", repo.path, "check", "--write-baseline", "known.json").code == 0
+    told = mgit("-C", repo.path, "check", "--json", *flags)
+    assert (told.code, [each["rule"] for each in told.json[0]["findings"]]) == (code, rules)
+    if "--level" in flags:
+        assert told.json[0]["level"] == "basic"
+    written = mgit("-C", repo.path, "check", "--json", *flags, "-o", "report")
+    assert (written.code, written.out, Path(repo.path, "report").read_bytes()) == (code, "", told.raw)
 
 
 @pytest.mark.parametrize("command", ["backfill", "init"])

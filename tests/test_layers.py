@@ -44,6 +44,8 @@ PURE = frozenset(
         "report",
         "gatekeeper.commitmessage",
         "capture.graph",
+        "checking.findings",
+        "checking.diffheaders",
         "capture.rawdiff",
         "capture.similarity",
         "capture.treediff",

@@ -107,7 +107,7 @@ class _Begun:
 
     def __init__(self, form: str, about: About, out: Output) -> None:
         self._made: Form | None = None
-        self._make = lambda: FORMS[form](out, about)
+        self._make: Callable[[], Form] = lambda: FORMS[form](out, about)
 
     def add(self, checked: Checked) -> None:
         self._made = self._made or self._make()
