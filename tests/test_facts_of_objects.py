@@ -7,16 +7,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import histories
 import pytest
 from conftest import Repo
 
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.gatekeeper import secrets
+from mgit_hooks.gatekeeper.existing import of_commit
 from mgit_hooks.gatekeeper.facts import with_facts
+from mgit_hooks.gatekeeper.judgement import Facts, gather
 from mgit_hooks.gatekeeper.objects import LIMIT, Objects
 from mgit_hooks.gatekeeper.pushed import brought
 from mgit_hooks.gatekeeper.pushed import with_facts as with_refs_facts
+from mgit_hooks.judging import config, schemas
+from mgit_hooks.layout import locate
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder.event import PushLine
 
@@ -256,3 +261,20 @@ def test_a_push_brings_what_the_remote_has_not(repo: Repo, bare: Repo, monkeypat
         (3, 1), (1, 0), (3, 1), (0, 0), (0, 0),
     ]  # fmt: skip
     assert brought([]) == ({}, {})
+
+
+@pytest.mark.parametrize("made", [histories.every_kind(), histories.renames(1)], ids=["every kind", "renames"])
+def test_the_level_standard_has_no_false_findings(made: histories.History, repo: Repo) -> None:
+    made.write(os.path.join(repo.path, ".git"))
+    policy = config.defaults()
+    assert policy.rules
+    capturer, facts_of = Capturer(os.path.join(repo.path, ".git")), Facts(repo.path)
+    candidates = [
+        of_commit(capturer.commit(Oid(oid)), locate(repo.path), "check")
+        for oid in repo.git("rev-list", "--all").split()
+    ]
+    found = gather(candidates, policy, schemas.load(), (), facts_of)
+    facts_of.close()
+    broken = [issue for _, judgement in found.judged for issue in judgement.issues if issue.code == "RULE_VIOLATED"]
+    assert found.candidates >= 50
+    assert broken == []
