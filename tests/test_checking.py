@@ -255,6 +255,17 @@ def test_what_mgit_skip_names_is_let_go(ruled: Repo, mgit: Any, monkeypatch: pyt
     assert "MGIT_SKIP leaves out subject" in told.err
 
 
+def test_a_finding_about_a_line_names_it(repo: Repo, mgit: Any) -> None:
+    repo.commit("first", {"a.txt": "fine\n"})
+    repo.commit("Merge badly", {"a.txt": "fine\n<<<<<<< ours\nx\n=======\ny\n>>>>>>> theirs\n"})
+    told = mgit("-C", repo.path, "check", "--json")
+    assert [(each["rule"], each["file"], each["line"]) for each in told.json[0]["findings"]] == [
+        ("no-conflict-markers", "a.txt", 2)
+    ]
+    assert "a.txt:2" in mgit("-C", repo.path, "check").out
+    assert "file=a.txt,line=2," in mgit("-C", repo.path, "check", "--format", "github").out
+
+
 # Messages
 
 

@@ -11,8 +11,9 @@ from mgit_hooks.gatekeeper.existing import of_commit
 from mgit_hooks.gatekeeper.judgement import Facts, Judgement, judge
 from mgit_hooks.judging import config, schemas
 from mgit_hooks.judging.config import Config
+from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Commit
+from mgit_hooks.record import Commit, Json
 
 
 class Policy(NamedTuple):
@@ -57,7 +58,16 @@ def _facts_of(location: Location) -> Facts:
 
 def checked(policy: Policy, subject: Subject, candidate: Candidate) -> Checked:
     found = judgement(policy, candidate)
-    return Checked(subject, sorted_findings(found.issues, candidate.value, subject, found.rules), found.rules)
+    value = _looked_at(policy, candidate, found)
+    return Checked(subject, sorted_findings(found.issues, value, subject, found.rules), found.rules)
+
+
+def _looked_at(policy: Policy, candidate: Candidate, found: Judgement) -> Json:
+    """What was judged; with its facts where a finding is about one of a file: it may know a line."""
+    if not any("/facts/" in issue.field_path for issue in found.issues):
+        return candidate.value
+    asked = [rule for rule in settings(policy).rules if rule.id in found.rules]
+    return _facts_of(policy.location).of(candidate, facts_named(asked))
 
 
 def of(policy: Policy, commit: Commit) -> Checked:
