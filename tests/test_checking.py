@@ -473,3 +473,19 @@ def test_where_a_commit_is_missing_the_check_fails(repo: Repo, mgit: Any) -> Non
     told = mgit("-C", repo.path, "check", "HEAD")
     assert told.code in (2, 128)
     assert told.err.count("\n") == 2
+
+
+def test_a_message_and_a_patch_are_judged_by_the_rules_of_the_library(repo: Repo, mgit: Any) -> None:
+    """Which ask whether a commit is a merge, and where its subject ends."""
+    repo.commit("Before")
+    repo.commit("Say " + "much " * 20, {"f": "x\n"})
+    repo.write(".mgit-hooks.toml", '[[rules]]\nuse = "subject-length"\nstrategy = "abort"\n')
+    repo.write(".git/MSG", "Say " + "much " * 20)
+    repo.write(".git/PATCH", repo.git("format-patch", "-1", "--stdout", "--no-stat") + "\n")
+    for args in (("--message", ".git/MSG"), ("--patch", ".git/PATCH"), ()):
+        told = mgit("-C", repo.path, "check", *args, "--json")
+        assert told.code == 1
+        assert "rule subject-length" in told.out
+    merge = repo.git("rev-parse", "HEAD")
+    repo.write(".git/MERGE_HEAD", f"{merge}\n")
+    assert mgit("-C", repo.path, "check", "--message", ".git/MSG", "--json").code == 0

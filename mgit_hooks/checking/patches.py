@@ -26,8 +26,10 @@ _GITLINK: Final = "160000"
 _HEADER: Final = re.compile(rb"[!-9;-~]+:|[ \t]")
 _OF_MAIL: Final = re.compile(rb"(?i:from|subject|date):")
 _ALWAYS_UNKNOWN: Final = frozenset(
-    f"/commit/{name}" for name in ("parents", "tree", "committer_name", "committer_email", "committer_date")
+    f"/commit/{name}" for name in ("parents/0", "tree", "committer_name", "committer_email", "committer_date")
 )
+# A patch stands on one commit, and does not say on which: of any id it is true that there is no other.
+_PARENT: Final = "0" * 40
 
 
 class Told(NamedTuple):
@@ -154,7 +156,7 @@ def _told(label: str, mail: _Mail, location: Location) -> Told:
     )
     commit: Json = {
         "hash": None,
-        "parents": None,
+        "parents": [_PARENT],
         "tree": None,
         "author_name": mail.author_name,
         "author_email": mail.author_email,

@@ -16,7 +16,7 @@ from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
 _NOT_SAID = (
-    "hash", "parents", "tree", "author_name", "author_email", "date", "committer_name", "committer_email",
+    "hash", "tree", "author_name", "author_email", "date", "committer_name", "committer_email",
     "committer_date", "message", "files",
 )  # fmt: skip
 
@@ -42,13 +42,16 @@ def of_index(
 
 
 def of_message(location: Location, name: str, raw: bytes) -> tuple[Subject, Candidate]:
-    """A message alone, as git would store it: nothing else of its commit is known."""
+    """A message alone, as git would store it: of its commit nothing else is known but what it would stand on."""
     with _at(location):
         events = candidates.possible_events(CHECK, location, None)
-        commit: Json = {**dict.fromkeys(_NOT_SAID), **_fields(name, raw)}
         head = staged.head(location)
+        parents = candidates.parents(location, head.oid)
+        commit: Json = {"parents": parents, **dict.fromkeys(_NOT_SAID), **_fields(name, raw)}
         value = envelope(events[0], location, head.branch, commit=commit, replaces=None)
     unknown = LATER | {f"/commit/{field}" for field in _NOT_SAID if field != "message"}
+    if parents is None:
+        unknown |= {"/commit/parents"}
     found = Candidate(CHECK, events, value, unknown, location.worktree, head.oid)
     return Subject("message", name, found.subject, None, None), found
 

@@ -209,6 +209,14 @@ def _has(location: Location, name: str) -> bool:
     return exists(os.path.join(location.git_dir, name))
 
 
+def parents(location: Location, head: Oid | None) -> list[Oid] | None:
+    """What the next commit would stand on, if it does not amend; None where a merge's other heads cannot be read."""
+    if _has(location, "MERGE_HEAD"):
+        merged = _merged(location, head)
+        return None if merged is None else list(merged)
+    return [] if head is None else [head]
+
+
 def _merged(location: Location, head: Oid | None) -> tuple[Oid, ...] | None:
     try:
         with open_to_read(os.path.join(location.git_dir, "MERGE_HEAD")) as file:
