@@ -6,7 +6,7 @@ import re
 
 # Userinfo runs to the last "@" before the path: a token may itself hold an "@". Behind a colon that no
 # port follows stands a password, and that runs to the last "@" whatever is in it.
-_USERINFO = re.compile(r"://(?:[^\s/?#]*@|[^\s/?#@:\[]+:(?!\d*(?:[\s/?#,;'\")\]]|$))\S*@)")
+_USERINFO = re.compile(r"://(?:[^\s/?#]*@|[^\s/?#@:\[]+:(?!\d+(?:[\s/?#,;'\")\]]|$)|[\s/?#]|$)\S*@)")
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#]*)[?#]\S*")
 # user:password@host:path, which is no URL but what someone may type for one
 _SCP = re.compile(r"(?<![^\s'\"(=])(?P<user>[^\s:/@'\"]+):[^\s/@]+@(?=[^\s:/]+:)")

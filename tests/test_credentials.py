@@ -19,6 +19,8 @@ from mgit_hooks.credentials import strip
         ("https://user:hun/ter2@example.org/a", "https://example.org/a"),
         ("https://user:hun?ter2@example.org/a", "https://example.org/a"),
         ("https://user:hun#ter2@example.org/a", "https://example.org/a"),
+        ("https://user:;hun?ter2@example.org/a", "https://example.org/a"),
+        ("https://user:'hun?ter2@example.org/a", "https://example.org/a"),
         ("HTTPS://user:hunter2@example.org", "HTTPS://example.org"),
         ("ssh://git:hunter2@example.org/a", "ssh://example.org/a"),
         ("git+ssh://git:hunter2@example.org/a", "git+ssh://example.org/a"),
