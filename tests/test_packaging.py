@@ -17,7 +17,7 @@ from checkout import ROOT, copy_project, once, shared_folder
 import mgit_hooks
 
 HOOKS = sorted(path.name for path in (ROOT / "hooks").glob("*.sh"))
-SCHEMAS = sorted(path.name for path in (ROOT / "schemas").glob("*.json"))
+SCHEMAS = sorted(path.relative_to(ROOT / "schemas").as_posix() for path in (ROOT / "schemas").rglob("*.json"))
 
 
 def run(*command: str | Path, **env: str) -> str:
@@ -54,9 +54,9 @@ def test_an_installed_project_is_whole(form: str, project: Path, tmp_path: Path)
     folder = fresh(tmp_path / "venv")
     run(sys.executable, "-m", "pip", f"--python={folder}", "install", "-q", "--no-deps", "--force-reinstall", *given)
     asked = (
-        "import os; from mgit_hooks import resources as r;"
+        "import os; from pathlib import Path; from mgit_hooks import resources as r; schemas = Path(r.schemas_dir());"
         "print(r.__file__); print(sorted(f for f in os.listdir(r.hooks_dir()) if f.endswith('.sh')));"
-        "print(sorted(f for f in os.listdir(r.schemas_dir()) if f.endswith('.json')))"
+        "print(sorted(path.relative_to(schemas).as_posix() for path in schemas.rglob('*.json')))"
     )
     where, hooks, schemas = run(folder / "bin" / "python", "-I", "-c", asked).splitlines()
     assert (hooks, schemas) == (str(HOOKS), str(SCHEMAS))
