@@ -156,7 +156,16 @@ def test_the_sarif_multitool_takes_it(hostile: Repo, mgit: Any, tmp_path: Path) 
     tools = tmp_path / "tools"
     tools.mkdir()
     home = {**os.environ, "HOME": str(tmp_path), "npm_config_cache": str(tmp_path / "cache")}
-    asked = [npm, "install", "--no-audit", "--no-fund", "--prefix", tools, "@microsoft/sarif-multitool@5"]
+    asked = [
+        npm,
+        "install",
+        "--fetch-retries=0",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        tools,
+        "@microsoft/sarif-multitool@5",
+    ]
     done = subprocess.run(asked, capture_output=True, text=True, env=home, check=False, timeout=300)
     if done.returncode:
         pytest.skip(f"the registry does not answer: {done.stderr[-200:]}")
