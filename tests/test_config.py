@@ -491,6 +491,7 @@ def test_schema_lists_and_prints(capfdbinary: Any) -> None:
 
 
 def test_looking_at_the_configuration_leaves_private_files(repo: Repo, capfdbinary: Any) -> None:
+    Path(repo.path, ".git/mgit").mkdir(mode=0o700)  # it keeps records
     run(capfdbinary, "-C", repo.path, "config")
     flag = Path(repo.path, ".git/mgit/gate/main-worktree")
     assert stat.S_IMODE(flag.stat().st_mode) == 0o600

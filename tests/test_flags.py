@@ -703,3 +703,13 @@ def test_the_keys_of_each_kind_of_record(work: Recording, bare: Repo, mgit: Any)
     ]  # fmt: skip
     assert told["push"]["push"]["confirmed"] is True
     assert list(told["ref-update"]["refs"][0]) == ["name", "old_oid", "new_oid", "reason"]
+
+
+@pytest.mark.parametrize(
+    "command", [("config",), ("config", "rules"), ("check",), ("schema", "check", "dco"), ("status",)]
+)
+def test_a_question_begins_no_records(repo: Repo, mgit: Any, command: tuple[str, ...]) -> None:
+    """Hooks that are installed for all repositories act where ``.git/mgit`` is."""
+    repo.commit("one")
+    assert mgit("-C", repo.path, *command).code == 0
+    assert not Path(repo.path, ".git/mgit").exists()

@@ -7,8 +7,9 @@ from typing import Any
 
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
+from mgit_hooks.files import is_folder
 from mgit_hooks.judging import gateflag
-from mgit_hooks.judging.config import Config
+from mgit_hooks.judging.config import Config, load
 from mgit_hooks.judging.configlayers import ADDING, KEYS, Origin
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.layout import locate
@@ -45,7 +46,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
         raise UsageError(f"'{args.explained}' is one word too many", "mgit-hooks config explain KEY")
     if args.key is not None and args.key not in KEYS:
         raise unknown(args.key)
-    config = gateflag.refresh(locate(args.directory), given(args))
+    location = locate(args.directory)
+    # A repository that keeps no records has no hooks to tell, and a question is not to begin any.
+    read = gateflag.refresh if is_folder(location.mgit_dir) else load
+    config = read(location, given(args))
     keys = KEYS if args.key is None else (args.key,)
     if out.as_json:
         out.json(_json(config, keys, args))
