@@ -20,7 +20,7 @@ from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.journal import reader
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Record
-from mgit_hooks.recorder import awaited, gathering
+from mgit_hooks.recorder import awaited, gathering, state
 from mgit_hooks.recorder.drain import drain
 
 
@@ -283,6 +283,23 @@ def test_what_a_drain_could_not_read_is_told_though_it_was_killed_before_it_said
 
 
 # A large index
+
+
+def test_a_commit_of_very_many_parents_that_are_not_there(work: Recording) -> None:
+    work.commit("before")
+    work.drain()
+    parents = [f"{number:040x}" for number in range(1, 50_001)]
+    lines = [f"tree {work.git('write-tree')}", *(f"parent {oid}" for oid in parents)]
+    lines += ["author A <a@b> 1 +0000", "committer A <a@b> 1 +0000", "", "many\n"]
+    made = work.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin="\n".join(lines).encode())
+    work.git("update-ref", "--create-reflog", "refs/heads/many", made)
+    began = time.process_time()
+    work.drain()
+    assert time.process_time() - began < 9  # each looked for among all the others: minutes
+    assert made in {r.commit.hash for r in work.records() if r.commit is not None}
+    log = Path(work.location.mgit_dir, "logs", "mgit.log").read_text()
+    assert log.count("tried again later") == state.UNREADABLE
+    assert "50000" in log.splitlines()[-1]
 
 
 def test_attributes_are_looked_up_without_reading_a_large_index(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

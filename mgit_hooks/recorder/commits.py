@@ -26,7 +26,7 @@ class Commits:
         self._queue = queue
         self._make = make
         self._unlogged = unlogged
-        self.unreadable: list[Oid] = []
+        self.unreadable: dict[Oid, None] = {}  # in the order in which they were met; there may be very many
 
     def knows(self, oid: Oid) -> bool:
         """Whether a commit is on record, or was there before recording began and is backfill's to record."""
@@ -40,7 +40,7 @@ class Commits:
         if self.knows(tip):
             return ()
         oids = self._git.new_commits([tip], self.knows)
-        self.unreadable += (oid for oid in self._git.missing if oid not in self.unreadable)
+        self.unreadable.update(dict.fromkeys(self._git.missing))
         return oids
 
     def records(self, oids: Sequence[Oid], source: str) -> Iterator[Record]:
@@ -53,7 +53,7 @@ class Commits:
         try:
             commit = self._git.commit(oid)
         except ObjectError:
-            self.unreadable.append(oid)
+            self.unreadable[oid] = None
             return
         made = self._queue.maker(oid)
         at = self._queue.first_to(oid) if made is None else made

@@ -188,10 +188,14 @@ class Pass:
     def _log(self, written: _Written) -> None:
         for line in written.found.batch.garbled:
             log.warning(self._location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
-        for oid in set(written.rest.unreadable).difference(written.before.unreadable):
+        told = frozenset(written.before.unreadable)
+        unreadable = [oid for oid in written.rest.unreadable if oid not in told]
+        for oid in unreadable[-state.UNREADABLE :]:
             log.warning(
                 self._location.mgit_dir, "a commit is named and git cannot give it: tried again later", commit=oid
             )
+        if len(unreadable) > state.UNREADABLE:
+            log.warning(self._location.mgit_dir, "more commits are named that git cannot give", commits=len(unreadable))
 
 
 def _beginning(index: Index, before: State) -> Beginning:

@@ -44,7 +44,7 @@ _NAMES: Final = (
 )
 _FILE: Final = "looked.sqlite"
 # So many commits that could not be read are tried again at each drain.
-_UNREADABLE: Final = 50
+UNREADABLE: Final = 50
 
 
 class State:
@@ -186,7 +186,7 @@ def write(mgit_dir: str, before: State, done: Read, next_seq: int, cursor: tuple
         "looked_at": time.time() if whole else before.looked_at,
         "files": files,
         "singles": done.look.singles,
-        "unreadable": done.unreadable[-_UNREADABLE:],
+        "unreadable": done.unreadable[-UNREADABLE:],
     }
     write_json(os.path.join(mgit_dir, "state.json"), head)
 
