@@ -303,9 +303,10 @@ class GatedDay(Day):
             args = ("commit", "-q", "--allow-empty", *how, "-m", f"At once {self.word()}")
             name = self.begin_act(args, place, {})
             env = {**os.environ, **self.dates(), "DAY": name, "DAY_WITNESS": str(self.witness)}
-            running.append(subprocess.Popen(["git", "-C", place, *args], env=env, stderr=subprocess.DEVNULL))
+            running.append(subprocess.Popen(["git", "-C", place, *args], env=env, stderr=subprocess.PIPE))
         for process in running:
-            process.wait()
+            # What a refused commit left in the index is refused here too.
+            self.refusals += process.communicate()[1].count(b"mgit-hooks: commit refused")
         self.look()
 
     def disarm(self, at: str) -> None:

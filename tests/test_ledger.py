@@ -94,6 +94,21 @@ def fixups_under_an_action(work: Gated) -> None:
     work.git("rebase", "-q", "-i", "--autosquash", "HEAD~3", **squash)
 
 
+def begun_under_an_action(work: Gated) -> None:
+    """Begun under that name, gone on with under git's own, and given up: nothing is told but by the reflog."""
+    for subject in ("one", "two", "three"):
+        work.commit(subject)
+    stops = "sed -i -e '1s/^pick/edit/' -e '3s/^pick/edit/'"
+    work.git("rebase", "-q", "-i", "HEAD~3", GIT_SEQUENCE_EDITOR=stops, GIT_REFLOG_ACTION="am")
+    work.git("commit", "-q", "--amend", "-m", "one!")
+    work.git("rebase", "--continue", GIT_EDITOR="true")
+    work.git("rebase", "--abort")
+    work.git(
+        "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "after",
+        GIT_REFLOG_ACTION="rebase (pick)",
+    )  # fmt: skip
+
+
 def by_alias(work: Gated) -> None:
     work.git("config", "alias.ci", "commit")
     work.git("ci", "-q", "--allow-empty", "-m", "judged")
@@ -213,6 +228,8 @@ SCENES: dict[str, tuple[Callable[[Gated], None], dict[str, str]]] = {
     "claimed rebase": (claimed_rebase, {"claimed": "unobserved", "one": "passed none", "after": "unobserved"}),
     "fixups under an action": (fixups_under_an_action, {"one": "passed none", "fixup! one": "passed",
                                                         "two": "passed none"}),
+    "rebase begun under an action": (begun_under_an_action, {"one": "passed", "one!": "passed", "two": "passed none",
+                                                             "three": "passed none", "after": "unobserved"}),
     "alias": (by_alias, {"judged": "passed", "around": "bypassed"}),
     "amends in one second": (amends, {"one": "passed", "two": "bypassed", "three": "passed", "four": "bypassed"}),
     "amend that changes nothing": (unchanged_amend, {"judged": "passed", "around": "bypassed"}),

@@ -16,9 +16,10 @@ from mgit_hooks.record import Oid
 from mgit_hooks.recorder import classify
 from mgit_hooks.recorder.rebasing import is_rebasing
 
-# sequencer.c, builtin/rebase.c; before git 2.26 the patches' rebase said "rebase: checkout" and "rebase finished".
-_STARTS: Final = re.compile(rb"(?:rebase|pull)\b.* \(start\): |rebase: checkout ")
-_ENDS: Final = re.compile(rb"(?:rebase|pull)\b.* \((?:finish|abort)\): |rebase finished: |rebase: aborting$")
+# sequencer.c, builtin/rebase.c: "%s (start): checkout %s", where the first words are GIT_REFLOG_ACTION's, which may be
+# others at each --continue. Before git 2.26 the patches' rebase said "rebase: checkout" and "rebase finished".
+_STARTS: Final = re.compile(rb".* \(start\): checkout |rebase: checkout ")
+_ENDS: Final = re.compile(rb".* \((?:finish|abort)\): returning to |rebase finished: |rebase: aborting$")
 # A few thousand lines of a reflog.
 _LAST_BYTES: Final = 1024 * 1024
 
