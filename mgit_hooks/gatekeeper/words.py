@@ -35,28 +35,27 @@ def words(candidate: Candidate, judgement: Judgement, *, edited: bool) -> list[s
 
 def pushed(gathered: Gathered) -> list[str]:
     """Of a push and the commits that it brings, before it leaves; none where there is nothing to say."""
-    found = _failing(gathered.judged)
-    if not found:
-        return []
-    effect = "push refused" if gathered.refused else "report; the push goes on"
-    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}", *_each(found, ways_out=True)]
-    if gathered.refused:
-        names = escape(",".join(dict.fromkeys(name for _, each in gathered.judged for name in culprits(each))))
-        lines.append(f"hint: to skip it this once: MGIT_SKIP={names} git push ..., or git push --no-verify")
-    return lines
+    names = escape(",".join(dict.fromkeys(name for _, each in gathered.judged for name in culprits(each))))
+    skip = f"hint: to skip it this once: MGIT_SKIP={names} git push ..., or git push --no-verify"
+    return _of_push(gathered, "report; the push goes on", [skip], ways_out=True)
 
 
 def received(gathered: Gathered) -> list[str]:
     """What the client of a push reads, each line behind git's ``remote:``; none where there is nothing to say."""
+    hints = [
+        "hint: mend the commits ('git commit --amend', 'git rebase -i') or the refs, and push again",
+        "hint: the policy is this server's: whoever runs it can change it, or let one push through",
+    ]
+    return _of_push(gathered, "report; the push is taken", hints, ways_out=False)
+
+
+def _of_push(gathered: Gathered, report: str, hints: list[str], *, ways_out: bool) -> list[str]:
     found = _failing(gathered.judged)
     if not found:
         return []
-    effect = "push refused" if gathered.refused else "report; the push is taken"
-    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}", *_each(found, ways_out=False)]
-    if gathered.refused:
-        lines.append("hint: mend the commits ('git commit --amend', 'git rebase -i') or the refs, and push again")
-        lines.append("hint: the policy is this server's: whoever runs it can change it, or let one push through")
-    return lines
+    effect = "push refused" if gathered.refused else report
+    lines = [f"mgit-hooks: {effect}: {counted(len(found), 'finding')}", *_each(found, ways_out=ways_out)]
+    return [*lines, *hints] if gathered.refused else lines
 
 
 def _failing(judged: Sequence[tuple[Candidate, Judgement]]) -> list[tuple[Candidate, Issue]]:
