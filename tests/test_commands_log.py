@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import Repo
 from recording import Recording
+from terminal import on_a_terminal
 
 from mgit_hooks.journal.segment import segment_names
 
@@ -158,28 +158,9 @@ def test_a_reader_that_leaves(work: Recording) -> None:
         assert done.stderr.strip() in (b"0", b"141")
 
 
-def on_a_terminal(work: Recording, *args: str, pager: str) -> bytes:
-    master, slave = pty.openpty()
-    environment = {**os.environ, "GIT_PAGER": pager, "TERM": "xterm"}
-    process = subprocess.Popen([*PROGRAM, "-C", work.path, *args], stdout=slave, stderr=slave, env=environment)
-    os.close(slave)
-    told = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        told += part
-    process.wait()
-    os.close(master)
-    return told
-
-
 def test_the_pager_starts_on_a_terminal_only(work: Recording) -> None:
-    assert b"paged: " in on_a_terminal(work, "log", pager="sed 's/^/paged: /'")
-    assert b"paged: " not in on_a_terminal(work, "log", "--no-pager", pager="sed 's/^/paged: /'")
+    assert b"paged: " in on_a_terminal(work.path, "log", GIT_PAGER="sed 's/^/paged: /'")
+    assert b"paged: " not in on_a_terminal(work.path, "log", "--no-pager", GIT_PAGER="sed 's/^/paged: /'")
     assert b"paged" not in run(work.path, "log", env={**os.environ, "GIT_PAGER": "sed 's/^/paged: /'"}).stdout
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import newergit
 import pytest
 from conftest import Repo, Told
 from recording import Recording
+from terminal import on_a_terminal
 
 from mgit_hooks import cli
 from mgit_hooks.journal.segment import segment_names
@@ -127,26 +126,6 @@ def test_color(work: Recording, mgit: Any, command: str) -> None:
     assert "\x1b[" in mgit("-C", work.path, "--color", "always", command).out
     for choice in ((), ("--color", "auto"), ("--color=never",)):
         assert "\x1b" not in mgit("-C", work.path, command, *choice).out
-
-
-def on_a_terminal(path: str, *args: str, **env: str) -> bytes:
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "GIT_PAGER": "cat", **env}
-    program = [sys.executable, "-m", "mgit_hooks", "-C", path, *args]
-    process = subprocess.Popen(program, stdout=slave, stderr=slave, env=environment)
-    os.close(slave)
-    told = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        told += part
-    process.wait()
-    os.close(master)
-    return told
 
 
 def test_a_terminal_has_colors_but_where_no_color_is_set(work: Recording) -> None:
