@@ -298,8 +298,42 @@ def test_a_commit_of_very_many_parents_that_are_not_there(work: Recording) -> No
     assert time.process_time() - began < 9  # each looked for among all the others: minutes
     assert made in {r.commit.hash for r in work.records() if r.commit is not None}
     log = Path(work.location.mgit_dir, "logs", "mgit.log").read_text()
-    assert log.count("tried again later") == state.UNREADABLE
+    assert log.count("tried again later") == 50
     assert "50000" in log.splitlines()[-1]
+
+
+@pytest.mark.parametrize("count", [40, 120])
+def test_however_many_could_not_be_read_they_are_told_later(
+    work: Recording, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """More than are remembered, too: then all is read anew once one of them can be read."""
+    monkeypatch.setattr(state, "UNREADABLE", 50)
+    base, tree = work.commit("before"), work.git("rev-parse", "HEAD^{tree}")
+    work.drain()
+    made = {work.git("commit-tree", "-p", base, "-m", f"number {number}", tree) for number in range(count)}
+    lines = "".join(f"create refs/heads/{oid} {oid}\n" for oid in made)
+    work.git("update-ref", "--create-reflog", "--stdin", stdin=lines.encode())
+    objects = [Path(work.location.common_dir, "objects", oid[:2], oid[2:]) for oid in made]
+    for path in objects:
+        path.rename(path.with_suffix(".away"))
+    work.drain()
+    assert made.isdisjoint(told(work))
+    assert f"{count} commits" in doctored(work)
+    for path in objects:
+        path.with_suffix(".away").rename(path)
+    drain(work.location, wait=60.0, thorough=True)
+    assert made <= {record.commit.hash for record in records(work.location.journal_dir) if record.commit is not None}
+    work.check()
+    assert "could not give" not in doctored(work)
+
+
+def told(work: Recording) -> set[str]:
+    return {record.commit.hash for record in work.all() if record.commit is not None}
+
+
+def doctored(work: Recording) -> str:
+    command = [sys.executable, "-m", "mgit_hooks", "-C", work.path, "doctor"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def test_attributes_are_looked_up_without_reading_a_large_index(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

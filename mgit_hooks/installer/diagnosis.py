@@ -245,6 +245,17 @@ def _journal(location: Location) -> Iterator[Finding]:
         yield Finding("remark", told, "nothing: the next record says so")
 
 
+def _commits(location: Location) -> Iterator[Finding]:
+    from mgit_hooks.recorder import state
+
+    before = state.read(location.mgit_dir)
+    if before.unreadable:
+        count = len(before.unreadable) + before.left_out
+        told = f"git could not give the recorder {counted(count, 'commit')}: {before.unreadable[-1]}"
+        told += f" and {count - 1} more" if count > 1 else ""
+        yield Finding("remark", told, "see 'git fsck'; once they can be read, 'mgit-hooks drain' records them")
+
+
 def _room(location: Location) -> Iterator[Finding]:
     if not is_folder(location.mgit_dir):
         return
@@ -269,4 +280,5 @@ CHECKS: Final = (
     Check("drain", _drain_mark),
     Check("spool", _spool),
     Check("journal", _journal),
+    Check("commits", _commits),
 )

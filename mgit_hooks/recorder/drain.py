@@ -99,10 +99,10 @@ def drain(
             if not got:
                 return total._replace(busy=True)
             with _marked(location.mgit_dir):
-                done, cursor = _drain(location, source, overrides, thorough)
+                done, cursor, again = _drain(location, source, overrides, thorough)
         total = Summary(total.records + done.records, total.garbled + done.garbled)
         # A stub that saw this drain's mark has started no other: look once more, now that the mark is gone.
-        if not spool.waiting(location.spool_dir, cursor):
+        if not again and not spool.waiting(location.spool_dir, cursor):
             return total
 
 
@@ -124,17 +124,17 @@ def _marked(mgit_dir: str) -> Iterator[None]:
 
 def _drain(
     location: Location, source: str, overrides: Mapping[str, str] | None, thorough: bool
-) -> tuple[Summary, Cursor | None]:
-    """What was done, and how far the spool has been read."""
+) -> tuple[Summary, Cursor | None, bool]:
+    """What was done, how far the spool has been read, and whether another pass is to read all anew."""
     before = state.read(location.mgit_dir)
     hint = identity.read_head(location.journal_dir)
     cursor = Cursor(*hint.cursor) if hint is not None and hint.cursor else None
     if hint is not None and _nothing_waits(location, before, cursor, thorough):
-        return Summary(), cursor
+        return Summary(), cursor, False
     from mgit_hooks.recorder.drainpass import Pass  # and with it pygit2: only where something waits
 
     done = Pass(location, source, overrides, before, thorough=thorough).run()
-    return Summary(done.records, done.garbled), done.cursor
+    return Summary(done.records, done.garbled), done.cursor, done.again
 
 
 def _nothing_waits(location: Location, before: State, cursor: Cursor | None, thorough: bool) -> bool:
@@ -142,6 +142,7 @@ def _nothing_waits(location: Location, before: State, cursor: Cursor | None, tho
     how = looking.level(before, thorough=thorough)
     return (
         before.known
+        and not (thorough and before.unreadable)
         and not spool.waiting(location.spool_dir, cursor)
         and not any(exists(held.path(location.mgit_dir, name)) for name in held.NAMES)
         and not commitmap.waits(location)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mgit_hooks import dates, log
 from mgit_hooks.files import is_folder
@@ -39,13 +39,19 @@ from mgit_hooks.recorder.snapshot import snapshot
 from mgit_hooks.recorder.state import State
 from mgit_hooks.recorder.underway import Underway, pushes_of
 
+_MOST_LOGGED: Final = 50
+
 
 class Done(NamedTuple):
-    """``garbled`` counts the lines that were not of their form; ``cursor`` is where the spool is read to."""
+    """``garbled`` counts the lines that were not of their form; ``cursor`` is where the spool is read to.
+
+    ``again``: what could not be read once can be read again, and some of it nobody remembers: all is to be read anew.
+    """
 
     records: int
     garbled: int
     cursor: Cursor
+    again: bool
 
 
 class _Written(NamedTuple):
@@ -84,11 +90,14 @@ class Pass:
     def run(self) -> Done:
         with journal_of(self._location) as journal:
             written = self._write(journal)
+            again = self._can_read_more(written)
             self._remember(journal, written)
+            if again:
+                state.forget(self._location.mgit_dir)
             cursor = journal.cursor or written.found.batch.cursor
         anchor(self._location, written.config)
         self._log(written)
-        return Done(written.records, len(written.found.batch.garbled), cursor)
+        return Done(written.records, len(written.found.batch.garbled), cursor, again)
 
     def _write(self, journal: Appender) -> _Written:
         mgit_dir, spool_dir = self._location.mgit_dir, self._location.spool_dir
@@ -172,6 +181,10 @@ class Pass:
 
         return Pushes(remotes, underway.sent, underway.is_over, underway.receptions, later)
 
+    def _can_read_more(self, written: _Written) -> bool:
+        before = written.before
+        return before.left_out > 0 and not set(before.unreadable) <= set(written.rest.unreadable)
+
     def _remember(self, journal: Appender, written: _Written) -> None:
         """How far all was read: hints, which may be lost, but none may come before what it tells of is on record."""
         location = self._location
@@ -190,11 +203,11 @@ class Pass:
             log.warning(self._location.mgit_dir, "a line of the spool is not of its form", line=repr(line))
         told = frozenset(written.before.unreadable)
         unreadable = [oid for oid in written.rest.unreadable if oid not in told]
-        for oid in unreadable[-state.UNREADABLE :]:
+        for oid in unreadable[:_MOST_LOGGED]:
             log.warning(
                 self._location.mgit_dir, "a commit is named and git cannot give it: tried again later", commit=oid
             )
-        if len(unreadable) > state.UNREADABLE:
+        if len(unreadable) > _MOST_LOGGED:
             log.warning(self._location.mgit_dir, "more commits are named that git cannot give", commits=len(unreadable))
 
 

@@ -43,8 +43,8 @@ _NAMES: Final = (
     "SELECT content FROM packed",
 )
 _FILE: Final = "looked.sqlite"
-# So many commits that could not be read are tried again at each drain.
-UNREADABLE: Final = 50
+UNREADABLE: Final = 1000
+"""So many commits that could not be read are tried again at each drain."""
 
 
 class State:
@@ -53,7 +53,8 @@ class State:
     ``next_seq`` and ``cursor`` are the journal's after that drain: where the next one finds records past the one and
     not the other, a drain was killed between its blocks. ``looked_at`` is when each file was looked at and every ref
     was listed last (seconds since 1970), ``files`` how many files there were, ``unwritten``
-    the places of reflogs that are not on file yet.
+    the places of reflogs that are not on file yet. ``unreadable`` are commits that git could not give, the newest of
+    them where they were many: ``left_out`` says how many more there were.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class State:
         self.looked_at = float(head.get("looked_at") or 0.0)
         self.files = int(head.get("files") or 0)
         self.unreadable: tuple[Oid, ...] = tuple(map(Oid, head.get("unreadable") or ()))
+        self.left_out = int(head.get("left_out") or 0)
         self.singles: Mapping[str, Stamp] = dict(head.get("singles") or {})
         self.folders: Mapping[str, Stamp] = folders or {}
         self._mgit_dir = mgit_dir
@@ -187,6 +189,7 @@ def write(mgit_dir: str, before: State, done: Read, next_seq: int, cursor: tuple
         "files": files,
         "singles": done.look.singles,
         "unreadable": done.unreadable[-UNREADABLE:],
+        "left_out": max(len(done.unreadable) - UNREADABLE, before.left_out),
     }
     write_json(os.path.join(mgit_dir, "state.json"), head)
 
