@@ -42,7 +42,7 @@ def of_files(found: Config) -> list[Rule]:
 
 def test_without_any_file_the_defaults_hold(repo: Repo) -> None:
     found = load(repo)
-    assert found[:8] == ("standard", "repair", "none", True, 3, "off", True, 3)
+    assert found[:9] == ("standard", "repair", "none", True, "closed", 3, "off", True, 3)
     assert found.extends == ()
     assert {rule.origin for rule in found.rules} == {library.set_path("standard")}
     assert found == config.defaults()._replace(sources=found.sources)
@@ -91,6 +91,8 @@ def test_origins_name_file_and_line(repo: Repo) -> None:
         ("embed", "full", "sample", "sample"),
         ("embed", None, "full", "full"),
         ("retries", "5", "1", 5),
+        ("fail", "open", "closed", "closed"),
+        ("fail", "closed", "open", "closed"),
         ("keep_checkpoints", "5", "9", 9),
         ("keep_checkpoints", "5", "2", 5),
     ],
@@ -420,7 +422,7 @@ def test_the_command_lists_values_and_where_they_come_from(repo: Repo, capfdbina
     repo.write(".mgit-hooks.toml", 'level = "strict"\n' + RULE)
     assert run(capfdbinary, "-C", repo.path, "config")[:2] == (
         0,
-        "level=strict\nstrategy=repair\nembed=none\nenforce=true\nretries=3\nanchor=off\ncompact=true\nkeep_checkpoints=3\n"
+        "level=strict\nstrategy=repair\nembed=none\nenforce=true\nfail=closed\nretries=3\nanchor=off\ncompact=true\nkeep_checkpoints=3\n"
         + "".join(f"rules.{rule}=error,default\n" for rule in STRICT if rule != "subject-length")
         + "rules.subject-length=error,abort\n",
     )

@@ -521,6 +521,7 @@ def test_schema_check_and_test_say_what_they_looked_at(work: Recording, mgit: An
         ("strategy", "abort"),
         ("embed", "full"),
         ("enforce", "false"),
+        ("fail", "open"),
         ("retries", "9"),
         ("keep_checkpoints", "9"),
         ("anchor", "ref"),

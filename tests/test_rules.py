@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from samples import RECORDS
 
 from mgit_hooks.judging import rules, schemas
-from mgit_hooks.judging.judge import judge
+from mgit_hooks.judging.judge import Allowance, judge
 from mgit_hooks.judging.patterns import Cost, compiled, cost
 from mgit_hooks.judging.rules import Rule
 
@@ -149,6 +149,47 @@ def test_a_schema_that_multiplies_without_end_is_ended() -> None:
     bomb["$defs"]["d40"] = {}
     (issue,) = judge([rule(bomb)], RECORD, S)
     assert issue.severity == "critical"
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "allOf"])
+def test_a_schema_with_too_many_ways_to_one_question_is_ended(keyword: str) -> None:
+    """Each of them is made once, and would be asked 2 ** 60 times."""
+    schemas = {f"d{n}": {keyword: [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(60)}
+    (issue,) = judge([rule({"$ref": "#/$defs/d0", "$defs": {**schemas, "d60": {"type": "null"}}})], RECORD, S)
+    assert (issue.code, issue.severity) == ("RULE_TIMEOUT", "critical")
+    assert "too many ways" in issue.message
+
+
+def test_a_schema_inside_itself_judges_a_value_that_ends() -> None:
+    tree = {"properties": {"message": {"type": "string"}, "commit": {"$ref": "#"}}}
+    prepared = rules.prepare(rule(tree), S.documents)
+    assert prepared.check is not None
+    assert prepared.costs is None  # no bound is plain to see: in a process of its own
+    assert judge([rule(tree)], RECORD, S) == ()
+    assert len(judge([rule(tree)], {"event": "commit", "commit": {"commit": {"message": 3}}}, S)) == 1
+
+
+def test_rules_without_a_bound_share_what_one_value_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgit_hooks.judging.judge.SECONDS", 0.05)
+    monkeypatch.setattr("mgit_hooks.judging.judge.SECONDS_OF_VALUE", 0.2)
+    slow = [rule(at("commit", "message", pattern="^(a+)+$"), id=f"r{n}") for n in range(50)]
+    value = {"event": "commit", "commit": {"message": "a" * 40 + "!"}}
+    found = judge([*slow, rule(at("commit", "message", maxLength=3), id="last")], value, S)
+    assert [issue.code for issue in found] == ["RULE_TIMEOUT"] * 50 + ["RULE_VIOLATED"]  # what is cheap is asked
+    told = [issue.message for issue in found]
+    assert sum("was not asked: the rules before it used" in each for each in told) >= 40
+    again = judge(slow[:1], value, S)
+    assert "ran out of time" in again[0].message  # of the next value there is as much again
+
+
+def test_what_one_hook_waits_for_is_bounded_though_it_judges_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgit_hooks.judging.judge.SECONDS", 0.02)
+    value = {"event": "commit", "commit": {"message": "a" * 40 + "!"}}
+    allowance = Allowance()
+    slow = [rule(at("commit", "message", pattern="^(a+)+$"))]
+    found = [judge(slow, value, S, allowance=allowance)[0].message for _ in range(40)]
+    assert ["ran out of time" in each for each in found] == [True] * 30 + [False] * 10
+    assert "was not asked: rules were out of time 30 times before" in found[-1]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,10 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
     """Judge ``stage`` as a stub calls it: 0 lets git go on, 1 stops it. ``git`` is the process that waits: PID.STARTED.
 
     ``MGIT_GATE_WAS`` is what the gate flag last said (a, o or u). Where the policy cannot be read or not be
-    applied, git stops; a failure of another kind stops it unless the policy is known to refuse nothing.
+    applied, git stops unless ``fail`` is open; a failure of another kind stops it unless the policy is known to
+    refuse nothing.
     """
+    location = config = None
     try:
         location = _here()
         config = gateflag.refresh(location)
@@ -53,7 +55,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
         unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") != "o"
-        return _not_judged(stage, error, stops=unknown)
+        return _not_judged(stage, error, stops=unknown and not _fails_open(location, config))
 
 
 def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[PushLine] | None) -> int:
@@ -61,6 +63,7 @@ def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[P
 
     ``pushes``: of pre-push, where the manager tells of the push in its own way.
     """
+    location = config = None
     try:
         location = layout.locate()
         config = gateflag.refresh(location)
@@ -71,7 +74,7 @@ def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[P
         found = _candidates(stage, git, arguments, location, config, pushes)
         return _judge(map(_by_framework, found), config, location, git, flag=flag, alone=True)
     except MgitError as error:
-        return _not_judged(stage, error, stops=True)
+        return _not_judged(stage, error, stops=not _fails_open(location, config))
 
 
 def _by_framework(candidate: Candidate) -> Candidate:
@@ -218,6 +221,17 @@ def _say(lines: list[str]) -> None:
 
     for line in lines:
         print(escape(line), file=sys.stderr)
+
+
+def _fails_open(location: Location | None, config: Config | None) -> bool:
+    """``config`` is what could be read; where nothing could, what the user alone says counts."""
+    if config is not None:
+        return config.fail == "open"
+    if location is None:
+        return False
+    from mgit_hooks.judging.config import fails_open
+
+    return fails_open(location)
 
 
 def _not_judged(stage: str, error: MgitError, *, stops: bool) -> int:

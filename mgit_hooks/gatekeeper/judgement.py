@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mgit_hooks.gatekeeper.candidate import Candidate
-from mgit_hooks.judging.judge import facts_named
+from mgit_hooks.judging.judge import Allowance, facts_named
 from mgit_hooks.judging.judge import judge as judge_rules
 from mgit_hooks.judging.policy import Abort, Decision, Policy, asks_to_refuse, decide
 from mgit_hooks.judging.rules import applies
@@ -71,9 +71,10 @@ def gather(
     kept: list[tuple[Candidate, Judgement]] = []
     count = 0
     refused = False
+    allowance = Allowance()
     for candidate in candidates:
         count += 1
-        judgement = _judge(candidate, settings, schemas, skip, facts)
+        judgement = _judge(candidate, settings, schemas, skip, facts, allowance)
         told = judgement.issues or judgement.skipped
         first_refusal = not refused and isinstance(judgement.decision, Abort)
         if count <= 2 or first_refusal or (told and len(kept) < _MOST_KEPT):
@@ -131,7 +132,12 @@ def judge(
 
 
 def _judge(
-    candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str], facts: Facts
+    candidate: Candidate,
+    settings: Settings,
+    schemas: Schemas,
+    skip: Collection[str],
+    facts: Facts,
+    allowance: Allowance | None = None,
 ) -> Judgement:
     own = [rule for rule in settings.rules if any(applies(rule, event) for event in candidate.events)]
     issues = _by_schema(candidate, settings.level, schemas)
@@ -139,7 +145,9 @@ def _judge(
     issues = tuple(issue for issue in issues if issue.code not in skip)
     asked = [rule for rule in own if rule.id not in skip]
     value = facts.of(candidate, facts_named(asked))
-    issues += judge_rules(asked, value, schemas, events=candidate.events, unknown=candidate.unknown)
+    issues += judge_rules(
+        asked, value, schemas, events=candidate.events, unknown=candidate.unknown, allowance=allowance
+    )
     skipped = dict.fromkeys((*(rule.id for rule in own if rule.id in skip), *sorted(found.intersection(skip))))
     decision = decide(issues, settings.strategy, settings.enforce, can_refuse=True)
     only_skipped = bool(skipped) and settings.strategy != "abort" and not any(map(asks_to_refuse, asked))

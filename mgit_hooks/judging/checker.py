@@ -15,6 +15,7 @@ from mgit_hooks.record import Json
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MOST_SUBSCHEMAS = 20_000
+ENDLESS = 1 << 62
 
 Dispatch = dict[type, Check | None]
 """What a place's value must pass, by its type: None is nothing; a type that is not there does not fit."""
@@ -38,11 +39,23 @@ def follow(reference: str, base: str, documents: Mapping[str, Json]) -> Pointed:
     return Pointed(node, uri)
 
 
+class Endless(Unsupported):
+    """A schema that refers to itself for the same place of a value: whoever follows it never ends."""
+
+    def __init__(self) -> None:
+        super().__init__("a schema that is itself")
+
+
 class Compiler:
+    """``count``: the subschemas that were looked at. ``weight``: the most that may be asked of one place of a value;
+    ENDLESS where a schema is inside itself."""
+
     def __init__(self, documents: Mapping[str, Json]) -> None:
         self._documents = documents
         self._made: dict[tuple[tuple[int, str], ...], Dispatch] = {}
-        self._count = 0
+        self._weights: dict[int, int] = {}
+        self.count = 0
+        self.weight = 0
 
     def compile(self, schema: Any, base: str) -> Check:
         get = self.dispatch([Pointed(schema, base)]).get
@@ -59,16 +72,25 @@ class Compiler:
         if made is None:
             # There before it is filled: a schema inside itself finds it.
             made = self._made[key] = {}
+            outside, self.weight = self.weight, 0
             plan = Plan()
             for pointed in schemas:
                 self._gather(pointed, plan, ())
             made.update(_dispatch(plan, self))
+            self._weights[id(made)] = self.weight
+            self.weight += outside
+        else:
+            # Made once and asked each time: sixty that each ask the next one twice are as many as 2 ** 60.
+            self.weight += self._weights.get(id(made), ENDLESS)
         return made
 
     def _gather(self, pointed: Pointed, plan: Plan, trail: tuple[int, ...]) -> None:
         schema, base = pointed
-        self._count += 1
-        if self._count > _MOST_SUBSCHEMAS or id(schema) in trail or len(trail) > 100:
+        self.count += 1
+        self.weight += 1
+        if id(schema) in trail:
+            raise Endless
+        if self.count > _MOST_SUBSCHEMAS or len(trail) > 100:
             raise Unsupported("too many subschemas")
         if schema is True:
             return

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import configfiles, trust
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.judging.configlayers import ADDING, KEYS, Layer, LayerReader, Origin, variable
@@ -23,6 +24,7 @@ class Config(NamedTuple):
     strategy: str
     embed: str
     enforce: bool
+    fail: str
     retries: int
     anchor: str
     compact: bool
@@ -118,3 +120,19 @@ def lasting_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """``environ`` without what it says about the configuration: ours, and that of ``git -c``."""
     ours = {variable(key) for key in KEYS} | {"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"}
     return {name: value for name, value in environ.items() if name not in ours}
+
+
+def fails_open(location: Location, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the user lets git go on where the configuration cannot be read: by the environment, else by git's.
+
+    What a worktree says counts only once all of it can be read.
+    """
+    env = os.environ if environ is None else environ
+    said = env.get(variable("fail"))
+    if not said:
+        try:
+            settings = configfiles.git_config(location, env).settings
+        except ConfigError:
+            return False
+        said = next((each.value for each in reversed(settings) if each.key == "fail"), None)
+    return said == "open"

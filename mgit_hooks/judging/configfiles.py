@@ -181,7 +181,10 @@ def parse_toml(path: str, text: str) -> Json:
         words = str(error)
         where = re.search(r" \(at line (\d+), column (\d+)\)$", words)
         place = f"{path}:{where[1]}:{where[2]}" if where else f"{path}:{text.count(chr(10)) + 1}"
-        raise ConfigError(f"{place}: {words[: where.start()] if where else words}", "mend the TOML there") from error
+        fix = (
+            "write it as TOML or JSON: YAML is not read" if path.endswith((".yaml", ".yml")) else "mend the TOML there"
+        )
+        raise ConfigError(f"{place}: {words[: where.start()] if where else words}", fix) from error
     except ValueError as error:  # a number of more digits than Python reads
         raise ConfigError(f"{path}: {error}", "mend the TOML there") from error
     except RecursionError as error:
@@ -199,7 +202,10 @@ def line_of(text: str, pointer: str) -> int | None:
             return None
         start, parts = tables[int(parts[1])], parts[2:]
     if parts:
-        found = re.compile(rf"""(?m)^[ \t]*["']?{re.escape(parts[0])}["']?[ \t]*[=.]""").search(text, start)
+        name = re.escape(parts[0])
+        found = re.compile(rf"""(?m)^[ \t]*(?:\[(?:.*\.)?{name}[ \t]*\]|["']?{name}["']?[ \t]*[=.])""").search(
+            text, start
+        )
         if found is None and not table:
             return None
         start = found.start() if found else start

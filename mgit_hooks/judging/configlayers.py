@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import configfiles, rulesets, schemas
@@ -15,8 +15,12 @@ from mgit_hooks.judging.validate import validate
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
 
+if TYPE_CHECKING:
+    from mgit_hooks.judging.rulefiles import Room
+
 KEYS = (
-    "level", "strategy", "embed", "enforce", "retries", "anchor", "compact", "keep_checkpoints", "rules", "extends",
+    "level", "strategy", "embed", "enforce", "fail", "retries", "anchor", "compact", "keep_checkpoints", "rules",
+    "extends",
 )  # fmt: skip
 ADDING = ("rules", "extends")
 """Keys of which every place adds its own; of the others one value holds."""
@@ -65,6 +69,7 @@ class LayerReader:
         self._environ = environ
         self._directory = "/" if location is None else location.root or location.git_dir
         self._made: dict[int, tuple[Entry, Rule]] = {}
+        self._room: Room | None = None
 
     def defaults(self) -> dict[str, Any]:
         return {key: each["default"] for key, each in self._spec.items()}
@@ -76,14 +81,15 @@ class LayerReader:
             from mgit_hooks.judging import rulefiles  # only where there is a rule
 
             # It holds the entry, or another's could come to have this id.
-            made = self._made[id(entry)] = (entry, rulefiles.make(entry, self.schemas, self.files))
+            self._room = self._room or rulefiles.Room()
+            made = self._made[id(entry)] = (entry, rulefiles.make(entry, self.schemas, self.files, self._room))
         return made[1]
 
     def check(self, rule: Rule, entry: Entry) -> None:
         """What ``rule`` leaves out for what is ours. Raises ConfigError."""
         from mgit_hooks.judging import rulefiles
 
-        rulefiles.check(rule, entry.where, self.schemas)
+        rulefiles.check(rule, entry.where, self.schemas, rulefiles.Room())
 
     def texts(self, given: Mapping[str, tuple[str, str]]) -> Layer:
         """A layer of the command line or of the environment."""

@@ -12,15 +12,39 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from mgit_hooks.judging.rules import Prepared, Rule, affordable, applies, failed, prepare, validator, violations
+from mgit_hooks.judging.rules import Prepared, Rule, affordable, applies, failed, patterns, ready, validator, violations
 from mgit_hooks.judging.validate import Schemas
 from mgit_hooks.record import Issue, Json
 
 SECONDS = 1.0
 """Processor time that one rule may use for one value."""
+SECONDS_OF_VALUE = 5.0
+"""Processor time that all rules together may use for one value in processes of their own."""
+_MOST_ENDED = 30
 _WALL_SECONDS = 60  # against a child that sleeps, which none should
+_RAN_OUT = "RULE_TIMEOUT"
 
-_prepared: dict[tuple[str, str, int], Prepared] = {}
+
+class Allowance:
+    """What rules without a bound may use: of one value, and of all values that somebody waits for at once."""
+
+    def __init__(self) -> None:
+        self._used = 0.0
+        self._ended = 0
+
+    def next_value(self) -> None:
+        self._used = 0.0
+
+    def use(self, seconds: float, *, ended: bool) -> None:
+        self._used += seconds
+        self._ended += ended
+
+    @property
+    def gone(self) -> str:
+        """What used it up; "" where there is some left."""
+        if self._used >= SECONDS_OF_VALUE:
+            return f"the rules before it used {SECONDS_OF_VALUE:g} s on this value"
+        return f"rules were out of time {_MOST_ENDED} times before" if self._ended >= _MOST_ENDED else ""
 
 
 def judge(
@@ -31,25 +55,34 @@ def judge(
     events: Collection[str] | None = None,
     unknown: frozenset[str] = frozenset(),
     skipped: Collection[str] = (),
+    allowance: Allowance | None = None,
 ) -> tuple[Issue, ...]:
     """How ``value`` breaks the rules: RULE_VIOLATED, each with rule, value, strategy and the way out.
 
     ``events`` are what the value may be, where its own ``event`` does not tell yet; ``unknown`` are JSON
     pointers to what is not known yet: findings that hang on them are left to a later stage. ``skipped``
-    are ids of rules not to be asked. A rule that runs out of time is RULE_TIMEOUT, critical.
+    are ids of rules not to be asked. A rule that runs out of time is RULE_TIMEOUT, critical; so is one that is not
+    asked because others before it did. Whoever judges many values that somebody waits for gives one ``allowance``.
 
     Facts that rules name and ``value`` has not yet are made of it where they follow from it, and unknown where not.
     """
     possible = (value.get("event", ""),) if events is None else events
     asked = [rule for rule in rules if rule.id not in skipped and any(applies(rule, event) for event in possible)]
     names = facts_named(asked)
+    allowance = allowance or Allowance()
+    allowance.next_value()
     if names:
-        return _with_facts(asked, value, names, schemas, unknown)
-    return tuple(issue for rule in asked for issue in _judge(_ready(rule, schemas), value, unknown))
+        return _with_facts(asked, value, names, schemas, unknown, allowance)
+    return tuple(issue for rule in asked for issue in _judge(ready(rule, schemas.documents), value, unknown, allowance))
 
 
 def _with_facts(
-    asked: Iterable[Rule], value: Json, names: frozenset[str], schemas: Schemas, unknown: frozenset[str]
+    asked: Iterable[Rule],
+    value: Json,
+    names: frozenset[str],
+    schemas: Schemas,
+    unknown: frozenset[str],
+    allowance: Allowance,
 ) -> tuple[Issue, ...]:
     from mgit_hooks.judging import facts
 
@@ -57,11 +90,11 @@ def _with_facts(
     whole: facts.Told | None = None
     found: list[Issue] = []
     for rule in asked:
-        issues = _judge(_ready(rule, schemas), value, unknown)
+        issues = _judge(ready(rule, schemas.documents), value, unknown, allowance)
         if issues and _facts_of(rule):
             # A fact that is not there breaks no rule; where something else does, it may be by its absence.
             whole = whole or facts.made(value, names)
-            issues = _judge(_ready(rule, schemas), whole.value, unknown | whole.unknown)
+            issues = _judge(ready(rule, schemas.documents), whole.value, unknown | whole.unknown, allowance)
         found += issues
     return tuple(found)
 
@@ -93,26 +126,26 @@ def _mentions(schema: Any, name: str) -> bool:
     return isinstance(schema, list) and any(_mentions(each, name) for each in schema)
 
 
-def _ready(rule: Rule, schemas: Schemas) -> Prepared:
-    key = (rule.origin, rule.id, id(rule.schema))
-    made = _prepared.get(key)
-    if made is None or made.rule != rule:
-        made = _prepared[key] = prepare(rule, schemas.documents)
-    return made
-
-
-def _judge(prepared: Prepared, value: Json, unknown: frozenset[str]) -> tuple[Issue, ...]:
+def _judge(prepared: Prepared, value: Json, unknown: frozenset[str], allowance: Allowance) -> tuple[Issue, ...]:
     rule = prepared.rule
     try:
         if affordable(prepared, value):
             return violations(prepared, value, unknown)
-        return _in_child(prepared, value, unknown)
+        if allowance.gone:
+            fix = "mend those that ran out of time, or take them out"
+            return (failed(rule, _RAN_OUT, f"was not asked: {allowance.gone}", fix),)
+        return _in_child(prepared, value, unknown, allowance)
     except Exception as error:
-        what = f"could not be judged: {type(error).__name__}: {str(error)[:80]}"
+        name = "" if isinstance(error, _ChildFailed) else f"{type(error).__name__}: "
+        what = f"could not be judged: {name}{str(error)[:80]}"
         return (failed(rule, "VALIDATION_EXCEPTION", what, "mend the rule's schema, or take the rule out"),)
 
 
-def _in_child(prepared: Prepared, value: Json, unknown: frozenset[str]) -> tuple[Issue, ...]:
+class _ChildFailed(Exception):
+    """What the process said of a rule that it could not judge."""
+
+
+def _in_child(prepared: Prepared, value: Json, unknown: frozenset[str], allowance: Allowance) -> tuple[Issue, ...]:
     import signal
 
     if prepared.check is None:
@@ -139,11 +172,22 @@ def _in_child(prepared: Prepared, value: Json, unknown: frozenset[str]) -> tuple
     os.close(writing)
     with open(reading, "rb") as pipe:
         said = pipe.read()
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, waited, used = os.wait4(pid, 0)
+    status = os.waitstatus_to_exitcode(waited)
+    ended = status in (-signal.SIGVTALRM, -signal.SIGALRM)
+    allowance.use(used.ru_utime + used.ru_stime, ended=ended)
     if status == 0:
         return tuple(map(Issue.from_json, json.loads(said)))
-    if status in (-signal.SIGVTALRM, -signal.SIGALRM):
-        what = f"ran out of time ({SECONDS:g} s): its pattern backtracks too much on this value"
+    if ended:
+        return (_ran_out(prepared.rule),)
+    raise _ChildFailed(said.decode("utf-8", "replace") or f"its process ended with {status}")
+
+
+def _ran_out(rule: Rule) -> Issue:
+    if any(patterns(rule.schema)):
+        why = "its pattern backtracks too much on this value"
         fix = "write the pattern without a repeat inside a repeat, and anchor it with ^"
-        return (failed(prepared.rule, "RULE_TIMEOUT", what, fix),)
-    raise RuntimeError(said.decode("utf-8", "replace") or f"its process ended with {status}")
+    else:
+        why = "its schema comes to the same question by too many ways"
+        fix = "let fewer of its $refs lead to one schema"
+    return failed(rule, _RAN_OUT, f"ran out of time ({SECONDS:g} s): {why}", fix)

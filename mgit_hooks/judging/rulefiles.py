@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import library, rules
-from mgit_hooks.judging.bundles import Bundler, plain
+from mgit_hooks.judging.bundles import Bundler, plain, size
 from mgit_hooks.judging.checker import DIALECT
 from mgit_hooks.judging.configfiles import Files
 from mgit_hooks.judging.patterns import compiled
@@ -17,8 +17,30 @@ from mgit_hooks.judging.rulesets import Entry
 from mgit_hooks.judging.validate import Schemas
 from mgit_hooks.record import EVENTS, Json
 
+MOST_SIZE: Final = 4 << 20
+"""Of the schemas of all rules together, as ``bundles.size`` counts: one file may be in a thousand of them."""
+MOST_WORK: Final = 200_000
+"""Subschemas that are looked at to make the fast path of all rules: less than a second."""
 
-def make(entry: Entry, schemas: Schemas, files: Files) -> Rule:
+
+class Room:
+    """What the schemas of one policy may take, all of them together."""
+
+    def __init__(self) -> None:
+        self._size = self._work = 0
+
+    def take(self, where: str, *, size: int = 0, work: int = 0) -> None:
+        """Raises ConfigError where there is no more."""
+        self._size += size
+        self._work += work
+        if self._size > MOST_SIZE or self._work > MOST_WORK:
+            raise ConfigError(
+                f"{where}: with it the rules' schemas are too large together",
+                "take out rules, or let fewer of them take in a large schema",
+            )
+
+
+def make(entry: Entry, schemas: Schemas, files: Files, room: Room) -> Rule:
     """The rule that ``entry`` describes; files that its schema refers to are added to ``files``.
 
     Raises ConfigError where it is not one: no schema, a bad one, a parameter without a value.
@@ -52,7 +74,8 @@ def make(entry: Entry, schemas: Schemas, files: Files) -> Rule:
         entry.source,
     )
     if not entry.source.startswith(library.RULE_PREFIX) or entry.given:
-        check(rule, where, schemas)
+        room.take(where, size=size(rule.schema))
+        check(rule, where, schemas, room)
     return rule
 
 
@@ -64,7 +87,7 @@ def of_library(name: str, schemas: Schemas, given: Mapping[str, Any] | None = No
     keys: Json = {**library.rule(name), **changes}
     path = library.rule_path(name)
     entry = Entry(name, keys, dict(given or {}), path.rpartition("/")[0], path, path, f"{path}: rule '{name}'")
-    return make(entry, schemas, Files())
+    return make(entry, schemas, Files(), Room())
 
 
 def _nothing_to_change(entry: Entry) -> ConfigError:
@@ -75,7 +98,7 @@ def _nothing_to_change(entry: Entry) -> ConfigError:
     return ConfigError(f"{entry.where}: it has no schema, and there is no rule of this id to change", hint)
 
 
-def check(rule: Rule, where: str, schemas: Schemas) -> None:
+def check(rule: Rule, where: str, schemas: Schemas, room: Room) -> None:
     """A schema that the fast path compiles is a good one; of any other the metaschema is asked.
 
     Raises ConfigError.
@@ -86,7 +109,11 @@ def check(rule: Rule, where: str, schemas: Schemas) -> None:
     slip = rules.unknown_keyword(rule.schema)
     if slip:
         raise ConfigError(f"{where}: unknown schema keyword '{slip[0]}'", f"did you mean '{slip[1]}'?")
-    if rules.prepare(rule, schemas.documents).check is not None:
+    prepared = rules.ready(rule, schemas.documents)
+    room.take(where, work=prepared.work)
+    if prepared.endless:
+        raise ConfigError(f"{where}: its schema refers to itself without end", "take the $ref to itself out")
+    if prepared.check is not None:
         return
     for pattern in rules.patterns(rule.schema):
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mgit_hooks.judging.checker import Compiler
+from mgit_hooks.judging.checker import Compiler, Endless
 from mgit_hooks.judging.keywords import KEYWORDS, Check, Unsupported
 from mgit_hooks.judging.patterns import Cost, cost
 from mgit_hooks.judging.unknown import hangs_on, holds, names_below
@@ -47,7 +47,9 @@ class Prepared(NamedTuple):
     rule: Rule
     documents: Mapping[str, Json]
     check: Check | None  # the fast path, where the schema keeps to its keywords
-    costs: tuple[Cost, ...] | None  # of its patterns; None where one has no bound that is plain to see
+    costs: tuple[Cost, ...] | None  # of its patterns; None where there is no bound that is plain to see
+    work: int = 0  # the subschemas that were looked at to make it
+    endless: bool = False  # its schema is itself again for the same place of a value
 
 
 class _Overlay(Mapping[str, Json]):
@@ -70,6 +72,8 @@ class _Overlay(Mapping[str, Json]):
 _BASE = "urn:mgit-hooks:rule"
 # Checking every letter of a value against every pattern for this many steps takes well under a second.
 AFFORDABLE_STEPS = 5_000_000
+# So many questions about one place of a value: thousands of files take less than a second, jsonschema's ones too.
+_MOST_WEIGHT = 1_000
 
 
 def applies(rule: Rule, event: str) -> bool:
@@ -81,16 +85,31 @@ def prepare(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
     schema = rule.schema
     own = {**schema, "$id": _BASE} if isinstance(schema, dict) else {"$id": _BASE, "not": {} if not schema else False}
     known = _Overlay({**_bundled(own), _BASE: own}, documents)
+    compiler = Compiler(known)
+    endless = False
     try:
-        check = Compiler(known).compile(own, _BASE)
-    except (Unsupported, RecursionError):
-        check = None
+        check = compiler.compile(own, _BASE)
+    except (Unsupported, RecursionError) as error:
+        check, endless = None, isinstance(error, Endless)
     try:
         costs = [cost(pattern) for pattern in patterns(own)]
-        bounds = None if check is None or None in costs else tuple(each for each in costs if each)
+        unbounded = check is None or compiler.weight > _MOST_WEIGHT or None in costs
+        bounds = None if unbounded else tuple(each for each in costs if each)
     except Exception:
         bounds = None
-    return Prepared(rule, known, check, bounds)
+    return Prepared(rule, known, check, bounds, compiler.count, endless)
+
+
+_ready: dict[tuple[str, str, int], Prepared] = {}
+
+
+def ready(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
+    """As ``prepare``, once for as long as the rule is kept."""
+    key = (rule.origin, rule.id, id(rule.schema))
+    made = _ready.get(key)
+    if made is None or made.rule != rule:
+        made = _ready[key] = prepare(rule, documents)
+    return made
 
 
 def affordable(prepared: Prepared, value: Any) -> bool:

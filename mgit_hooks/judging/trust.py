@@ -23,6 +23,7 @@ _STRICTNESS: dict[str, tuple[Any, ...]] = {
     "strategy": STRATEGIES,
     "embed": EMBED[::-1],
     "enforce": (False, True),
+    "fail": ("open", "closed"),
     "anchor": ("off", "ref"),
     "keep_checkpoints": tuple(range(1, 1001)),
 }
