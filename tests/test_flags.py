@@ -438,6 +438,52 @@ def test_install_writes_the_hooks_of_a_server_only_when_told(repo: Repo, bare: R
     assert "written   pre-receive\n" in mgit("-C", repo.path, "install", "--server", "--server").out
 
 
+def test_install_and_uninstall_change_a_managers_configuration_only_when_told(repo: Repo, mgit: Any) -> None:
+    """tests/test_framework_config.py has what becomes of the file."""
+    config = Path(repo.path, ".pre-commit-config.yaml")
+    mgit("-C", repo.path, "install")
+    mgit("-C", repo.path, "install", "--mode", "native")
+    assert not config.exists()
+    framework = ("-C", repo.path, "install", "--mode", "pre-commit")
+    told = mgit(*framework, "--hooks", "mgit-verify, mgit-push", "--json").json[0]
+    assert (told["action"], told["hooks"]) == ("written", ["mgit-push", "mgit-verify"])
+    mgit("-C", repo.path, "uninstall")
+    assert "repo: local" in config.read_text()
+    assert mgit("-C", repo.path, "uninstall", "--mode", "pre-commit", "--json").json[0]["action"] == "removed"
+    assert not config.exists()
+    assert mgit(*framework, "--repo", "https://example.org/m").code == 0
+    assert "rev: v" in config.read_text()
+    told = mgit(*framework, "--rev", "v9", "--json").json[0]
+    assert (told["action"], told["hooks"], told["rev"]["to"]) == ("extended", [], "v9")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--repo", "m"), "--mode pre-commit only"),
+        (("--rev", "v1"), "--mode pre-commit only"),
+        (("--hooks", "mgit-push"), "--mode pre-commit only"),
+        (("--mode", "pre-commit", "--shared"), "--mode native only"),
+        (("--mode", "pre-commit", "--global"), "--mode native only"),
+        (("--mode", "pre-commit", "--with", "reference-transaction"), "--mode native only"),
+        (("--mode", "pre-commit", "--hooks", "mgit-nothing"), "there is no hook 'mgit-nothing'"),
+        (("--mode", "pre-commit", "--hooks", ","), "no hook is named"),
+        (("--mode", "pre-commit", "--repo", "--x"), "expected one argument"),
+        (("--mode", "pre-commit", "--repo=-x"), "--repo cannot be '-x'"),
+        (("--mode", "pre-commit", "--repo", "a\nb"), "--repo cannot be"),
+        (("--mode", "pre-commit", "--repo", "https://a:b@example.org/m"), "holds a password"),
+        (("--mode", "pre-commit", "--repo", "local", "--rev", "v1"), "has no revision"),
+        (("--mode", "pre-commit", "--rev", "v1"), "no revision that --rev could change"),
+        (("--mode", "lefthook"), "invalid choice"),
+    ],
+)
+def test_install_takes_the_flags_of_one_mode(repo: Repo, mgit: Any, flags: tuple[str, ...], says: str) -> None:
+    told = mgit("-C", repo.path, "install", *flags)
+    assert (told.code, told.out) == (2, "")
+    assert says in told.err
+    assert os.listdir(repo.path) == [".git"]
+
+
 def test_install_and_uninstall_act_on_the_users_configuration_only_when_told(
     mgit: Any, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

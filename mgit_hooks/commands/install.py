@@ -1,9 +1,10 @@
-"""``install``: write the hooks of this repository."""
+"""``install``: write the hooks of this repository, or have a hook manager run them."""
 
 from __future__ import annotations
 
 import argparse
 
+from mgit_hooks.commands import frameworkmode
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.git import plumbing
@@ -15,6 +16,8 @@ from mgit_hooks.session import drain_first, require_readable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    frameworkmode.configure_mode(parser)
+    frameworkmode.configure_source(parser)
     parser.add_argument(
         "--shared",
         action="store_true",
@@ -49,6 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.mode != "native":
+        return frameworkmode.install(args, out)
+    frameworkmode.require_native(args)
     if args.everywhere:
         return _everywhere(args, out)
     location = locate(args.directory)

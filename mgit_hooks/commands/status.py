@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mgit_hooks.display import escape
+from mgit_hooks.errors import ConfigError
 from mgit_hooks.files import open_to_read
-from mgit_hooks.installer import choice, everywherecheck, front, hookfiles, stubs
+from mgit_hooks.installer import choice, everywherecheck, frameworkcheck, front, hookfiles, stubs
 from mgit_hooks.installer.everywherecheck import Here
+from mgit_hooks.installer.frameworkcheck import Managed
 from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
 from mgit_hooks.journal.format import Cursor
@@ -37,10 +39,12 @@ class Status(NamedTuple):
     configured: Here  # config-based hooks
     behind: str | None  # the hooks folder that ours goes on to
     known: bool  # an install here has left its word
+    managed: Managed | ConfigError | None  # in a hook manager's configuration, or why that cannot be read
 
     @property
     def installed(self) -> bool:
-        return all(each.runs or each.hook in self.configured.runs for each in self.hooks)
+        native = all(each.runs or each.hook in self.configured.runs for each in self.hooks)
+        return native or (isinstance(self.managed, Managed) and self.managed.serves)
 
     def to_json(self) -> Json:
         return {
@@ -65,6 +69,7 @@ class Status(NamedTuple):
             "gate": self.gate,
             "global": self.configured.to_json(),
             "config_hooks": list(self.configured.others),
+            "framework": self.managed.to_json() if isinstance(self.managed, Managed) else None,
         }
 
 
@@ -100,7 +105,15 @@ def look(location: Location) -> Status:
         everywherecheck.look(location),
         front.behind(location) if directory == front.folder(location) else None,
         bool(choice.remembered(location)),
+        _managed(location),
     )
+
+
+def _managed(location: Location) -> Managed | ConfigError | None:
+    try:
+        return frameworkcheck.look(location)
+    except ConfigError as error:
+        return error
 
 
 def _journal(location: Location) -> tuple[int, str | None, Cursor | None]:
@@ -141,6 +154,7 @@ def _print(status: Status, out: Output) -> None:
     if status.behind is not None:
         out.line(f"then      {escape(status.behind)}")
     _print_configured(status.configured, out)
+    _print_managed(status.managed, out)
     for path, exists in status.interpreters:
         out.line(f"starts    {escape(path)}" + ("" if exists else out.style("  which is gone", "red")))
     out.line(f"recorded  {counted(status.records, 'record')}" + (f", up to {status.head[:16]}" if status.head else ""))
@@ -152,6 +166,15 @@ def _print(status: Status, out: Output) -> None:
         out.note("hint: 'mgit-hooks doctor' says what is wrong with the hooks, and 'mgit-hooks doctor --fix' mends it")
     elif not status.installed:
         out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")
+
+
+def _print_managed(managed: Managed | ConfigError | None, out: Output) -> None:
+    if isinstance(managed, ConfigError):
+        out.line(f"manager   {out.style(escape(managed.message), 'red')}")
+    elif managed is not None:
+        missing = f"; no hook of the manager's at {', '.join(managed.missing)}" if managed.missing else ""
+        told = f"{managed.file} has {', '.join(managed.ids)}{missing}"
+        out.line(f"manager   {out.style(escape(told), 'yellow' if missing else 'green')}")
 
 
 def _print_configured(here: Here, out: Output) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mgit_hooks.commands import frameworkmode
 from mgit_hooks.display import escape
 from mgit_hooks.files import is_folder
 from mgit_hooks.installer import everywhere, everywherecheck
@@ -13,12 +14,15 @@ from mgit_hooks.output import Output
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    frameworkmode.configure_mode(parser)
     parser.add_argument(
         "--global", action="store_true", dest="everywhere", help="take out what 'install --global' has put in"
     )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.mode != "native":
+        return frameworkmode.uninstall(args, out)
     if args.everywhere:
         return _everywhere(args, out)
     location = locate(args.directory)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from mgit_hooks.errors import MgitError
 from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import plumbing
-from mgit_hooks.installer import choice, everywherecheck, front, hookfiles, interpreter, stubs
+from mgit_hooks.installer import choice, everywherecheck, frameworkcheck, front, hookfiles, interpreter, stubs
 from mgit_hooks.installer.findings import Finding
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
@@ -83,6 +83,12 @@ def _hooks(location: Location) -> Iterator[Finding]:
             message = f"no hook of ours is in {directory}: those of 'install --global' are to run"
             yield Finding("remark", message, "nothing: the next check says whether they do")
             return
+        with suppress(MgitError):  # the check of it says what is wrong
+            managed = frameworkcheck.look(location)
+            if managed is not None and managed.serves:
+                told = f"no hook of ours is in {directory}: a hook manager runs those of {managed.file}"
+                yield Finding("remark", told, "nothing: see docs/pre-commit.md")
+                return
         yield Finding("fault", f"no hook of ours is in {directory}, where git looks for them", remedy, mend)
         return
     for state, trouble in _TROUBLE.items():
@@ -272,6 +278,7 @@ CHECKS: Final = (
     Check("git", _git),
     Check("hooks", _hooks),
     Check("global hooks", everywherecheck.check),
+    Check("hook manager", frameworkcheck.check),
     Check("interpreter", _interpreter),
     Check("configuration", _configuration),
     Check("gate flag", _flag),
