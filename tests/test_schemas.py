@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,14 +16,10 @@ from samples import RECORDS, changeset
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import explain, schemas
-from mgit_hooks.judging.checker import Compiler
-from mgit_hooks.judging.keywords import Unsupported
 from mgit_hooks.judging.rules import RULE_EVENTS
 from mgit_hooks.judging.validate import KINDS, LEVELS, PREFIX, uri, validate
 from mgit_hooks.record import COMMIT_EVENTS, EVENTS, SOURCES, Record
 from mgit_hooks.resources import schemas_dir
-
-CONFORMANCE = Path(__file__).parents[2] / "shared/conformance/json-schema-2020-12/tests/draft2020-12"
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -193,53 +187,6 @@ def test_a_corrupt_schema_file_is_named_with_its_line(tmp_path: Path, content: s
 def test_schema_names_do_not_leave_the_folder() -> None:
     with pytest.raises(KeyError):
         schemas.load().documents[f"{PREFIX}../schemas/config"]
-
-
-def conformance_groups() -> Iterator[tuple[str, Any, list[Any]]]:
-    for file in sorted(CONFORMANCE.glob("*.json")):
-        for group in json.loads(file.read_text()):
-            yield f"{file.stem}: {group['description']}", group["schema"], group["tests"]
-
-
-def base_of(schema: Any) -> str:
-    return str(schema.get("$id", "urn:test")) if isinstance(schema, dict) else "urn:test"
-
-
-@pytest.mark.skipif(not CONFORMANCE.is_dir(), reason="the conformance suite is not beside this checkout")
-def test_the_fast_path_passes_the_official_suite_wherever_it_takes_a_schema() -> None:
-    taken, wrong = 0, []
-    for name, schema, tests in conformance_groups():
-        base = base_of(schema)
-        try:
-            check = Compiler({base: schema}).compile(schema, base)
-        except Unsupported:
-            continue
-        for test in tests:
-            taken += 1
-            if check(test["data"]) != test["valid"]:
-                wrong.append((name, test["description"]))
-    assert wrong == []
-    assert taken > 500
-
-
-# What lies outside: the suite's own server, which nothing may fetch from; Unicode classes, which Python's
-# patterns have not; custom vocabularies, which jsonschema has not.
-OUTSIDE = re.compile(r"localhost:1234|\\p\{|tree\.json|extendible-dynamic-ref")
-
-
-@pytest.mark.skipif(not CONFORMANCE.is_dir(), reason="the conformance suite is not beside this checkout")
-def test_the_explaining_path_passes_the_official_suite() -> None:
-    judged, wrong = 0, []
-    for name, schema, tests in conformance_groups():
-        if OUTSIDE.search(json.dumps(schema)):
-            continue
-        made = explain.validator(base_of(schema), {base_of(schema): schema})
-        for test in tests:
-            judged += 1
-            if made.is_valid(test["data"]) != test["valid"]:
-                wrong.append((name, test["description"]))
-    assert wrong == []
-    assert judged > 1000
 
 
 def test_a_remote_reference_is_never_fetched() -> None:

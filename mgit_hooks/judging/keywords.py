@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, isinf
 from typing import Any, NamedTuple, Protocol
 
 from mgit_hooks.judging.patterns import compiled
@@ -134,10 +135,14 @@ def _bound(*kinds: type, test: Callable[[Any], Check]) -> _Add:
     return add
 
 
+def _texts(value: Any) -> frozenset[str]:
+    if not all(isinstance(each, str) for each in expect(value, list)):
+        raise Unsupported("a list of texts")
+    return frozenset(value)
+
+
 def _required(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
-    if not all(isinstance(name, str) for name in expect(value, list)):
-        raise Unsupported("required")
-    plan.required.update(value)
+    plan.required |= _texts(value)
 
 
 def _properties(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
@@ -145,11 +150,33 @@ def _properties(compiler: Compile, value: Any, schema: Json, base: str, plan: Pl
         plan.properties.setdefault(name, []).append(Pointed(each, base))
 
 
+def _searches(patterns: Any) -> list[Callable[[str], Any]]:
+    try:
+        return [compiled(pattern).search for pattern in expect(patterns, dict)]
+    except Exception as error:
+        raise Unsupported("pattern") from error
+
+
+def _pattern_properties(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    searches = _searches(value)
+    pairs = [(search, compiler.compile(each, base)) for search, each in zip(searches, value.values(), strict=True)]
+    plan.tests[dict].append(
+        lambda item: all(check(inner) for name, inner in item.items() for search, check in pairs if search(name))
+    )
+
+
 def _additional(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
-    if "patternProperties" in schema:
-        raise Unsupported("patternProperties")
     names = frozenset(expect(schema.get("properties", {}), dict))
-    if value is False:
+    if "patternProperties" in schema:
+        searches, other = _searches(schema["patternProperties"]), compiler.compile(value, base)
+        plan.tests[dict].append(
+            lambda item: all(
+                other(inner)
+                for name, inner in item.items()
+                if name not in names and not any(search(name) for search in searches)
+            )
+        )
+    elif value is False:
         plan.closed.append(names)
     elif value is not True:
         each = compiler.compile(value, base)
@@ -161,10 +188,64 @@ def _property_names(compiler: Compile, value: Any, schema: Json, base: str, plan
     plan.tests[dict].append(lambda item: all(map(each, item)))
 
 
+def _dependent_required(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    pairs = [(name, _texts(others)) for name, others in expect(value, dict).items()]
+    plan.tests[dict].append(lambda item: all(others <= item.keys() for name, others in pairs if name in item))
+
+
+def _dependent_schemas(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    pairs = [(name, compiler.compile(each, base)) for name, each in expect(value, dict).items()]
+    plan.tests[dict].append(lambda item: all(check(item) for name, check in pairs if name in item))
+
+
 def _items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
-    if "prefixItems" in schema:
-        raise Unsupported("prefixItems")
-    plan.items.append(Pointed(value, base))
+    before = len(expect(schema.get("prefixItems", []), list))
+    if before:
+        check = compiler.compile(value, base)
+        plan.tests[list].append(lambda items: all(map(check, items[before:])))
+    else:
+        plan.items.append(Pointed(value, base))
+
+
+def _prefix_items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    checks = [compiler.compile(each, base) for each in expect(value, list)]
+    plan.tests[list].append(lambda items: all(check(item) for check, item in zip(checks, items, strict=False)))
+
+
+def _unique_items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    if expect(value, bool):
+        plan.tests[list].append(lambda items: len(set(map(_frozen, items))) == len(items))
+
+
+def _frozen(value: Any) -> Any:
+    """What is equal for equal values alone, and can be looked up."""
+    if isinstance(value, list):
+        return (list, tuple(map(_frozen, value)))
+    if isinstance(value, dict):
+        return (dict, frozenset((name, _frozen(item)) for name, item in value.items()))
+    return (type(value) is bool, value)
+
+
+def _multiple_of(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    if expect(value, int, float) <= 0:
+        raise Unsupported("multipleOf")
+    plan.tests[int].append(lambda number: _divides(value, number))
+    plan.tests[float].append(lambda number: _divides(value, number))
+
+
+def _divides(value: float, number: float) -> bool:
+    """As jsonschema takes floats: by their quotient, which may be too large for one."""
+    if isinstance(value, int):
+        return number % value == 0
+    try:
+        quotient = number / value
+    except OverflowError:
+        quotient = inf
+    if isinf(quotient):
+        from fractions import Fraction
+
+        return (Fraction(number) / Fraction(value)).denominator == 1
+    return quotient.is_integer()
 
 
 def _contains(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
@@ -218,8 +299,14 @@ ADD: dict[str, _Add] = {
     "required": _required,
     "properties": _properties,
     "additionalProperties": _additional,
+    "patternProperties": _pattern_properties,
     "propertyNames": _property_names,
+    "dependentRequired": _dependent_required,
+    "dependentSchemas": _dependent_schemas,
     "items": _items,
+    "prefixItems": _prefix_items,
+    "uniqueItems": _unique_items,
+    "multipleOf": _multiple_of,
     "contains": _contains,
     "minContains": _with_another,
     "maxContains": _with_another,
