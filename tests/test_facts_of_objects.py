@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 from pathlib import Path
@@ -20,7 +21,7 @@ from mgit_hooks.gatekeeper.judgement import Facts, gather
 from mgit_hooks.gatekeeper.objects import LIMIT, Objects
 from mgit_hooks.gatekeeper.pushed import brought
 from mgit_hooks.gatekeeper.pushed import with_facts as with_refs_facts
-from mgit_hooks.judging import config, schemas
+from mgit_hooks.judging import config, library, schemas
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder.event import PushLine
@@ -263,8 +264,8 @@ def test_a_push_brings_what_the_remote_has_not(repo: Repo, bare: Repo, monkeypat
     assert brought([]) == ({}, {})
 
 
-@pytest.mark.parametrize("made", [histories.every_kind(), histories.renames(1)], ids=["every kind", "renames"])
-def test_the_level_standard_has_no_false_findings(made: histories.History, repo: Repo) -> None:
+def found_at_standard(made: histories.History, repo: Repo) -> list[str]:
+    """What the rules of the level find in a whole history, in which nothing is wrong."""
     made.write(os.path.join(repo.path, ".git"))
     policy = config.defaults()
     assert policy.rules
@@ -275,6 +276,27 @@ def test_the_level_standard_has_no_false_findings(made: histories.History, repo:
     ]
     found = gather(candidates, policy, schemas.load(), (), facts_of)
     facts_of.close()
-    broken = [issue for _, judgement in found.judged for issue in judgement.issues if issue.code == "RULE_VIOLATED"]
     assert found.candidates >= 50
-    assert broken == []
+    issues = [issue for _, judgement in found.judged for issue in judgement.issues]
+    return [issue.message for issue in issues if issue.code == "RULE_VIOLATED"]
+
+
+@pytest.mark.parametrize("made", [histories.every_kind(), histories.renames(1)], ids=["every kind", "renames"])
+def test_the_level_standard_has_no_false_findings(made: histories.History, repo: Repo) -> None:
+    assert found_at_standard(made, repo) == []
+
+
+def test_a_keyword_that_finds_too_much_is_told_by_this_family(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the rule takes every link for one that leaves the tree."""
+    edited = copy.deepcopy(library.document(library.rule_path("links-inside-tree")))
+    of_file = edited["properties"]["commit"]["properties"]["files"]["items"]["properties"]["facts"]["properties"]
+    assert of_file["link_leaves_tree"]["const"] is False
+    of_file["link_leaves_tree"]["const"] = True
+    monkeypatch.setitem(library._read, library.rule_path("links-inside-tree"), edited)
+    assert any("links-inside-tree" in each for each in found_at_standard(histories.every_kind(), repo))
+
+
+def test_a_fact_that_is_made_of_too_much_is_told_by_this_family(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a name that is nowhere else conflicts with itself."""
+    monkeypatch.setattr("mgit_hooks.gatekeeper.facts._case_conflicts", lambda files, tree, objects: [["a", "a"]])
+    assert any("case-conflicts" in each for each in found_at_standard(histories.every_kind(), repo))

@@ -17,6 +17,7 @@ from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.judging import library
 from mgit_hooks.layout import locate
 
+ROOT = Path(__file__).resolve().parents[1]
 GIVEN: dict[str, dict[str, Any]] = {
     "author-email-domain": {"domains": ["example.com"]},
     "file-size": {"most": 1000},
@@ -186,19 +187,32 @@ def test_what_keeps_to_every_rule_is_let_through(planted: Repo, bare: Repo, monk
     assert bare.git("rev-parse", "topic") == planted.git("rev-parse", "HEAD")
 
 
-def test_without_its_fact_a_violation_goes_unseen_and_this_family_tells(
-    planted: Repo,
+FACTS = "mgit_hooks/gatekeeper/facts.py"
+PLANTED = [
+    (FACTS, (('b"(?m)^(?:<{7}', 'b"(?m)^(?:<{8}'), ("|>{7}|", "|>{8}|")), "no-conflict-markers"),
+    (FACTS, (('if target.startswith("/")', "return False\n    if target"),), "links-inside-tree"),
+    ("schemas/rules/links-inside-tree.json", (('"const": false', '"type": "boolean"'),), "links-inside-tree"),
+    ("schemas/rules/executable-bits.json", (('"const": "100755"', '"const": "100775"'),), "executable-bits"),
+    ("schemas/rules/file-size.json", (('"maximum"', '"maxLength"'),), "file-size"),
+]
+
+
+@pytest.mark.parametrize(("file", "edits", "unseen"), PLANTED)
+def test_a_planted_bug_is_told_by_this_family(
+    planted: Repo, file: str, edits: tuple[tuple[str, str], ...], unseen: str
 ) -> None:
-    """A planted bug: the hooks of this run find no conflict markers."""
+    """A fact that finds nothing, a keyword that says something else: what is seeded goes unseen by the hooks."""
     lamed = Path(planted.path).parent / "lamed"
-    shutil.copytree(Path(__file__).resolve().parents[1] / "mgit_hooks", lamed / "mgit_hooks")
-    shutil.copytree(Path(__file__).resolve().parents[1] / "schemas", lamed / "schemas")
-    source = lamed / "mgit_hooks" / "gatekeeper" / "facts.py"
+    for name in ("mgit_hooks", "schemas"):
+        shutil.copytree(ROOT / name, lamed / name, ignore=shutil.ignore_patterns("__pycache__"))
+    source = lamed / file
     text = source.read_text("utf-8")
-    assert 'b"(?m)^(?:<{7}' in text
-    source.write_text(text.replace('b"(?m)^(?:<{7}', 'b"(?m)^(?:<{8}').replace("|>{7}|", "|>{8}|"), "utf-8")
-    names = frozenset(("no-conflict-markers", "links-inside-tree"))
+    for right, wrong in edits:
+        assert right in text
+        text = text.replace(right, wrong)
+    source.write_text(text, "utf-8")
+    names = frozenset(("no-conflict-markers", "links-inside-tree", "executable-bits", "file-size"))
     install(locate(planted.path), python=sys.executable, boot=str(lamed / "mgit_hooks" / "boot.py"))
     set_rules(planted, names)
     plant_files(planted)
-    assert found(planted.run("commit", "-m", "two", check=False)) == {"links-inside-tree"}
+    assert found(planted.run("commit", "-m", "two", check=False)) == names - {unseen}

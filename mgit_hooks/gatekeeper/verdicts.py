@@ -107,10 +107,10 @@ def _detail(candidate: Candidate, judgement: Judgement) -> Json:
             "ref_count": len(refs),
         }
     else:
-        subject = candidate.subject
+        subject, files = candidate.subject, value["commit"]["files"]
         detail |= {
             "message": None if subject is None else _text(subject, _MOST_SUBJECT),
-            "files": len(value["commit"]["files"]),
+            "files": None if files is None else len(files),  # of a commit that is pushed, only where a rule asks
         }
     detail["rules"] = list(judgement.rules)
     if judgement.skipped:
