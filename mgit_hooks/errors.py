@@ -63,6 +63,31 @@ class DamageError(JournalError):
         self.kind = kind
 
 
+class ChangesetStorageError(MgitError):
+    """A collection of changesets cannot be read or written."""
+
+
+class ChangesetMissingError(ChangesetStorageError):
+    """There is no collection of that name, or no such generation of it."""
+
+
+class ChangesetDamageError(ChangesetStorageError):
+    """The file of a collection, ``path``, is not what was written."""
+
+    exit_code = 1
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} is damaged: {why}", "nothing of it was taken for true; load an earlier generation")
+        self.path = path
+        self.why = why
+
+
+class ChangesetValidationError(MgitError):
+    """A value has not the shape of a changeset, or of a collection of them."""
+
+    exit_code = 1
+
+
 def reason(error: MgitError | OSError) -> str:
     """What went wrong, in one line: of the system's errors, on which file."""
     if isinstance(error, OSError) and error.filename:

@@ -1,0 +1,309 @@
+"""Named collections of changesets in a folder: one file each (``container``), replaced whole or not at all.
+
+Of a collection NAME the folder holds ``NAME.mgitc``, what it was before the last save as ``NAME.backup``, a copy that
+was asked for as ``NAME.checkpoint``, and ``NAME.lock``, under which one process at a time writes. What cannot be taken
+for a collection is never written over: a save moves it to ``NAME.damaged-TIME`` first. Readers take no lock; they see
+the file of before a save or the one of after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final, NamedTuple
+
+from mgit_hooks import dates
+from mgit_hooks.changesets import container
+from mgit_hooks.changesets.names import escaped, unescaped
+from mgit_hooks.changesets.shapes import ChangesetCollection
+from mgit_hooks.datafolder import data_folder
+from mgit_hooks.encoding import encode_json
+from mgit_hooks.errors import (
+    ChangesetDamageError,
+    ChangesetMissingError,
+    ChangesetStorageError,
+    ChangesetValidationError,
+    reason,
+)
+from mgit_hooks.files import create, lexists, read, sync_directory, write_all
+from mgit_hooks.layout import make_private_dir
+from mgit_hooks.lock import exclusive
+from mgit_hooks.record import Json
+
+CURRENT: Final = "mgitc"
+BACKUP: Final = "backup"
+CHECKPOINT: Final = "checkpoint"
+GENERATIONS: Final = (CURRENT, BACKUP, CHECKPOINT)
+"""From the newest on; the endings of their files."""
+_LONGEST_FILE: Final = container.LIMIT + 8192
+
+
+class Stored(NamedTuple):
+    """A collection as it lies in the folder. ``length`` is bytes of JSON, ``size`` those of the file."""
+
+    path: str
+    length: int
+    size: int
+
+
+class ChangesetStorage:
+    """The collections in ``storage_dir``; without one, in the user's data folder.
+
+    ``method`` is how they are compressed: zstd or none. A writer waits ``wait`` seconds for another one.
+    """
+
+    def __init__(
+        self, storage_dir: str | os.PathLike[str] | None = None, *, method: str = "zstd", wait: float = 60.0
+    ) -> None:
+        given = os.path.join(data_folder(), "collections") if storage_dir is None else os.fspath(storage_dir)
+        self.storage_dir = os.path.abspath(given)
+        self._method = method
+        self._wait = wait
+
+    # Reading
+
+    def load_changeset_collection(self, name: str, generation: str = CURRENT) -> ChangesetCollection:
+        """The collection as it was saved, to the field. ``generation``: mgitc, backup or checkpoint.
+
+        Raises ChangesetMissingError, ChangesetDamageError, ChangesetStorageError where it cannot be read, and
+        ChangesetValidationError where it was saved with less than a collection needs.
+        """
+        return ChangesetCollection.from_json(self.load_json(name, generation))
+
+    def load_json(self, name: str, generation: str = CURRENT) -> Json:
+        """As ``load_changeset_collection``, but whatever JSON object it is: to be judged, or repaired."""
+        path = self.path(name, generation)
+        payload = self._read(name, path)
+        try:
+            value = json.loads(payload)
+        except (ValueError, RecursionError) as error:
+            raise ChangesetDamageError(path, f"what it holds is no JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise ChangesetDamageError(path, "what it holds is no object")
+        return value
+
+    def names(self) -> list[str]:
+        """Of all collections here, sorted."""
+        try:
+            files = os.listdir(self.storage_dir)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(error) from error
+        found = (unescaped(file.removesuffix(f".{CURRENT}")) for file in files if file.endswith(f".{CURRENT}"))
+        return sorted(name for name in found if name is not None)
+
+    def path(self, name: str, generation: str = CURRENT) -> str:
+        """The file of one generation. Raises ChangesetValidationError where ``name`` can be no collection's."""
+        if generation not in GENERATIONS:
+            raise ValueError(f"there is no generation {generation!r}: {', '.join(GENERATIONS)}")
+        return self._file(name, generation)
+
+    # Writing
+
+    def save_changeset_collection(self, collection: ChangesetCollection) -> Stored:
+        """Make ``collection`` what is under its name; what was there becomes its backup.
+
+        On the disk when this returns; killed anywhere, the old one or the new one is there whole. Raises
+        ChangesetValidationError where something in it is not JSON, ChangesetStorageError where it cannot be written;
+        then nothing has changed.
+        """
+        packed = self._packed(collection)
+        with self._alone(collection.name):
+            return self._put(collection.name, *packed)
+
+    def update_changeset_collection(
+        self, name: str, change: Callable[[ChangesetCollection | None], ChangesetCollection]
+    ) -> Stored:
+        """Save what ``change`` makes of the collection (None where there is none): nobody else saves meanwhile.
+
+        So many processes can each add to one collection, and nothing of any of them is lost. Raises as loading and
+        saving do.
+        """
+        with self._alone(name):
+            try:
+                before = self.load_changeset_collection(name)
+            except ChangesetMissingError:
+                before = None
+            after = change(before)
+            if after.name != name:
+                raise ChangesetValidationError(f"the collection is named '{after.name}', not '{name}'", "keep its name")
+            return self._put(name, *self._packed(after))
+
+    def save_checkpoint(self, collection: ChangesetCollection) -> Stored:
+        """Write ``collection`` as its checkpoint, beside what is saved under its name. Raises as saving does."""
+        length, packed = self._packed(collection)
+        path = self._file(collection.name, CHECKPOINT)
+        failing = _failing(f"cannot save a checkpoint of '{collection.name}'")
+        with self._alone(collection.name), failing, _written(path, packed) as new:
+            os.replace(new, path)
+            sync_directory(self.storage_dir)
+        return Stored(path, length, len(packed))
+
+    def delete_collection(self, name: str) -> list[str]:
+        """Remove the collection with all that is kept of it, and say which files went.
+
+        Raises ChangesetMissingError where there is nothing, ChangesetStorageError where something cannot be removed.
+        """
+        if not self._files(name):
+            raise self._missing(name, "")
+        with self._alone(name), _failing(f"cannot delete '{name}'"):
+            removed = self._files(name)
+            for path in removed:  # the collection itself last: killed before that, it is still there
+                os.unlink(path)
+            with suppress(FileNotFoundError):
+                os.unlink(self._file(name, "lock"))
+            sync_directory(self.storage_dir)
+        return removed
+
+    # Below
+
+    def _read(self, name: str, path: str) -> bytes:
+        try:
+            data = read(path, _LONGEST_FILE)
+        except FileNotFoundError:
+            raise self._missing(name, path) from None
+        except OSError as error:
+            raise _unreadable(error) from error
+        header, payload = _unpacked(path, data)
+        _require_name(path, header.name, name)
+        return payload
+
+    def _packed(self, collection: ChangesetCollection) -> tuple[int, bytes]:
+        """How many bytes of JSON, and the file's bytes."""
+        self._file(collection.name, CURRENT)  # a name that can be none is said before any work
+        try:
+            value = collection.to_json()
+            container.require_plain(value)
+            payload = encode_json(value)
+            return len(payload), container.pack(collection.name, payload, self._method)
+        except ValueError as error:
+            raise ChangesetValidationError(
+                f"'{collection.name}' cannot be saved: {error}", "mend that first"
+            ) from error
+
+    def _put(self, name: str, length: int, packed: bytes) -> Stored:
+        """Under the lock. A kill leaves ``.new`` files, which mean nothing, or the two generations as one file."""
+        path = self._file(name, CURRENT)
+        with _failing(f"cannot save '{name}'"), _written(path, packed) as new:
+            self._retire(name, path)
+            os.replace(new, path)
+            sync_directory(self.storage_dir)
+        return Stored(path, length, len(packed))
+
+    def _retire(self, name: str, path: str) -> None:
+        """What is under the name becomes the backup; what cannot be taken for a collection goes aside."""
+        try:
+            header, _ = _unpacked(path, read(path, _LONGEST_FILE))
+        except (FileNotFoundError, ChangesetDamageError):
+            if lexists(path):  # a folder or a pipe of that name is nothing to read, and is not ours to lose
+                os.rename(path, self._free(name))
+            return
+        _require_name(path, header.name, name)
+        backup = self._file(name, BACKUP)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{backup}.new")
+        try:
+            os.link(path, f"{backup}.new")
+        except OSError:  # a file system without links
+            with _written(backup, read(path, _LONGEST_FILE)) as new:
+                os.replace(new, backup)
+            return
+        os.replace(f"{backup}.new", backup)
+        with suppress(FileNotFoundError):  # of two names of one file, a rename leaves both
+            os.unlink(f"{backup}.new")
+
+    def _free(self, name: str) -> str:
+        when = re.sub("[-:]|[+].*", "", dates.now())
+        path = self._file(name, f"damaged-{when}")
+        while lexists(path):
+            path += "-"
+        return path
+
+    def _files(self, name: str) -> list[str]:
+        stem = f"{escaped(name)}."
+        kinds = re.compile(rf"(?:{BACKUP}|{CHECKPOINT}|{CURRENT})(?:\.new)?|damaged-[0-9T.]+-*")
+        try:
+            files = sorted(os.listdir(self.storage_dir))
+        except FileNotFoundError:
+            return []
+        found = [file for file in files if file.startswith(stem) and kinds.fullmatch(file[len(stem) :])]
+        found.sort(key=lambda file: file == f"{stem}{CURRENT}")
+        return [os.path.join(self.storage_dir, file) for file in found]
+
+    def _file(self, name: str, ending: str) -> str:
+        return os.path.join(self.storage_dir, f"{escaped(name)}.{ending}")
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        with _failing(f"cannot write to {self.storage_dir}"):
+            make_private_dir(self.storage_dir)
+        with ExitStack() as stack:
+            with _failing(f"cannot lock '{name}'"):
+                held = stack.enter_context(exclusive(self._file(name, "lock"), wait=self._wait))
+            if not held:
+                raise ChangesetStorageError(
+                    f"the collection '{name}' is in use by another process", "wait for it to end and try again"
+                )
+            yield
+
+    def _missing(self, name: str, path: str) -> ChangesetMissingError:
+        from difflib import get_close_matches
+
+        kind = "" if path.endswith(f".{CURRENT}") or not path else f" {path.rpartition('.')[2]} of a"
+        known = self.names()
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean '{near[0]}'?" if near and near[0] != name else f"there are: {', '.join(known[:9])}"
+        remedy = hint if known else "save one with 'mgit-hooks diff --save-changeset'"
+        return ChangesetMissingError(f"there is no{kind} collection '{name}' in {self.storage_dir}", remedy)
+
+
+def _unpacked(path: str, data: bytes) -> tuple[container.Header, bytes]:
+    try:
+        return container.unpack(data)
+    except container.Later as error:
+        raise ChangesetStorageError(f"{path}: {error}", "read it with a newer mgit-hooks") from error
+    except ValueError as error:
+        raise ChangesetDamageError(path, str(error)) from error
+
+
+def _require_name(path: str, found: str, wanted: str) -> None:
+    """Where a file system takes two names for one, and where a file was renamed by hand."""
+    if found != wanted:
+        raise ChangesetStorageError(
+            f"{path} holds the collection '{found}', not '{wanted}'", "choose another name, or rename the file"
+        )
+
+
+@contextmanager
+def _written(path: str, data: bytes) -> Iterator[str]:
+    """A file with ``data`` beside ``path``, on the disk; it is gone after the block unless it was renamed."""
+    new = f"{path}.new"
+    try:
+        descriptor = create(new)
+        try:
+            os.fchmod(descriptor, 0o600)
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        yield new
+    finally:
+        with suppress(OSError):
+            os.unlink(new)
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = reason(error) if error.filename else error.strerror
+        raise ChangesetStorageError(f"{what}: {why}", "mend that and try again") from error
+
+
+def _unreadable(error: OSError) -> ChangesetStorageError:
+    return ChangesetStorageError(reason(error), "see that it can be read, and try again")
