@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+
+TYPE_CHECKING = False  # without typing: a gate that lets through loads none of it
+if TYPE_CHECKING:
+    from typing import Final
 
 _LAST: Final = 253402300799  # 9999-12-31T23:59:59, the last second that ISO 8601 writes in four digits
 

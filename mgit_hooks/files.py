@@ -9,41 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-# A pipe that nobody has open at its other end would keep ``open`` waiting for ever.
-_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+from mgit_hooks.regular import AT_ONCE, TooLarge, open_to_append, open_to_read, read, require_regular
+
+__all__ = (
+    "TooLarge", "create", "exists", "is_file", "is_folder", "is_link", "lexists", "open_to_append",
+    "open_to_overwrite", "open_to_read", "read", "remove_folder", "replacing", "status", "sync_directory",
+    "sync_file", "write_all",
+)  # fmt: skip
+
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-
-
-class TooLarge(OSError, ValueError):
-    """A file that cannot be what it ought to be. Both, as io.UnsupportedOperation is: who takes a file that makes no
-    sense for none expects a ValueError."""
-
-
-def open_to_read(path: str) -> BinaryIO:
-    """The regular file at ``path``, or the one that a link there leads to.
-
-    Raises FileNotFoundError where something else (a pipe, a device, a folder) has its name: there is no such file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | _AT_ONCE)
-    try:
-        _require_regular(descriptor, path)
-        return open(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def read(path: str, at_most: int) -> bytes:
-    """All of the regular file at ``path``, as ``open_to_read`` opens it.
-
-    Raises TooLarge where it has more than ``at_most`` bytes, as a file without blocks can say of itself: it is not to
-    fill the memory.
-    """
-    with open_to_read(path) as file:
-        # Not ``read(at_most)``: Python would take as much memory first, however short the file is.
-        if os.fstat(file.fileno()).st_size > at_most or len(data := file.read()) > at_most:
-            raise TooLarge(errno.EFBIG, os.strerror(errno.EFBIG), path)
-        return data
 
 
 def status(path: str | bytes, *, follow: bool = True) -> os.stat_result | None:
@@ -94,27 +68,16 @@ def create(path: str) -> int:
     """A descriptor to write the file ``path`` anew, for its owner alone. Never through a link: what it leads to is
     not ours to empty. Raises OSError where something else has its name.
     """
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK | _AT_ONCE, 0o600)
-
-
-def open_to_append(path: str) -> int:
-    """A descriptor to append to the regular file ``path``, which is made where there is none. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _AT_ONCE, 0o600)
-    try:
-        _require_regular(descriptor, path)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_LINK | AT_ONCE, 0o600)
 
 
 def open_to_overwrite(path: str) -> int:
     """A descriptor to write over bytes of the regular file ``path``, in place. Never through a link, nor where the
     file has another name too, which would change with it. Raises OSError.
     """
-    descriptor = os.open(path, os.O_WRONLY | _NO_LINK | _AT_ONCE)
+    descriptor = os.open(path, os.O_WRONLY | _NO_LINK | AT_ONCE)
     try:
-        _require_regular(descriptor, path)
+        require_regular(descriptor, path)
         if os.fstat(descriptor).st_nlink != 1:
             raise FileExistsError(errno.EEXIST, "the file has another name", path)
     except BaseException:
@@ -178,8 +141,3 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _require_regular(descriptor: int, path: str) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise FileNotFoundError(errno.ENOENT, "not a regular file", path)

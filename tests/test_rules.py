@@ -13,7 +13,8 @@ from samples import RECORDS
 
 from mgit_hooks.judging import rules, schemas
 from mgit_hooks.judging.judge import Allowance, judge
-from mgit_hooks.judging.patterns import Cost, compiled, cost
+from mgit_hooks.judging.matching import compiled
+from mgit_hooks.judging.patterns import Cost, cost
 from mgit_hooks.judging.rules import Rule
 
 S = schemas.load()

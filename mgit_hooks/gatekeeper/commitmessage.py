@@ -6,7 +6,7 @@ builtin/stripspace.c, as git-commit(1) tells them under ``--cleanup``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from mgit_hooks.light import NamedTuple
 
 _SCISSORS = b" ------------------------ >8 ------------------------\n"
 _SPACE = b" \t\r\n"

@@ -7,18 +7,22 @@ whole schema Unsupported, never silently ignored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from mgit_hooks.judging.keywords import ADD, ANNOTATIONS, Plan, Unsupported, expect
 
-from mgit_hooks.judging.keywords import ADD, ANNOTATIONS, Check, Plan, Pointed, Unsupported, expect
-from mgit_hooks.record import Json
+TYPE_CHECKING = False  # as in keywords
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from mgit_hooks.judging.keywords import Check, Pointed
+    from mgit_hooks.record import Json
+
+    Dispatch = dict[type, Check | None]
+    """What a place's value must pass, by its type: None is nothing; a type that is not there does not fit."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MOST_SUBSCHEMAS = 20_000
 ENDLESS = 1 << 62
-
-Dispatch = dict[type, Check | None]
-"""What a place's value must pass, by its type: None is nothing; a type that is not there does not fit."""
 
 
 def follow(reference: str, base: str, documents: Mapping[str, Json]) -> Pointed:
@@ -36,7 +40,7 @@ def follow(reference: str, base: str, documents: Mapping[str, Json]) -> Pointed:
             node = node[int(key)]
         else:
             raise Unsupported(reference)
-    return Pointed(node, uri)
+    return node, uri
 
 
 class Endless(Unsupported):
@@ -58,7 +62,7 @@ class Compiler:
         self.weight = 0
 
     def compile(self, schema: Any, base: str) -> Check:
-        get = self.dispatch([Pointed(schema, base)]).get
+        get = self.dispatch([(schema, base)]).get
 
         def check(value: Any) -> bool:
             test = get(type(value), _no)
@@ -67,7 +71,7 @@ class Compiler:
         return check
 
     def dispatch(self, schemas: list[Pointed]) -> Dispatch:
-        key = tuple((id(pointed.schema), pointed.base) for pointed in schemas)
+        key = tuple((id(schema), base) for schema, base in schemas)
         made = self._made.get(key)
         if made is None:
             # There before it is filled: a schema inside itself finds it.
@@ -109,7 +113,7 @@ class Compiler:
                 continue
             if keyword == "allOf":
                 for each in expect(value, list):
-                    self._gather(Pointed(each, base), plan, trail)
+                    self._gather((each, base), plan, trail)
             elif keyword == "$ref":
                 self._gather(follow(expect(value, str), base, self._documents), plan, trail)
             elif keyword in ADD:

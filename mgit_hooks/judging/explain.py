@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mgit_hooks.judging.checker import DIALECT
-from mgit_hooks.judging.patterns import compiled
+from mgit_hooks.judging.matching import compiled
 from mgit_hooks.record import Issue, Json
 
 Path = tuple[Any, ...]

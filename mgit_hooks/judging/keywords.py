@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import inf, isinf
-from typing import Any, NamedTuple, Protocol
+from mgit_hooks.judging.matching import compiled
 
-from mgit_hooks.judging.patterns import compiled
-from mgit_hooks.record import Json
+TYPE_CHECKING = False  # typing is not loaded for it: a gate would wait for that as long as for all its judging
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
-Check = Callable[[Any], bool]
+    from mgit_hooks.record import Json
+
+    Check = Callable[[Any], bool]
+    Pointed = tuple[Any, str]
+    """A subschema, and the document that its local references mean."""
+
+    class Compile(Protocol):
+        def compile(self, schema: Any, base: str) -> Check:
+            """A closure for a schema within a schema, whose local references mean the document ``base``."""
+
+    _Add = Callable[[Compile, Any, Json, str, "Plan"], None]
 
 ANNOTATIONS = frozenset(
     ("$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "deprecated",
@@ -21,17 +31,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _ALL_TYPES = frozenset(kind for kinds in _TYPES.values() for kind in kinds)
 _MOST_REMEMBERED = 4096
+_TOO_LARGE = float("inf")
 
 
 class Unsupported(Exception):
     """The schema says something that only jsonschema can judge (or that is not a schema)."""
-
-
-class Pointed(NamedTuple):
-    """A subschema and the document that its local references mean."""
-
-    schema: Any
-    base: str
 
 
 class Plan:
@@ -44,11 +48,6 @@ class Plan:
         self.properties: dict[str, list[Pointed]] = {}
         self.closed: list[frozenset[str]] = []
         self.items: list[Pointed] = []
-
-
-class Compile(Protocol):
-    def compile(self, schema: Any, base: str) -> Check:
-        """A closure for a schema within a schema, whose local references mean the document ``base``."""
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -69,8 +68,6 @@ def expect(value: Any, *kinds: type) -> Any:
 
 
 # One function a keyword: what it adds to the plan.
-
-_Add = Callable[[Compile, Any, Json, str, Plan], None]
 
 
 def _everywhere(plan: Plan, test: Check) -> None:
@@ -147,7 +144,7 @@ def _required(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan
 
 def _properties(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
     for name, each in expect(value, dict).items():
-        plan.properties.setdefault(name, []).append(Pointed(each, base))
+        plan.properties.setdefault(name, []).append((each, base))
 
 
 def _searches(patterns: Any) -> list[Callable[[str], Any]]:
@@ -204,7 +201,7 @@ def _items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -
         check = compiler.compile(value, base)
         plan.tests[list].append(lambda items: all(map(check, items[before:])))
     else:
-        plan.items.append(Pointed(value, base))
+        plan.items.append((value, base))
 
 
 def _prefix_items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
@@ -240,8 +237,8 @@ def _divides(value: float, number: float) -> bool:
     try:
         quotient = number / value
     except OverflowError:
-        quotient = inf
-    if isinf(quotient):
+        quotient = _TOO_LARGE
+    if abs(quotient) == _TOO_LARGE:
         from fractions import Fraction
 
         return (Fraction(number) / Fraction(value)).denominator == 1

@@ -15,7 +15,8 @@ from typing import Any
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging.checker import Compiler
 from mgit_hooks.judging.keywords import Unsupported
-from mgit_hooks.judging.patterns import compiled, cost
+from mgit_hooks.judging.matching import compiled
+from mgit_hooks.judging.patterns import cost
 from mgit_hooks.judging.rules import patterns, references
 from mgit_hooks.record import Json
 

@@ -1,4 +1,4 @@
-"""Patterns of JSON Schemas: compiled as JSON Schema means them, and judged by what they may cost.
+"""Patterns of JSON Schemas, judged by what they may cost.
 
 A pattern that a user or a worktree brings may backtrack without end. ``cost`` gives an upper bound from
 the pattern's structure, so that what is provably cheap runs at once and the rest runs where it can be
@@ -7,9 +7,10 @@ killed (``judging``).
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+from mgit_hooks.judging.matching import end_anchors
 
 
 class Cost(NamedTuple):
@@ -26,41 +27,12 @@ _MOST_CHOICES = 1_000_000
 
 
 @lru_cache(maxsize=512)
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern with ECMA-262's ``$``: the very end, not also before a last newline as in Python.
-
-    Raises re.error.
-    """
-    return re.compile(_end_anchors(pattern))
-
-
-def _end_anchors(pattern: str) -> str:
-    if "$" not in pattern:
-        return pattern
-    out = []
-    in_class = escaped = False
-    for char in pattern:
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif char == "[":
-            in_class = True
-        elif char == "]":
-            in_class = False
-        elif char == "$" and not in_class:
-            char = r"\Z"
-        out.append(char)
-    return "".join(out)
-
-
-@lru_cache(maxsize=512)
 def cost(pattern: str) -> Cost | None:
     """An upper bound for searching with ``pattern``; None where no polynomial one is plain to see."""
     # sre's own parser: a second reading of the syntax could disagree with the engine that runs it
     from re import _parser  # type: ignore[attr-defined]
 
-    tree = list(_parser.parse(_end_anchors(pattern)))
+    tree = list(_parser.parse(end_anchors(pattern)))
     inner = _sequence(tree)
     if inner is None:
         return None

@@ -11,7 +11,7 @@ from mgit_hooks.judging import library, rules
 from mgit_hooks.judging.bundles import Bundler, plain, size
 from mgit_hooks.judging.checker import DIALECT
 from mgit_hooks.judging.configfiles import Files
-from mgit_hooks.judging.patterns import compiled
+from mgit_hooks.judging.matching import compiled
 from mgit_hooks.judging.rules import Examples, Rule
 from mgit_hooks.judging.rulesets import Entry
 from mgit_hooks.judging.validate import Schemas

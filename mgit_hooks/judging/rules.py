@@ -7,13 +7,16 @@ Pure and without a bound on time: whoever holds rules that may come from a workt
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgit_hooks.judging.checker import Compiler, Endless
-from mgit_hooks.judging.keywords import KEYWORDS, Check, Unsupported
+from mgit_hooks.judging.keywords import KEYWORDS, Unsupported
 from mgit_hooks.judging.patterns import Cost, cost
 from mgit_hooks.judging.unknown import hangs_on, holds, names_below
 from mgit_hooks.record import EVENTS, Issue, Json
+
+if TYPE_CHECKING:
+    from mgit_hooks.judging.keywords import Check
 
 RULE_EVENTS = EVENTS | {"pushed-commit"}
 """What a rule may be for: the events of records, and a commit that a push is about to bring."""

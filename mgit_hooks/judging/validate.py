@@ -7,12 +7,15 @@ for a clean value; jsonschema is imported only to explain.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgit_hooks.judging import checks
 from mgit_hooks.judging.checker import Compiler
-from mgit_hooks.judging.keywords import Check, Unsupported
+from mgit_hooks.judging.keywords import Unsupported
 from mgit_hooks.record import Issue, Json, Validation, is_valid
+
+if TYPE_CHECKING:
+    from mgit_hooks.judging.keywords import Check
 
 LEVELS = ("basic", "standard", "strict")
 KINDS = ("record", "changeset", "file-change", "commit", "config")

@@ -131,13 +131,7 @@ def check(said: HookEvent) -> None:
 
 def format(event: HookEvent) -> bytes:
     git = str(event.ppid) if event.started is None else f"{event.ppid}.{event.started}"
-    fields = ("1", event.hook, git, event.flag, event.worktree, event.head or "-")
-    text = "\t".join((*fields, *map(encode, event.fields))) + "\n"
-    return text.encode("utf-8", "surrogateescape")
-
-
-def encode(text: str) -> str:
-    return text.replace("%", "%25").replace("\t", "%09").replace("\n", "%0A")
+    return joined(event.hook, git, event.flag, event.worktree, event.head, event.fields)
 
 
 def decode(text: str) -> str:
