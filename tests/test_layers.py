@@ -108,6 +108,7 @@ PURE_STDLIB = frozenset(
         "zlib",
         "gzip",
         "lzma",
+        "math",
         "bz2",
     )
 )
