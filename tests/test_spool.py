@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mgit_hooks.journal.format import Cursor
 from mgit_hooks.recorder import event, spool
 from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.line import encode
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_what_a_power_cut_kept_from_the_disk_is_no_line(folder: str) -> None:
     assert len(batch.garbled) == 2
     # The same where the standard input stands in a file of its own.
     Path(folder, "x.1.2").write_bytes(push[2].encode().replace(b"a-branch", b"a-b\0\0\0\0\0"))
-    put(folder, line.replace(event.encode(push[2]).encode(), b"@x.1.2"))
+    put(folder, line.replace(encode(push[2]).encode(), b"@x.1.2"))
     batch = spool.read(folder, batch.cursor)
     assert (batch.events, len(batch.garbled)) == ((), 1)
 

@@ -9,6 +9,7 @@ import json
 from typing import NamedTuple
 
 from mgit_hooks.record import Issue, Json, Oid
+from mgit_hooks.recorder.line import joined
 
 _FIELD_COUNT = {
     "post-commit": 0, "post-applypatch": 0, "post-merge": 1, "post-rewrite": 2, "post-checkout": 3,
