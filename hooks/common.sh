@@ -119,7 +119,8 @@ read_head() {
 	case $line in '' | *[!0-9a-f]*) ;; *) head=$line ;; esac
 }
 
-# Sets armed to a, o or u (unknown: no flag, or a stale one) and was to what the flag last said.
+# Sets armed to a, o or u (unknown: no flag, or a stale one) and was to what the flag last said: a, o, u, or m of a gate
+# that may change a message, and refuses nothing.
 read_flag() {
 	armed=u was=u flag=$mgit/gate/$worktree
 	[ -f "$flag" ] || return
@@ -128,6 +129,7 @@ read_flag() {
 	while IFS= read -r line; do
 		case $line in
 		armed) was=a ;;
+		mends) was=m ;;
 		open) was=o ;;
 		+*) [ -e "${line#+}" ] && ! [ "${line#+}" -nt "$flag" ] || stale=1 ;;
 		-*) ! [ -e "${line#-}" ] || stale=1 ;;
@@ -135,6 +137,7 @@ read_flag() {
 		esac
 	done <"$flag"
 	[ -n "$stale" ] || armed=$was
+	[ "$armed" != m ] || armed=a
 }
 
 # One line, one append: $1 the hook, $2 the payload with a tab before each field. A pipe in the spool's place

@@ -82,16 +82,38 @@ class Action(NamedTuple):
         return cls._make(value.get(name) for name in cls._fields)
 
 
+class Repaired(NamedTuple):
+    """What the gate did to a commit's message, before git took it."""
+
+    rule: str
+    repair: str
+    what: str  # in words
+
+    def to_json(self) -> Json:
+        return self._asdict()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Repaired:
+        return cls._make(value[name] for name in cls._fields)
+
+
 class Gate(NamedTuple):
     status: str  # passed | refused | skipped | bypassed | unobserved | none
     reason: str | None = None
+    repaired: tuple[Repaired, ...] = ()
+    original_message: str | None = None  # where it was repaired: as git would have stored it
 
     def to_json(self) -> Json:
-        return {"status": self.status, "reason": self.reason}
+        value: Json = {"status": self.status, "reason": self.reason}
+        if self.repaired:
+            value["repaired"] = [each.to_json() for each in self.repaired]
+            value["original_message"] = self.original_message
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Gate:
-        return cls(value["status"], value["reason"])
+        repaired = tuple(map(Repaired.from_json, value.get("repaired", ())))
+        return cls(value["status"], value["reason"], repaired, value.get("original_message"))
 
 
 class FileChange(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from mgit_hooks.display import escape, escape_block
-from mgit_hooks.record import Commit, FileChange, Json, Oid, Push, Record
+from mgit_hooks.record import Commit, FileChange, Gate, Json, Oid, Push, Record
 
 Style = Callable[..., str]
 
@@ -46,6 +46,8 @@ def _is_unseen_push(record: Record) -> bool:
 def _marks(record: Record) -> Iterator[tuple[str, str]]:
     if record.gate.status in ("bypassed", "refused", "skipped") or _is_unseen_push(record):
         yield f"[gate {record.gate.status}]", "yellow"
+    if record.gate.repaired:
+        yield "[message repaired]", "yellow"
     if not record.validation.is_valid:
         yield "[" + ", ".join(dict.fromkeys(issue.code for issue in record.validation.issues)) + "]", "red"
     if record.recovery:
@@ -150,6 +152,7 @@ def whole(record: Record, style: Style) -> Iterator[str]:
     if record.worktree:
         yield f"worktree   {escape(record.worktree)}" + (f" on {escape(record.branch)}" if record.branch else "")
     yield f"gate       {record.gate.status}" + (f": {escape(record.gate.reason)}" if record.gate.reason else "")
+    yield from _message_page(record.gate)
     verdict = "valid" if record.validation.is_valid else style("invalid", "red")
     yield f"validation {verdict} at level {record.validation.level}"
     yield from judged(record)
@@ -166,6 +169,15 @@ def whole(record: Record, style: Style) -> Iterator[str]:
         yield from _erasure_page(record.detail)
     if record.commit is not None:
         yield from _commit_page(record, record.commit)
+
+
+def _message_page(gate: Gate) -> Iterator[str]:
+    for each in gate.repaired:
+        yield f"repaired   {escape(each.what)} (rule {escape(each.rule)})"
+    if gate.original_message is not None:
+        lines = escape_block(gate.original_message).rstrip("\n").split("\n")
+        for number, line in enumerate(lines):
+            yield f"{'' if number else 'was':<11}{line}".rstrip()
 
 
 def judged(record: Record) -> Iterator[str]:

@@ -39,6 +39,8 @@ def _rule(name: str, schema: Any) -> Iterator[str]:
     yield f"{about['title']}. {schema['description']}\n"
     yield f"- Judged: {_events(about['events'])}; severity {about['severity']}"
     yield f"- Way out: {about['message']}"
+    if "repair" in about:
+        yield f"- Repair: {_repair(about['repair'])}"
     yield f"- Source: {schema['x-source']}"
     parameters = about.get("parameters", {})
     if parameters:
@@ -52,6 +54,13 @@ def _rule(name: str, schema: Any) -> Iterator[str]:
         example = told[0] if len(told[0]) <= 200 else min(told, key=len)
         yield f"{example}  // {word}"
     yield "```"
+
+
+def _repair(said: Any) -> str:
+    given = {"name": said} if isinstance(said, str) else dict(said)
+    name = given.pop("name")
+    options = ", ".join(f"{key} `{value['x-parameter']}`" for key, value in given.items())
+    return f"[`{name}`](gate.md#repairing-the-message)" + (f", with {options}" if options else "")
 
 
 def _events(events: list[str]) -> str:

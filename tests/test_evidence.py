@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mgit_hooks.record import Commit, Oid
+from mgit_hooks.record import Commit, Gate, Oid
 from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
 
@@ -174,7 +174,7 @@ def test_where_the_start_is_not_known_the_verdict_must_be_on_this_very_commit(
 def test_of_one_process_for_certain_a_verdict_holds_though_the_message_was_changed_later() -> None:
     said = on(verdict(7), message_sha256="0" * 64)
     found = evidence(began(said, 100), began(made(7, A), 100))
-    assert found.gate(commit(A), "commit", False) == ("passed", "the message was changed after it was judged")
+    assert found.gate(commit(A), "commit", False) == Gate("passed", "the message was changed after it was judged")
     early = evidence(began(verdict(7, "pre-commit", tree=None), 100), began(made(7, A), 100))
     assert status(early, A) == "passed"  # a manager that has us in pre-commit alone
 

@@ -36,7 +36,7 @@ OF_FILES = frozenset(
 OF_MESSAGES = frozenset(
     (
         "conventional-commits", "subject-length", "subject-style", "body-width", "blank-line-after-subject",
-        "issue-reference", "signed-off-by",
+        "issue-reference", "signed-off-by", "message-whitespace", "trailer-order",
     )
 )  # fmt: skip
 OF_PUSHES = frozenset(
@@ -45,7 +45,8 @@ OF_PUSHES = frozenset(
         "fixup-commits-not-pushed", "signed-commits",
     )
 )  # fmt: skip
-MESSAGE = f"{'X' * 80}\nSigned-off-by: Grace <grace@example.org>\n\n{'long ' * 20}\n"
+TRAILERS = "Signed-off-by: Grace <grace@example.org>\nAcked-by: Grace <grace@example.org>\n"
+MESSAGE = f" {'X' * 80}\nno empty line\n\n{'long ' * 20}\n\n{TRAILERS}"
 REFS = ("+lost:old", "+HEAD:main", "+v1", "HEAD:topic")
 GOOD = "docs: say (#1) what it is\n\nSigned-off-by: Ada Lovelace <ada@example.com>\n"
 

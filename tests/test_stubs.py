@@ -435,7 +435,8 @@ def test_a_package_that_is_gone(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "refused"), [("armed\n", True), ("armed\n-/\n", True), ("open\n", False), ("open\n-/\n", False)]
+    ("flag", "refused"),
+    [("armed\n", True), ("armed\n-/\n", True), ("open\n", False), ("open\n-/\n", False), ("mends\n", False)],
 )
 def test_only_an_armed_gate_refuses_without_its_interpreter(bench: Bench, flag: str, refused: bool) -> None:
     bench.flag(flag)
@@ -453,6 +454,7 @@ def test_only_an_armed_gate_refuses_without_its_interpreter(bench: Bench, flag: 
 FLAGS = {
     "open": ("open\n+{old}\n-{absent}\n", {}, "o"),
     "armed": ("armed\n+{old}\n-{absent}\n", {}, "a"),
+    "for repairs alone": ("mends\n+{old}\n-{absent}\n", {}, "a"),
     "armed, stale": ("armed\n+{new}\n", {}, "u"),
     "a file is newer": ("open\n+{new}\n", {}, "u"),
     "a file is gone": ("open\n+{absent}\n", {}, "u"),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from mgit_hooks.checking.findings import Subject
 from mgit_hooks.errors import UsageError
 from mgit_hooks.gatekeeper import candidate as candidates
-from mgit_hooks.gatekeeper import staged
+from mgit_hooks.gatekeeper import messages, staged
 from mgit_hooks.gatekeeper.candidate import CHECK, LATER, Candidate, envelope
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.layout import Location
@@ -61,7 +61,7 @@ def _fields(name: str, raw: bytes) -> Json:
     if at >= 0:
         line = raw.count(b"\n", 0, at) + 1
         raise UsageError(f"{name}:{line}: a NUL byte, with which git takes no message", "take it out")
-    return candidates.message_fields(raw, None)[0]
+    return messages.told(name, raw, None).fields()[0]
 
 
 @contextmanager

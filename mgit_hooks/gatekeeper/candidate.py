@@ -12,11 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mgit_hooks import dates
-from mgit_hooks.capture.rawcommit import decode
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import exists, open_to_read
-from mgit_hooks.gatekeeper import staged
-from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean
+from mgit_hooks.gatekeeper import messages, staged
+from mgit_hooks.gatekeeper.messages import MessageFile
 from mgit_hooks.judging.rules import Rule, applies
 from mgit_hooks.layout import Location
 from mgit_hooks.record import FileChange, Json, Oid, Push, PushRef, readable
@@ -47,6 +46,7 @@ class Candidate(NamedTuple):
     message_sha256: str | None = None
     with_facts: Json | None = None  # value and what only its maker could add for the rules; not for the record
     of_index: bool = False  # its tree is the index, as it is now
+    message: MessageFile | None = None  # at commit-msg: the file that its message comes from
 
     @property
     def subject(self) -> str | None:
@@ -81,17 +81,17 @@ def from_commit(
         "files": [change.to_json() for change in _files(base, asked)],
     }
     unknown = LATER | {f"/commit/{name}" for name in ("parents", "tree", "date", "message") if commit[name] is None}
-    digest = None
+    digest, message = None, None
     if stage == "commit-msg":
         if not arguments:
             raise UsageError("commit-msg is given a file with the message", "run it as git does: commit-msg FILE")
-        with open(arguments[0], "rb") as file:
-            text, digest = message_fields(file.read(), process)
+        message = messages.read(arguments[0], process)
+        text, digest = message.fields()
         commit.update(text)
         unknown -= {"/commit/message"}
     value = envelope(events[0], location, head.branch, commit=commit, replaces=None)
     made = Candidate(stage, events, value, frozenset(unknown), location.worktree, head.oid, commit["tree"], digest)
-    return made._replace(of_index=True)
+    return made._replace(of_index=True, message=message)
 
 
 def from_push(remote: str, url: str, lines: Sequence[PushLine], location: Location, rules: Iterable[Rule]) -> Candidate:
@@ -198,11 +198,7 @@ def possible_events(stage: str, location: Location, process: Sequence[str] | Non
 
 def amends(process: Sequence[str]) -> bool:
     """Whether this ``git commit`` has ``--amend``, which git also takes shortened to ``--am``."""
-    return any(len(word) > 3 and "--amend".startswith(word) for word in _options(process))
-
-
-def _options(process: Sequence[str]) -> Sequence[str]:
-    return process[: process.index("--")] if "--" in process else process
+    return any(len(word) > 3 and "--amend".startswith(word) for word in messages.options(process))
 
 
 def _has(location: Location, name: str) -> bool:
@@ -253,54 +249,6 @@ def _people(asked: _Asked) -> Json:
 def _named(field: str, raw: bytes) -> Json:
     text, lossless = readable(raw)
     return {field: text} if lossless is None else {field: text, f"{field}_bytes": lossless}
-
-
-_MESSAGE_KEYS = ("commit.cleanup", "core.commentchar", "core.commentstring", "commit.verbose", "i18n.commitencoding")
-
-
-def message_fields(raw: bytes, process: Sequence[str] | None) -> tuple[Json, str]:
-    """The fields of the commit that the message makes, and the SHA-256 of what git will store."""
-    told = staged.settings(*_MESSAGE_KEYS)
-    stored = clean(raw, _style(told, process or ()))
-    encoding = told.get("i18n.commitencoding")
-    if encoding is None or encoding.lower() in ("utf-8", "utf8"):
-        stored, encoding = as_utf8(stored), None
-    text, lossless = decode(stored, encoding)
-    fields: Json = {"message": text}
-    if encoding is not None:
-        fields["encoding"] = readable(os.fsencode(encoding))[0]
-    if lossless is not None:
-        fields["message_bytes"] = lossless
-    return fields, _sha256(stored)
-
-
-def _sha256(raw: bytes) -> str:
-    """By the interpreter's own module where it has one: hashlib loads OpenSSL, for 3 ms."""
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        try:
-            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
-        except ImportError:
-            from hashlib import sha256
-    return str(sha256(raw).hexdigest())
-
-
-def _style(told: Mapping[str, str], process: Sequence[str]) -> Style:
-    options = _options(process)
-    cleanup = told.get("commit.cleanup", "default")
-    for word, following in zip(options, (*options[1:], ""), strict=False):
-        if word.startswith("--cleanup"):
-            cleanup = word.partition("=")[2] or following
-    comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"
-    verbose = told.get("commit.verbose", "false").lower() not in ("false", "no", "off", "0")
-    for word in options:
-        if word == "--verbose" or (word[:1] == "-" and word[1:2] != "-" and word[1:].strip("aqnse") == "v"):
-            verbose = True
-        elif word == "--no-verbose":
-            verbose = False
-    # git's own sign that there is no editor: it sets GIT_EDITOR so for the hooks (builtin/commit.c).
-    return Style(cleanup, os.fsencode(comment), os.environ.get("GIT_EDITOR") != ":", verbose)
 
 
 def _forced(line: PushLine) -> bool | None:

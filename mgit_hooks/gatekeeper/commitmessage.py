@@ -9,7 +9,8 @@ from __future__ import annotations
 from mgit_hooks.light import NamedTuple
 
 _SCISSORS = b" ------------------------ >8 ------------------------\n"
-_SPACE = b" \t\r\n"
+SPACE = b" \t\r\n"
+"""What git takes for white space."""
 # What core.commentChar=auto chooses from (builtin/commit.c, adjust_comment_line_char).
 _AUTO = b"#;@!$%^&|:"
 
@@ -23,15 +24,26 @@ class Style(NamedTuple):
     verbose: bool = False  # the diff stands below the scissors
 
 
+class Parts(NamedTuple):
+    """A message file as git takes it apart."""
+
+    text: bytes
+    below: bytes  # from the scissors on
+    comment: bytes | None  # lines that begin with it are left out; None: none are
+    verbatim: bool  # no white space is cleaned
+
+
 def clean(raw: bytes, style: Style) -> bytes:
     """``raw`` as git will store it."""
+    found = parts(raw, style)
+    return found.text if found.verbatim else strip_space(found.text, found.comment)
+
+
+def parts(raw: bytes, style: Style) -> Parts:
     mode = _mode(style)
     comment = _auto(raw) if style.comment == b"auto" else style.comment
-    if mode == "scissors" or style.verbose:
-        raw = raw[: _end(raw, comment)]
-    if mode == "verbatim":
-        return raw
-    return strip_space(raw, comment if mode == "strip" else None)
+    end = cut_at(raw, comment) if mode == "scissors" or style.verbose else len(raw)
+    return Parts(raw[:end], raw[end:], comment if mode == "strip" else None, mode == "verbatim")
 
 
 def strip_space(raw: bytes, comment: bytes | None) -> bytes:
@@ -40,7 +52,7 @@ def strip_space(raw: bytes, comment: bytes | None) -> bytes:
     for line in raw.split(b"\n"):
         if comment and line.startswith(comment):
             continue
-        line = line.rstrip(_SPACE)
+        line = line.rstrip(SPACE)
         if line or (kept and kept[-1]):
             kept.append(line)
     if kept and not kept[-1]:
@@ -86,7 +98,8 @@ def _mode(style: Style) -> str:
     return style.cleanup
 
 
-def _end(raw: bytes, comment: bytes) -> int:
+def cut_at(raw: bytes, comment: bytes) -> int:
+    """Where the scissors line begins; the end where there is none."""
     line = comment + _SCISSORS
     if raw.startswith(line):
         return 0
@@ -97,7 +110,7 @@ def _end(raw: bytes, comment: bytes) -> int:
 def _auto(raw: bytes) -> bytes:
     """The character that git chose: its own remarks, begun with it, come last (above a diff, if any)."""
     for char in _AUTO:
-        if (end := _end(raw, bytes((char,)))) < len(raw):
+        if (end := cut_at(raw, bytes((char,)))) < len(raw):
             raw = raw[:end]
             break
     lines = [line for line in raw.split(b"\n") if line]

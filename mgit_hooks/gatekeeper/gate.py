@@ -19,6 +19,7 @@ from mgit_hooks.layout import Location
 
 if TYPE_CHECKING:  # what follows is loaded only where the gate is armed
     from mgit_hooks.gatekeeper.candidate import Candidate
+    from mgit_hooks.gatekeeper.judgement import Facts, Gathered
     from mgit_hooks.judging.config import Config
     from mgit_hooks.recorder.event import PushLine, Verdict
 
@@ -37,7 +38,7 @@ _LAST_STAGES = ("commit-msg", "pre-push")
 def main(stage: str, git: str, arguments: Sequence[str]) -> int:
     """Judge ``stage`` as a stub calls it: 0 lets git go on, 1 stops it. ``git`` is the process that waits: PID.STARTED.
 
-    ``MGIT_GATE_WAS`` is what the gate flag last said (a, o or u). Where the policy cannot be read or not be
+    ``MGIT_GATE_WAS`` is what the gate flag last said (a, m, o or u). Where the policy cannot be read or not be
     applied, git stops unless ``fail`` is open; a failure of another kind stops it unless the policy is known to
     refuse nothing.
     """
@@ -54,7 +55,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
         return _judge(_candidates(stage, git, arguments, location, config), config, location, git)
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
-        unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") != "o"
+        unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") not in ("m", "o")
         return _not_judged(stage, error, stops=unknown and not _fails_open(location, config))
 
 
@@ -155,11 +156,16 @@ def _judge(
     from mgit_hooks.judging import schemas
 
     skip, objects = _names(os.environ.get("MGIT_SKIP")), os.path.join(location.common_dir, "objects")
-    found = gather(candidates, config, schemas.load(), skip, Facts(folder=objects))
+    facts = Facts(folder=objects)
+    found = gather(candidates, config, schemas.load(), skip, facts)
     candidate, judgement = found.judged[0]
-    reason = os.environ.get("MGIT_SKIP_REASON")
-    whole = verdicts.of(candidate, judgement, reason) if found.candidates == 1 else verdicts.of_push(found, reason)
-    _write(location, git, whole, flag)
+    if candidate.message is not None and judgement.issues and any(rule.repair for rule in config.rules):
+        found = _repaired(found, config, skip, facts, location, git, flag)
+        candidate, judgement = found.judged[0]
+    else:
+        reason = os.environ.get("MGIT_SKIP_REASON")
+        whole = verdicts.of(candidate, judgement, reason) if found.candidates == 1 else verdicts.of_push(found, reason)
+        _write(location, git, whole, flag)
     told = any(judgement.issues for _, judgement in found.judged)
     if told and (found.refused or alone or candidate.stage in _LAST_STAGES):
         from mgit_hooks.gatekeeper import words
@@ -167,6 +173,33 @@ def _judge(
         edited = os.environ.get("GIT_EDITOR") != ":"
         _say(words.words(candidate, judgement, edited=edited) if found.candidates == 1 else words.pushed(found))
     return 1 if found.refused else 0
+
+
+def _repaired(
+    found: Gathered, config: Config, skip: frozenset[str], facts: Facts, location: Location, git: str, flag: str
+) -> Gathered:
+    """The commit with its message repaired, if it can be; its verdict is written."""
+    from mgit_hooks.gatekeeper.judgement import Gathered, judging
+    from mgit_hooks.gatekeeper.repairing import Repairable, State
+    from mgit_hooks.gatekeeper.settling import settle
+    from mgit_hooks.judging import schemas
+    from mgit_hooks.judging.rules import applies
+
+    candidate, judgement = found.judged[0]
+    if candidate.message is None:
+        return found
+    rules = [
+        Repairable(rule, rule.repair)
+        for rule in config.rules
+        if rule.repair is not None and rule.id not in skip and any(applies(rule, each) for each in candidate.events)
+    ]
+    state = State(candidate, judgement, candidate.message)
+    again = judging(candidate, config, schemas.load(), skip, facts)
+    settled = settle(
+        state, rules, config.enforce, again, location, lambda verdict: _write(location, git, verdict, flag)
+    )
+    _say(list(settled.words))
+    return Gathered([settled.state[:2]], 1)
 
 
 def _judge_received(config: Config, location: Location, git: str) -> int:
@@ -205,7 +238,7 @@ def _names(text: str | None) -> frozenset[str]:
     return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def _write(location: Location, git: str, verdict: Verdict, flag: str) -> None:
+def _write(location: Location, git: str, verdict: Verdict, flag: str) -> bool:
     """Before git goes on. A spool that cannot take the verdict (a full disk, a read-only one) stops nobody."""
     from mgit_hooks.gatekeeper import verdicts
 
@@ -214,6 +247,8 @@ def _write(location: Location, git: str, verdict: Verdict, flag: str) -> None:
     except OSError as error:
         where = error.filename or location.spool_dir
         _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])
+        return False
+    return True
 
 
 def _say(lines: list[str]) -> None:

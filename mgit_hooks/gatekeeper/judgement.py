@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mgit_hooks.gatekeeper.candidate import Candidate
@@ -129,6 +129,26 @@ def judge(
         return _judge(candidate, settings, schemas, skip, own)
     finally:
         own.close()
+
+
+def judging(
+    candidate: Candidate, settings: Settings, schemas: Schemas, skip: Collection[str], facts: Facts
+) -> Callable[[Candidate], Judgement]:
+    """As ``judge``, of candidates that have only another message than ``candidate``: git's objects are asked once."""
+    known = _Known(facts, candidate, facts_named(settings.rules))
+    return lambda other: _judge(other, settings, schemas, skip, known)
+
+
+class _Known(Facts):
+    def __init__(self, facts: Facts, candidate: Candidate, names: frozenset[str]) -> None:
+        super().__init__()
+        self._value = facts.of(candidate, names)
+
+    def of(self, candidate: Candidate, names: frozenset[str]) -> Json:
+        said = candidate.value["commit"]
+        facts = self._value["commit"].get("facts")
+        commit = {**said, "files": self._value["commit"]["files"], **({"facts": facts} if facts else {})}
+        return {**candidate.value, "commit": commit}
 
 
 def _judge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from mgit_hooks import layout
 from mgit_hooks.encoding import encode_json
@@ -11,7 +12,7 @@ from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.gatekeeper.judgement import Gathered, Judgement, culprit, culprits
 from mgit_hooks.judging.policy import FAILING, Abort, Recover
 from mgit_hooks.layout import Location
-from mgit_hooks.record import Issue, Json, Oid
+from mgit_hooks.record import Issue, Json, Oid, Repaired
 from mgit_hooks.recorder import event, spool
 from mgit_hooks.recorder.event import HookEvent, Verdict
 
@@ -37,6 +38,19 @@ def of(candidate: Candidate, judgement: Judgement, skip_reason: str | None) -> V
         _detail(candidate, judgement),
         _parents(candidate),
     )
+
+
+def of_repaired(
+    candidate: Candidate, judgement: Judgement, skip_reason: str | None, repaired: Sequence[Repaired], was: Candidate
+) -> Verdict:
+    """The verdict on a message that was repaired, with the message that it was, whole, as a record holds one."""
+    verdict = of(candidate, judgement, skip_reason)
+    told: Json = {
+        "repaired": [each._replace(what=_text(each.what)).to_json() for each in repaired],
+        "original_message": was.value["commit"]["message"],
+        "original_sha256": was.message_sha256,
+    }
+    return verdict._replace(detail={**verdict.detail, **told})
 
 
 def of_push(gathered: Gathered, skip_reason: str | None) -> Verdict:

@@ -7,7 +7,7 @@ pyproject.toml > defaults. What a worktree's files say may tighten what the user
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mgit_hooks.errors import ConfigError
@@ -49,13 +49,22 @@ class Read(NamedTuple):
         layers = self._layers(lasting_only)
         default = self.reader.defaults()
         origins = {key: trust.weigh(key, layers, default[key])[0] for key in KEYS if key not in ADDING}
-        rules = tuple(map(self.reader.rule, self.chains(lasting_only=lasting_only).in_force()))
+        rules = self._rules(layers, self.chains(lasting_only=lasting_only))
         extends = [said.origin for layer in layers for said in reversed(layer.said) if said.key == "extends"]
         names = tuple(dict.fromkeys(name for origin in extends for name in origin.value))
         values = {key: origin.value for key, origin in origins.items()}
         origins["rules"] = Origin([rule.id for rule in rules], _named(rule.origin for rule in rules))
         origins["extends"] = Origin(list(names), _named(origin.path or origin.source for origin in extends))
         return Config(**values, rules=rules, extends=names, origins=origins, sources=self.reader.files.sources())
+
+    def _rules(self, layers: Sequence[Layer], chains: Chains) -> tuple[Rule, ...]:
+        strategy, by = trust.weigh("strategy", layers, self.reader.defaults()["strategy"])
+        return tuple(
+            trust.with_repair(self.reader.rule(entry), users=users, strategy=strategy.value, by=by)
+            for users, side in ((False, chains.worktree), (True, chains.user))
+            for entry in side.values()
+            if entry.enabled
+        )
 
     def chains(self, *, lasting_only: bool = False) -> Chains:
         """What was said about rules, those of the level among them. Raises ConfigError."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from mgit_hooks.judging.trailerorder import misplaced
 from mgit_hooks.judging.trailers import cut_line, from_subject, trailers
 from mgit_hooks.record import Json
 
@@ -43,17 +44,20 @@ class Told(NamedTuple):
 
 def named(schema: Any) -> frozenset[str]:
     """The facts that a schema looks at."""
-    return frozenset(name for facts in _facts(schema) for name in _names(facts)) & ALL
+    return frozenset(name for facts in _facts(schema) for name in _names(facts) if name in ALL or _is_order(name))
 
 
 def followed(value: Json, names: frozenset[str]) -> Json:
     """``value`` with those of the facts ``names`` that follow from it; itself where none does."""
     commit = value.get("commit")
-    if names.isdisjoint(_FOLLOWING) or not isinstance(commit, dict):
+    if not isinstance(commit, dict) or not any(map(_maker, names)):
         return value
     facts = dict(commit.get("facts") or {})
-    for name in names & _FOLLOWING.keys() - facts.keys():
-        facts[name] = _FOLLOWING[name](commit)
+    for name in names - facts.keys():
+        make = _maker(name)
+        if make is None:
+            continue
+        facts[name] = make(commit)
         if facts[name] is None and not _is_said(name, commit):
             del facts[name]
     return {**value, "commit": {**commit, "facts": facts}}
@@ -73,7 +77,7 @@ def made(value: Json, names: frozenset[str]) -> Told:
     unknown: list[str] = []
     told = dict(value)
     commit, push = value.get("commit"), value.get("push")
-    if isinstance(commit, dict) and names & (OF_COMMIT | OF_FILE):
+    if isinstance(commit, dict) and names - OF_REF:
         told["commit"] = _of_commit(commit, names, unknown)
     if isinstance(push, dict) and isinstance(push.get("refs"), list) and names & OF_REF:
         refs = [_with(ref, names & OF_REF, f"/push/refs/{n}", unknown) for n, ref in enumerate(push["refs"])]
@@ -83,7 +87,7 @@ def made(value: Json, names: frozenset[str]) -> Told:
 
 def _of_commit(commit: Json, names: frozenset[str], unknown: list[str]) -> Json:
     facts = dict(commit.get("facts") or {})
-    for name in sorted(names & OF_COMMIT - facts.keys()):
+    for name in sorted(names - OF_FILE - OF_REF - facts.keys()):
         facts[name] = None
         unknown.append(f"/commit/facts/{name}")
     told = {**commit, "facts": facts} if facts else dict(commit)
@@ -171,6 +175,26 @@ _FOLLOWING: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     "deletions": _counted("deletions"),
     "churn": _counted("additions", "deletions"),
 }
+
+
+def _is_order(name: str) -> bool:
+    """Whether it is ``misplaced(KEY, KEY)``: a fact with the order in its name, which a rule gives it."""
+    return name.startswith("misplaced(") and name.endswith(")")
+
+
+def _maker(name: str) -> Callable[[Mapping[str, Any]], Any] | None:
+    return _misplaced(name) if _is_order(name) else _FOLLOWING.get(name)
+
+
+def _misplaced(name: str) -> Callable[[Mapping[str, Any]], list[str] | None]:
+    order = name[len("misplaced(") : -1].split(", ")
+
+    def find(commit: Mapping[str, Any]) -> list[str] | None:
+        """The keys of trailers that stand behind one that they belong before."""
+        message = commit.get("message")
+        return misplaced(trailers(message), order) if isinstance(message, str) else None
+
+    return find
 
 
 def _facts(schema: Any) -> Iterator[Any]:

@@ -16,12 +16,16 @@ from mgit_hooks.files import create, open_to_read
 from mgit_hooks.judging import config as configuration
 from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.configfiles import Source
-from mgit_hooks.judging.policy import armed
+from mgit_hooks.judging.policy import armed, can_refuse
 from mgit_hooks.layout import Location, make_private_dir
 
 _GRAIN = 2.0
 """Seconds by which the flag is dated back: the coarsest clock of a file system (FAT) has this grain, so
 that a file changed during the evaluation, or within one tick of it, still counts as newer."""
+
+
+_ARMED, _MENDS, _OPEN = "armed", "mends", "open"
+"""The gate may refuse; it may repair, and refuses nothing; it has nothing to do."""
 
 
 class Flag(NamedTuple):
@@ -44,8 +48,12 @@ def refresh(
     except ConfigError:
         _put_without_ours(location, environ, started)
         raise
-    _try_to_put(location, armed(lasting), lasting.sources, started)
+    _try_to_put(location, _word(lasting), lasting.sources, started)
     return config
+
+
+def _word(config: Config) -> str:
+    return _ARMED if can_refuse(config) else _MENDS if armed(config) else _OPEN
 
 
 def _put_without_ours(location: Location, environ: Mapping[str, str] | None, started: float) -> None:
@@ -55,14 +63,14 @@ def _put_without_ours(location: Location, environ: Mapping[str, str] | None, sta
         config = configuration.load(location, None, kept)
     except ConfigError:
         # Nobody knows what the policy is: the gate runs, and says so, until the file is mended.
-        _try_to_put(location, True, (), started)
+        _try_to_put(location, _ARMED, (), started)
     else:
-        _try_to_put(location, armed(config), config.sources, started)
+        _try_to_put(location, _word(config), config.sources, started)
 
 
 def write(location: Location, config: Config, started: float) -> None:
     """Write the flag of a worktree by ``config``, whose evaluation began at ``started`` (s since 1970)."""
-    _put(location, armed(config), config.sources, started)
+    _put(location, _word(config), config.sources, started)
 
 
 def read(location: Location) -> Flag | None:
@@ -74,12 +82,12 @@ def read(location: Location) -> Flag | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     first, *lines = os.fsdecode(text).split("\n")
-    if first not in ("armed", "open") or not text.endswith(b"\n"):
+    if first not in (_ARMED, _MENDS, _OPEN) or not text.endswith(b"\n"):
         return None
     watched = [line for line in lines if line[:1] in ("+", "-")]
     sources = tuple(Source(line[1:], line[0] == "+") for line in watched)
     fresh = len(watched) == len(lines) - 1 and all(_unchanged(source, written) for source in sources)
-    return Flag(first == "armed", sources, fresh)
+    return Flag(first != _OPEN, sources, fresh)
 
 
 def _unchanged(source: Source, written: int) -> bool:
@@ -90,17 +98,17 @@ def _unchanged(source: Source, written: int) -> bool:
     return source.exists and changed <= written
 
 
-def _try_to_put(location: Location, is_armed: bool, sources: tuple[Source, ...], started: float) -> None:
+def _try_to_put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
     try:
-        _put(location, is_armed, sources, started)
+        _put(location, word, sources, started)
     except OSError:
         pass
 
 
-def _put(location: Location, is_armed: bool, sources: tuple[Source, ...], started: float) -> None:
+def _put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
     # A path that a line cannot hold is one that the stub cannot watch: by this word it takes the flag for a stale one.
     told = ("unwatched" if "\n" in each.path else f"{'+' if each.exists else '-'}{each.path}" for each in sources)
-    lines = ["armed" if is_armed else "open", *told]
+    lines = [word, *told]
     path = location.gate_flag
     make_private_dir(os.path.dirname(path))
     # Killed before the rename, this leaves the old flag, which is stale or right, and a file named so.

@@ -49,6 +49,10 @@ class Filler:
         """A copy of ``schema`` with the parameters in it. Raises ConfigError."""
         return self._put(schema, "schema")
 
+    def data(self, value: Any) -> Any:
+        """As ``schema``, of what is none. Raises ConfigError."""
+        return self._put(value, "data")
+
     def text(self, text: str, *, quoted: bool = False) -> str:
         """``text`` with the parameters in it; ``quoted`` where it is a pattern. Raises ConfigError."""
         if not self._declared:

@@ -66,10 +66,14 @@ def strictest_of(strategies: Iterable[str]) -> str:
 
 
 def armed(policy: Policy) -> bool:
-    """Whether any finding can lead to a refusal, so that the gate has to run.
+    """Whether any finding can lead to a refusal, or to a repair of the message, so that the gate has to run.
 
     With ``enforce`` off too: the gate then judges and reports, and lets through.
     """
+    return can_refuse(policy) or any(rule.repair is not None for rule in policy.rules)
+
+
+def can_refuse(policy: Policy) -> bool:
     return policy.strategy == "abort" or any(map(asks_to_refuse, policy.rules))
 
 

@@ -199,6 +199,7 @@ def whole(entry: Entry, rule: Rule, strategy: str) -> Json:
         "severity": rule.severity,
         "strategy": rule.strategy or strategy,
         "enforce": rule.enforce,
+        "repair": None if rule.repair is None else {"name": rule.repair.name, **rule.repair.options},
         "message": rule.message,
         "parameters": {name: {**each, "value": rule.parameters[name]} for name, each in declared.items()},
         "schema": rule.schema,

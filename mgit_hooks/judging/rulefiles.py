@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import library, rules
@@ -16,6 +16,9 @@ from mgit_hooks.judging.rules import Examples, Rule
 from mgit_hooks.judging.rulesets import Entry
 from mgit_hooks.judging.validate import Schemas
 from mgit_hooks.record import EVENTS, Json
+
+if TYPE_CHECKING:
+    from mgit_hooks.judging.repairs import Repair
 
 MOST_SIZE: Final = 4 << 20
 """Of the schemas of all rules together, as ``bundles.size`` counts: one file may be in a thousand of them."""
@@ -51,13 +54,14 @@ def make(entry: Entry, schemas: Schemas, files: Files, room: Room) -> Rule:
     bundler = Bundler(where, entry.folder, schemas, files)
     schema, folder = bundler.schema(keys["schema"])
     message, title, values = keys.get("message", ""), keys.get("title", ""), {}
+    repair = keys.get("repair")
     declared = keys.get("parameters", {})
     if declared or entry.given:
         from mgit_hooks.judging.parameters import Filler
 
         filler = Filler(declared, plain(entry.given, where), where)
         schema, message, title = filler.schema(schema), filler.text(message), filler.text(title)
-        values = filler.values
+        repair, values = filler.data(plain(repair, where)), filler.values
     examples = keys.get("examples", {})
     rule = Rule(
         entry.id,
@@ -72,11 +76,23 @@ def make(entry: Entry, schemas: Schemas, files: Files, room: Room) -> Rule:
         values,
         Examples(tuple(examples.get("good", ())), tuple(examples.get("bad", ()))),
         entry.source,
+        _repair(repair, where),
     )
     if not entry.source.startswith(library.RULE_PREFIX) or entry.given:
         room.take(where, size=size(rule.schema))
         check(rule, where, schemas, room)
     return rule
+
+
+def _repair(said: Any, where: str) -> Repair | None:
+    if said is None:
+        return None
+    from mgit_hooks.judging import repairs
+
+    try:
+        return repairs.read(said)
+    except repairs.Wrong as error:
+        raise ConfigError(f"{where}: {error}", error.fix) from error
 
 
 def of_library(name: str, schemas: Schemas, given: Mapping[str, Any] | None = None, **changes: Any) -> Rule:

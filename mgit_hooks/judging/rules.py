@@ -17,6 +17,7 @@ from mgit_hooks.record import EVENTS, Issue, Json
 
 if TYPE_CHECKING:
     from mgit_hooks.judging.keywords import Check
+    from mgit_hooks.judging.repairs import Repair
 
 RULE_EVENTS = EVENTS | {"pushed-commit"}
 """What a rule may be for: the events of records, and a commit that a push is about to bring."""
@@ -42,6 +43,7 @@ class Rule(NamedTuple):
     parameters: Mapping[str, Any] = {}  # the values that were put in
     examples: Examples = Examples()
     source: str = ""  # where its schema was written: a file, or urn:mgit-hooks:rule.ID
+    repair: Repair | None = None  # what the gate may do about what it finds; of a policy in force, what it is to do
 
 
 class Prepared(NamedTuple):

@@ -25,10 +25,27 @@ class Trailer(NamedTuple):
     value: str  # unfolded: a continued value is one line
 
 
+class Block(NamedTuple):
+    """Where a message's trailers stand, in its lines counted from 0. Where it has none, both are where they would."""
+
+    first_line: int
+    end: int  # the line after: comments, or the message's end
+
+
 def trailers(message: str) -> tuple[Trailer, ...]:
     message = from_subject(message)
-    lines = _lines(message[: _end(message)])
+    lines = _lines(message[: end(message)])
     return tuple(_parsed(_folded(lines[_start(lines) :])))
+
+
+def block(message: str) -> Block:
+    """As git finds it before it adds one: it may hold lines that are none. (git-log(1) skips empty lines before.)"""
+    lines = _lines(message[: end(message)])
+    return Block(_start(lines), len(lines))
+
+
+def is_trailer(line: str) -> bool:
+    return _separator(line) >= 1
 
 
 def from_subject(message: str) -> str:
@@ -51,7 +68,7 @@ def _lines(text: str) -> list[str]:
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-def _end(message: str) -> int:
+def end(message: str) -> int:
     """Where the message ends before comments and the list of conflicts that git once wrote.
 
     commit.c, ignored_log_message_bytes (ignore_non_trailer).

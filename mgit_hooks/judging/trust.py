@@ -6,7 +6,7 @@ Rules of both add up, each side by itself: a worktree changes and switches off w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.judging import library
@@ -14,6 +14,9 @@ from mgit_hooks.judging.configlayers import ADDING, Layer, Origin
 from mgit_hooks.judging.policy import STRATEGIES
 from mgit_hooks.judging.rulesets import Entries, Entry, Reader, fold
 from mgit_hooks.judging.validate import LEVELS
+
+if TYPE_CHECKING:
+    from mgit_hooks.judging.rules import Rule
 
 EMBED = ("none", "summary", "sample", "full")
 # From loose to strict: where the user and the worktree differ, the stricter of the two holds. More
@@ -52,6 +55,23 @@ def weigh(key: str, layers: Sequence[Layer], default: Any) -> tuple[Origin, bool
     order = _STRICTNESS.get(key)
     stricter = order is not None and order.index(worktree.value) > order.index(user.value)
     return (worktree, False) if stricter else (user, True)
+
+
+def with_repair(rule: Rule, *, users: bool, strategy: str, by: bool | None) -> Rule:
+    """``rule`` with its repair where that is asked for, and without where not.
+
+    ``users``: the user brought the rule, not a worktree; ``strategy`` is the configuration's, and ``by`` who said it.
+    A mere default asks for no repair. A sign-off certifies something in the user's name: who brought the rule and who
+    asks have to be the user.
+    """
+    if rule.repair is None:
+        return rule
+    from mgit_hooks.judging.repairs import SIGN_OFF
+
+    asks = True if rule.strategy == "repair" else by if rule.strategy is None and strategy == "repair" else None
+    if asks is None or (rule.repair.name == SIGN_OFF and not (users and asks)):
+        return rule._replace(repair=None)
+    return rule
 
 
 class Weighed(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from mgit_hooks.record import Commit, Gate, Oid
+from mgit_hooks.record import Commit, Gate, Oid, Repaired
 from mgit_hooks.recorder.event import HookEvent, Process, Verdict, rewrite_pairs, verdict
 
 # git itself runs no gate hook for these, unless the user edits or continues one
@@ -27,6 +27,7 @@ class _Made(NamedTuple):
     line: HookEvent
     said: HookEvent | None  # the last verdict under its process id: commit-msg's, where that ran
     certain: bool  # that it is one process, and not another one that was given the same id
+    before: tuple[HookEvent, ...] = ()  # what had been said there before that, the newest first
 
 
 class Ledger:
@@ -65,9 +66,9 @@ class Ledger:
             self._remade |= {(said.process, new) for old, new in rewrite_pairs(said.fields[1]) if old == new}
         elif _follows_commit(said):
             self._skipping.discard(said.process)
-            last, certain = self._last_before(said)
+            made = self._made_after(said)
             if said.head is not None:
-                self._made.setdefault(said.head, []).append(_Made(said, last, certain))
+                self._made.setdefault(said.head, []).append(made)
 
     def _skip(self, said: HookEvent) -> None:
         """pre-commit and commit-msg of one git process are each skipped: that is one skip to tell."""
@@ -84,12 +85,13 @@ class Ledger:
         push = self._pushes.get(said.ppid)
         return push if push is not None and _may_be_one(push.process, said.process) else None
 
-    def _last_before(self, line: HookEvent) -> tuple[HookEvent | None, bool]:
-        """What was last said under this process id since its last commit, by another process for certain left out."""
+    def _made_after(self, line: HookEvent) -> _Made:
+        """By what was said under this process id since its last commit, by another process for certain left out."""
         waiting = [said for said in self._open.pop(line.ppid, []) if _may_be_one(said.process, line.process)]
         if not waiting:
-            return None, True
-        return waiting[-1], line.started is not None and waiting[-1].started is not None
+            return _Made(line, None, certain=True)
+        certain = line.started is not None and waiting[-1].started is not None
+        return _Made(line, waiting[-1], certain, tuple(waiting[-2::-1]))
 
     def waiting(self, alive: frozenset[Process]) -> tuple[HookEvent, ...]:
         """Verdicts whose commit, and pushes whose verdict, may still come: their process lives."""
@@ -194,9 +196,22 @@ def _by(made: _Made, found: Verdict, commit: Commit, replaced: frozenset[Oid], a
         return Gate("unobserved", f"the verdict ({found.status}) was on another commit of this tree")
     if found.status == "refused":
         return Gate("refused", f"{found.reason or 'refused'}; git made the commit all the same")
-    if not same_message:
-        return Gate(found.status, "the message was changed after it was judged")
-    return Gate(found.status, found.reason)
+    gate = _repaired(Gate(found.status, found.reason), found, made.before)
+    return gate if same_message else gate._replace(reason="the message was changed after it was judged")
+
+
+def _repaired(gate: Gate, found: Verdict, before: Sequence[HookEvent]) -> Gate:
+    """``gate`` with what was done to the message that ``found`` is on: by its gate, and by others before it (a hook
+    manager's and then git's own), as long as each began with what the one before it had made.
+    """
+    digest = found.message_sha256
+    for each in (found, *map(verdict_of, before)):
+        told = each.detail.get("repaired")
+        if told and each.message_sha256 == digest:
+            repaired = (*map(Repaired.from_json, told), *gate.repaired)
+            gate = gate._replace(repaired=repaired, original_message=each.detail["original_message"])
+            digest = each.detail["original_sha256"]
+    return gate
 
 
 def _is_on(found: Verdict, commit: Commit) -> bool:
