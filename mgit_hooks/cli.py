@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "one record, whole",
     "check": "judge commits, the index, a message or patches by the policy",
     "verify": "check every byte of the journal",
+    "validate": "judge again the records that are on file",
     "anchor": "write down what the journal's head is, for verify --anchor",
     "repair": "mend the journal, or with --records the records in it",
     "compact": "pack the sealed segments of the journal as small as they get",

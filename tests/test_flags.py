@@ -17,7 +17,7 @@ from mgit_hooks import cli
 from mgit_hooks.journal.segment import segment_names
 
 # Every command, with what makes it run in a repository that is recorded; whether it needs one.
-READING = ("log", "show", "verify", "export", "repair")
+READING = ("log", "show", "verify", "validate", "export", "repair")
 ALL = (
     *READING, "anchor", "compact", "init", "install", "status", "doctor", "backfill", "drain", "config", "schema",
     "uninstall", "check",

@@ -27,6 +27,7 @@ PURE = frozenset(
         "recorder.classify",
         "judging.validate",
         "judging.checks",
+        "judging.collectionchecks",
         "judging.checker",
         "judging.keywords",
         "judging.matching",

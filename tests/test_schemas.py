@@ -96,6 +96,16 @@ def test_both_paths_agree_on_every_single_change_of_a_changeset(level: str) -> N
             both_agree("changeset", level, changed(changeset(), path, new))
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_both_paths_agree_on_changes_of_a_collection(level: str) -> None:
+    times = {"created_at": "2024-01-02T03:04:05Z", "updated_at": "2024-01-02T03:04:05Z"}
+    value = {"name": "work", **times, "repositories": {"a": changeset(), "b": changeset()}}
+    assert both_agree("collection", level, value)
+    near = [path for path in paths(value) if len(path) < 4 and path[1:2] != ("b",)]
+    verdicts = {both_agree("collection", level, changed(value, path, new)) for path in near for new in (None, "", {})}
+    assert verdicts == {True, False}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

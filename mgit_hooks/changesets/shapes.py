@@ -27,7 +27,11 @@ def repository_key(path: str) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a repository's path, byte by byte."""
     from hashlib import sha256
 
-    return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:_KEY_DIGITS]
+    try:
+        raw = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a character, which stands for no byte and can be no path's
+        raw = path.encode("utf-8", "surrogatepass")
+    return sha256(raw).hexdigest()[:_KEY_DIGITS]
 
 
 class EmbeddedContent(NamedTuple):

@@ -15,7 +15,9 @@ _ORDER = {"basic": 0, "standard": 1, "strict": 2}
 
 def run(kind: str, level: str, value: Any) -> tuple[Issue, ...]:
     """The issues that the rules of ``kind`` up to ``level`` find."""
-    rules = _BY_KIND.get(kind)
+    rules = BY_KIND.get(kind)
+    if kind == "collection":
+        from mgit_hooks.judging.collectionchecks import RULES as rules
     if not rules or not isinstance(value, dict):
         return ()
     most = _ORDER[level]
@@ -134,7 +136,28 @@ def _status(changeset: Json) -> Iterator[Issue]:
         )
 
 
-class _Rule(NamedTuple):
+def wrong_key(key: Any, path: Any, where: str) -> Iterator[Issue]:
+    """An issue where ``key`` is not the one of a repository at ``path``. What is no text, the schema says."""
+    if not isinstance(key, str) or not isinstance(path, str):
+        return
+    from mgit_hooks.changesets.shapes import repository_key  # the gate has no keys to look at
+
+    right = repository_key(path)
+    if key != right:
+        yield Issue(
+            "error",
+            "REPOSITORY_KEY_MISMATCH",
+            f"the key {key[:64]!r} is not the one of the repository's path, {right}",
+            where,
+            f"use {right}",
+        )
+
+
+def _own_key(changeset: Json) -> Iterator[Issue]:
+    return wrong_key(changeset.get("repository_key"), changeset.get("repository_path"), "/repository_key")
+
+
+class Rule(NamedTuple):
     kind: str
     level: str
     find: Callable[[Json], Iterator[Issue]]
@@ -142,14 +165,15 @@ class _Rule(NamedTuple):
 
 # fmt: off
 _TABLE = (
-    _Rule("file-change", "standard", _embedded_too_large),
-    _Rule("file-change", "standard", _content_hash),
-    _Rule("commit",      "standard", _in_commit(_embedded_too_large)),
-    _Rule("commit",      "standard", _in_commit(_content_hash)),
-    _Rule("changeset",   "standard", _in_changeset(_embedded_too_large)),
-    _Rule("changeset",   "standard", _in_changeset(_content_hash)),
-    _Rule("changeset",   "strict",   _flags),
-    _Rule("changeset",   "strict",   _status),
+    Rule("file-change", "standard", _embedded_too_large),
+    Rule("file-change", "standard", _content_hash),
+    Rule("commit",      "standard", _in_commit(_embedded_too_large)),
+    Rule("commit",      "standard", _in_commit(_content_hash)),
+    Rule("changeset",   "basic",    _own_key),
+    Rule("changeset",   "standard", _in_changeset(_embedded_too_large)),
+    Rule("changeset",   "standard", _in_changeset(_content_hash)),
+    Rule("changeset",   "strict",   _flags),
+    Rule("changeset",   "strict",   _status),
 )
 # fmt: on
-_BY_KIND = {kind: tuple(rule for rule in _TABLE if rule.kind == kind) for kind in {rule.kind for rule in _TABLE}}
+BY_KIND = {kind: tuple(rule for rule in _TABLE if rule.kind == kind) for kind in {rule.kind for rule in _TABLE}}

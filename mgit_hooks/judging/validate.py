@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from mgit_hooks.judging.keywords import Check
 
 LEVELS = ("basic", "standard", "strict")
-KINDS = ("record", "changeset", "file-change", "commit", "config")
+KINDS = ("record", "changeset", "file-change", "commit", "config", "collection")
 PREFIX = "urn:mgit-hooks:"
+# What it is called when the check of a kind fails itself; of all others, VALIDATION_EXCEPTION.
+FAILED = {"collection": "COLLECTION_VALIDATION_EXCEPTION"}
 
 
 class Schemas:
@@ -57,7 +59,7 @@ def validate(kind: str, value: Any, level: str, schemas: Schemas) -> tuple[Issue
     try:
         return _validate(kind, value, level, schemas)
     except Exception as error:
-        return (exception_issue(error),)
+        return (exception_issue(error, FAILED.get(kind, "VALIDATION_EXCEPTION")),)
 
 
 def exception_issue(error: BaseException, code: str = "VALIDATION_EXCEPTION") -> Issue:

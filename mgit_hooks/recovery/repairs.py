@@ -71,13 +71,12 @@ def _path(value: Json, path: list[str], facts: Facts) -> Fixed | None:
 
 
 def _key(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    from hashlib import sha256
+    from mgit_hooks.changesets.shapes import repository_key
 
     where = value.get("repository_path")
     if not isinstance(where, str) or not where:
         return None
-    digest = sha256(where.encode("utf-8", "surrogateescape")).hexdigest()
-    return Fixed(digest[:16], "from the repository's path")
+    return Fixed(repository_key(where), "from the repository's path")
 
 
 def _now(value: Json, path: list[str], facts: Facts) -> Fixed | None:

@@ -1,0 +1,239 @@
+"""A changeset held against the repository that it is about, where that is at hand.
+
+Only what cannot have changed since is compared: commits and blobs by their ids. The worktree may be another one by now.
+A commit that git no longer has (amended, and cleaned up) is remarked, and no fault.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.files import is_folder
+from mgit_hooks.git import plumbing
+from mgit_hooks.git.backend import Backend, MissingObject
+from mgit_hooks.git.opening import open_backend
+from mgit_hooks.judging.checks import embedded_bytes
+from mgit_hooks.record import Issue, Json, Oid
+
+_HEX = frozenset("0123456789abcdef")
+_GITLINK = "160000"
+_UNCHANGED = (".", " ", "")  # of a file in the worktree against the index, as status writes it
+_TEXTS = ("author_name", "author_email", "committer_name", "committer_email", "message")
+_DATES = ("date", "committer_date")
+_OF_A_FILE = ("old_filename", "change_type", "old_mode", "new_mode", "old_oid", "new_oid", "size_bytes")
+
+
+class Found(NamedTuple):
+    issues: list[Issue]
+    asked: int  # commits and blobs that git was asked about
+
+
+class AtHand:
+    """A repository that can be asked. ``path`` is its worktree's top, or its own folder where it is bare.
+
+    Raises RepositoryError where nothing here can read it, or where it is someone else's.
+    """
+
+    def __init__(self, path: str, git_dir: str) -> None:
+        self.path = path
+        self.env = {**plumbing.without_local(os.environ), "GIT_DIR": git_dir}
+        self.backend: Backend = open_backend(git_dir)
+        self._capturer = Capturer(git_dir, lambda _: self.backend)
+
+    def commit(self, mine: Json, place: str) -> Found:
+        """How a commit's JSON differs from what git has under its hash, be that shortened."""
+        oid = _full(mine.get("hash"), self)
+        if oid is None:
+            return Found([], 0)
+        try:
+            theirs = self._capturer.commit(oid).to_json()
+        except ObjectError:
+            return Found([_gone(f"{place}/hash", oid)], 1)
+        return Found(list(_commit(mine, theirs, place, self)), 1)
+
+    def close(self) -> None:
+        self.backend.close()
+
+
+def against_git(changeset: Any) -> Found:
+    """What differs, and how much was compared: nothing where there is no such repository here, or none to be read."""
+    path = changeset.get("repository_path") if isinstance(changeset, dict) else None
+    try:
+        here = _at(path) if isinstance(path, str) else None
+        if here is None:
+            return Found([], 0)
+        try:
+            return _compared(changeset, here)
+        finally:
+            here.close()
+    except RepositoryError:
+        return Found([], 0)
+
+
+def _at(path: str) -> AtHand | None:
+    """The repository at ``path`` itself: one further up is another one."""
+    if not os.path.isabs(path) or "\0" in path or not is_folder(path):
+        return None
+    real = os.path.realpath(path)
+    env = {**plumbing.without_local(os.environ), "GIT_CEILING_DIRECTORIES": os.path.dirname(real)}
+    told = plumbing.run(("rev-parse", "--path-format=absolute", "--git-dir"), directory=real, env=env)
+    return None if told.status else AtHand(real, os.fsdecode(told.stdout).removesuffix("\n"))
+
+
+def _compared(changeset: Json, here: AtHand) -> Found:
+    issues: list[Issue] = []
+    asked = 0
+    for place, commit in _objects(changeset.get("recent_commits"), "/recent_commits"):
+        found = here.commit(commit, place)
+        issues += found.issues
+        asked += found.asked
+    for place, change in _objects(changeset.get("uncommitted_files"), "/uncommitted_files"):
+        if change.get("worktree_status") in _UNCHANGED and change.get("new_mode") != _GITLINK:
+            issues += _blob(change, place, here)
+            asked += bool(change.get("new_oid"))
+    return Found(issues, asked)
+
+
+def _objects(value: Any, place: str) -> Iterator[tuple[str, Json]]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                yield f"{place}/{index}", item
+
+
+def _full(name: Any, here: AtHand) -> Oid | None:
+    """The full id of a commit's hash or of its beginning; None where that is none, or could be several."""
+    if not isinstance(name, str) or not 7 <= len(name) <= 64 or not set(name.lower()) <= _HEX:
+        return None
+    if len(name) in (40, 64):
+        return Oid(name.lower())
+    told = plumbing.run(("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"), env=here.env)
+    return None if told.status else Oid(told.stdout.decode("ascii").strip())
+
+
+def _commit(mine: Json, theirs: Json, place: str, here: AtHand) -> Iterator[Issue]:
+    for name in ("tree", "parents"):
+        if mine.get(name) is not None and mine[name] != theirs[name]:
+            yield _differs(f"{place}/{name}", mine[name], theirs[name])
+    for name in _TEXTS:
+        if isinstance(mine.get(name), str) and mine[name].strip() != theirs[name].strip():
+            yield _differs(f"{place}/{name}", mine[name], theirs[name])
+    for name in _DATES:
+        if isinstance(mine.get(name), str) and not _same_time(mine[name], theirs[name]):
+            yield _differs(f"{place}/{name}", mine[name], theirs[name])
+    if not isinstance(mine.get("files"), list) or theirs["files"] is None:
+        return
+    files = [change for change in mine["files"] if isinstance(change, dict)]
+    if list(map(_name, files)) != list(map(_name, theirs["files"])) or len(files) != len(mine["files"]):
+        yield _differs(f"{place}/files", list(map(_name, files)), list(map(_name, theirs["files"])))
+        return
+    for index, (change, told) in enumerate(zip(files, theirs["files"], strict=True)):
+        where = f"{place}/files/{index}"
+        for name in _OF_A_FILE:
+            unknown = name == "size_bytes" and told[name] is None  # a submodule, or a blob that is not here
+            if change.get(name) is not None and change[name] != told[name] and not unknown:
+                yield _differs(f"{where}/{name}", change[name], told[name])
+        if told["new_mode"] != _GITLINK:
+            yield from _hashes({**change, "new_oid": told["new_oid"]}, where, here, smudged=False)
+
+
+def _name(change: Json) -> Any:
+    return change.get("filename_bytes") or change.get("filename")
+
+
+def _same_time(one: str, other: str) -> bool:
+    """A moment may be written in several ways: with Z, with a blank in place of the T."""
+    if one == other:
+        return True
+    try:
+        return datetime.fromisoformat(one) == datetime.fromisoformat(other)
+    except (ValueError, TypeError):  # git's own "@seconds offset", or one without an offset
+        return False
+
+
+def _blob(change: Json, place: str, here: AtHand) -> Iterator[Issue]:
+    """A file that the worktree has as the index has it: its size and hashes are those of the index's blob."""
+    oid, size = change.get("new_oid"), change.get("size_bytes")
+    if not isinstance(oid, str):
+        return
+    try:
+        if isinstance(size, int) and size != here.backend.size(Oid(oid)):
+            content = _smudged(change, here)
+            if content is not None and len(content) != size:
+                yield _differs(f"{place}/size_bytes", size, len(content))
+    except MissingObject:  # taken out of the index since, and cleaned up
+        return
+    yield from _hashes(change, place, here, smudged=True)
+
+
+def _hashes(change: Json, place: str, here: AtHand, *, smudged: bool) -> Iterator[Issue]:
+    """The hash of the whole file, and the whole content, against the blob; ``smudged``: as git would check it out."""
+    from hashlib import sha256
+
+    embedded = change.get("embedded_content")
+    content = embedded if isinstance(embedded, dict) else {}
+    whole = content.get("strategy") == "full" and not content.get("truncated")
+    data = embedded_bytes(content) if whole else None
+    claims = [(change.get("content_hash"), f"{place}/content_hash")]
+    if content.get("hash_covers") == "file":
+        claims.append((content.get("content_hash"), f"{place}/embedded_content/content_hash"))
+    if data is not None:
+        claims.append((sha256(data).hexdigest(), f"{place}/embedded_content/content"))
+    claimed = [(said.lower(), where) for said, where in claims if isinstance(said, str) and len(said) == 64]
+    if not claimed or not isinstance(change.get("new_oid"), str):
+        return
+    try:
+        actual = sha256(memoryview(here.backend.blob(Oid(change["new_oid"])))).hexdigest()
+    except MissingObject:
+        return
+    if any(said != actual for said, _ in claimed) and smudged:
+        converted = _smudged(change, here)
+        if converted is None:
+            return
+        actual = sha256(converted).hexdigest()
+    for said, where in claimed:
+        if said != actual:
+            yield Issue(
+                "error",
+                "CONTENT_HASH_MISMATCH",
+                f"{where.rpartition('/')[2]} is not that of the file in git, whose hash is {actual}",
+                where,
+                "capture the file again from git",
+            )
+
+
+def _smudged(change: Json, here: AtHand) -> bytes | None:
+    """The blob as git would write it into the worktree (line ends, encoding); None where a program of the user's
+    filters it: that is not ours to start."""
+    path = str(change.get("filename"))
+    if change.get("filename_bytes"):
+        from base64 import b64decode
+
+        path = os.fsdecode(b64decode(change["filename_bytes"]))
+    told = plumbing.run(("check-attr", "-z", "filter", "--", path), directory=here.path, env=here.env)
+    if told.status or told.stdout.split(b"\0")[2:3] not in ([b"unspecified"], [b"unset"]):
+        return None
+    show = ("cat-file", "--filters", f"--path={path}", change["new_oid"])
+    told = plumbing.run(show, directory=here.path, env=here.env)
+    return None if told.status else told.stdout
+
+
+def _differs(where: str, mine: Any, theirs: Any) -> Issue:
+    from mgit_hooks.judging.explain import shown
+
+    return Issue(
+        "error",
+        "OBJECT_MISMATCH",
+        f"{where.rpartition('/')[2]} is {shown(mine)}, and git says {shown(theirs)}",
+        where,
+        "capture it again from git",
+    )
+
+
+def _gone(where: str, oid: Oid) -> Issue:
+    return Issue("info", "OBJECT_MISSING", f"git no longer has commit {oid}: it was not compared", where, None)

@@ -1,0 +1,49 @@
+"""The changeset pipeline: compression, validation, recovery, monitoring and optimization, each usable alone.
+
+Names are loaded when they are asked for: who compresses needs no validator.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mgit_hooks.pipeline.validation import (
+        ChangesetValidator,
+        ValidationIssue,
+        ValidationLevel,
+        ValidationResult,
+        ValidationSeverity,
+        validate_changeset,
+        validate_collection,
+    )
+
+_MODULES = {
+    "ChangesetValidator": "validation",
+    "ValidationIssue": "validation",
+    "ValidationLevel": "validation",
+    "ValidationResult": "validation",
+    "ValidationSeverity": "validation",
+    "validate_changeset": "validation",
+    "validate_collection": "validation",
+}
+__all__ = [
+    "ChangesetValidator",
+    "ValidationIssue",
+    "ValidationLevel",
+    "ValidationResult",
+    "ValidationSeverity",
+    "validate_changeset",
+    "validate_collection",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
