@@ -27,10 +27,13 @@ DEAR = frozenset(
         "jsonschema",
         "logging",
         "loguru",
+        "mgit_hooks.changesets",
         "mgit_hooks.cli",
+        "mgit_hooks.datafolder",
         "mgit_hooks.judging.explain",
         "mgit_hooks.journal.blockformat",
         "mgit_hooks.journal.format",
+        "mgit_hooks.pipeline",
         "multiprocessing",
         "orjson",
         "pathlib",
@@ -163,4 +166,5 @@ def test_a_drain_loads_no_command_line_and_no_explanations(armed: Repo) -> None:
     status, modules = json.loads(done.stdout)
     assert status == 0, done.stderr
     dear = {"argparse", "mgit_hooks.cli", "jsonschema", "loguru", "asyncio", "multiprocessing"}
+    dear |= {"mgit_hooks.changesets", "mgit_hooks.pipeline"}
     assert set(modules) & dear == set()
