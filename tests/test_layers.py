@@ -82,6 +82,8 @@ ENTRY = frozenset(
         "gatekeeper.gate",
         "gatekeeper.words",
         "gatekeeper.managed",
+        "gatekeeper.answering",
+        "gatekeeper.witness",
         "gatekeeper.verdicts",
         "gatekeeper.settling",
         "recorder.drain",

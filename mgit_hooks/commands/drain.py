@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mgit_hooks.commands import policyoptions
 from mgit_hooks.errors import JournalError
@@ -25,6 +26,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     if not args.framework and not is_folder(location.mgit_dir):
         require_journal(location)
+    if args.framework:
+        from mgit_hooks.gatekeeper import witness
+
+        witness.testify(location, os.environ)
     done = drain(
         location,
         wait=args.wait,

@@ -7,7 +7,7 @@ import os
 
 from mgit_hooks.gatekeeper import gate
 from mgit_hooks.gatekeeper.candidate import STAGES
-from mgit_hooks.gatekeeper.managed import git_process, push_of_pre_commit
+from mgit_hooks.gatekeeper.managed import git_process
 from mgit_hooks.output import Output
 from mgit_hooks.recorder.event import process
 
@@ -25,13 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     os.chdir(args.directory)
     git = git_process(args.stage, os.environ) if args.ppid is None else args.ppid
-    if args.stage != "pre-push":
-        return gate.framework(args.stage, git, args.arguments, None)
-    told = push_of_pre_commit(os.environ)
-    if told is None:
-        return gate.framework(args.stage, git, args.arguments, None)
-    remote, url, lines = told
-    return gate.framework(args.stage, git, [remote, url], lines)
+    return gate.framework(args.stage, git, args.arguments)
 
 
 def _process(text: str) -> str:

@@ -138,6 +138,13 @@ def look(location: Location) -> tuple[str, Configured] | None:
     return (file.name, found) if found.ids else None
 
 
+def names(location: Location, hook: str) -> bool:
+    """Whether the text of a configuration, one in TOML too, holds the id ``hook``; it is not taken apart."""
+    root = location.root or location.git_dir
+    paths = (os.path.join(root, PREKS_TOML), *_places(root))
+    return any(hook.encode() in (_content(path) or b"") for path in paths)
+
+
 def _places(root: str) -> tuple[str, str]:
     return os.path.join(root, NAME), os.path.join(root, PREKS_YAML)
 

@@ -20,6 +20,7 @@ from mgit_hooks.layout import Location
 if TYPE_CHECKING:  # what follows is loaded only where the gate is armed
     from mgit_hooks.gatekeeper.candidate import Candidate
     from mgit_hooks.gatekeeper.judgement import Facts, Gathered
+    from mgit_hooks.gatekeeper.managed import Told
     from mgit_hooks.judging.config import Config
     from mgit_hooks.recorder.event import PushLine, Verdict
 
@@ -59,11 +60,10 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
         return _not_judged(stage, error, stops=unknown and not _fails_open(location, config))
 
 
-def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[PushLine] | None) -> int:
-    """Judge ``stage`` for a hook manager, armed or not: it was asked for by name.
+def framework(stage: str, git: str, arguments: Sequence[str]) -> int:
+    """Judge ``stage`` for a hook manager, armed or not: it was asked for by name."""
+    from mgit_hooks.gatekeeper import managed
 
-    ``pushes``: of pre-push, where the manager tells of the push in its own way.
-    """
     location = config = None
     try:
         location = layout.locate()
@@ -72,10 +72,32 @@ def framework(stage: str, git: str, arguments: Sequence[str], pushes: Sequence[P
         because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage)
         if because is not None:
             return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, git, flag)
-        found = _candidates(stage, git, arguments, location, config, pushes)
-        return _judge(map(_by_framework, found), config, location, git, flag=flag, alone=True)
+        told = managed.told(stage, arguments, os.environ, location)
+        if told.is_question:
+            return _answer(stage, told, location, config)
+        found = map(_by_framework, _candidates(stage, git, told.arguments, location, config, told.pushes))
+        if told.by_hand or flag == "o" or not managed.is_judged_by_stub(stage, location):
+            return _judge(found, config, location, git, flag=flag, alone=True, lasting=not told.by_hand)
+        # One verdict, told once; and yet the manager is not to show as passed what is refused.
+        code = _judge(found, config, location, git, lasting=False, aloud=False)
+        if code:
+            _say(["mgit-hooks: refused, as git's own hook has said before"])
+        return code
     except MgitError as error:
         return _not_judged(stage, error, stops=not _fails_open(location, config))
+
+
+def _answer(stage: str, told: Told, location: Location, config: Config) -> int:
+    from mgit_hooks.gatekeeper import answering
+
+    if told.commits is None:
+        found = _candidates(stage, "0", told.arguments, location, config, told.pushes)
+    else:
+        found = answering.commits(told.commits, location, stage)
+    skip = _names(os.environ.get("MGIT_SKIP"))
+    code, lines = answering.answer(map(_by_framework, found), told.unknown, config, location, skip)
+    _say(lines)
+    return code
 
 
 def _by_framework(candidate: Candidate) -> Candidate:
@@ -149,8 +171,10 @@ def _judge(
     *,
     flag: str = "a",
     alone: bool = False,
+    lasting: bool = True,
+    aloud: bool = True,
 ) -> int:
-    """``alone``: no later stage of ours is sure to speak of the same commit."""
+    """``alone``: no later stage of ours is sure to speak of the same commit. ``lasting``: a verdict, for the record."""
     from mgit_hooks.gatekeeper import verdicts
     from mgit_hooks.gatekeeper.judgement import Facts, gather
     from mgit_hooks.judging import schemas
@@ -159,15 +183,15 @@ def _judge(
     facts = Facts(folder=objects)
     found = gather(candidates, config, schemas.load(), skip, facts)
     candidate, judgement = found.judged[0]
-    if candidate.message is not None and judgement.issues and any(rule.repair for rule in config.rules):
+    if lasting and candidate.message is not None and judgement.issues and any(rule.repair for rule in config.rules):
         found = _repaired(found, config, skip, facts, location, git, flag)
         candidate, judgement = found.judged[0]
-    else:
+    elif lasting:
         reason = os.environ.get("MGIT_SKIP_REASON")
         whole = verdicts.of(candidate, judgement, reason) if found.candidates == 1 else verdicts.of_push(found, reason)
         _write(location, git, whole, flag)
     told = any(judgement.issues for _, judgement in found.judged)
-    if told and (found.refused or alone or candidate.stage in _LAST_STAGES):
+    if told and aloud and (found.refused or alone or candidate.stage in _LAST_STAGES):
         from mgit_hooks.gatekeeper import words
 
         edited = os.environ.get("GIT_EDITOR") != ":"

@@ -40,6 +40,29 @@ def pushed(gathered: Gathered) -> list[str]:
     return _of_push(gathered, "report; the push goes on", [skip], ways_out=True)
 
 
+def answered(gathered: Gathered) -> list[str]:
+    """What somebody reads who has asked about what is there, be it that all is well."""
+    told = f"mgit-hooks: judged: {_judged(gathered)}"
+    found = _failing(gathered.judged)
+    if not found:
+        return [told]
+    lines = [f"{told}: {counted(len(found), 'finding')}", *_each(found, ways_out=True)]
+    if gathered.refused:
+        names = escape(",".join(dict.fromkeys(name for _, each in gathered.judged for name in culprits(each))))
+        lines.append("hint: 'git rebase -i' rewrites commits that nobody has yet")
+        lines.append(f"hint: to let it pass this once: MGIT_SKIP={names}")
+    return lines
+
+
+def _judged(gathered: Gathered) -> str:
+    push = gathered.judged[0][0].value.get("push") if gathered.judged else None
+    if push is None:
+        return counted(gathered.candidates, "commit")
+    if not push["refs"]:
+        return "nothing, since no push was told of"
+    return "a push" + (f" and {counted(gathered.candidates - 1, 'commit')}" if gathered.candidates > 1 else "")
+
+
 def received(gathered: Gathered) -> list[str]:
     """What the client of a push reads, each line behind git's ``remote:``; none where there is nothing to say."""
     hints = [

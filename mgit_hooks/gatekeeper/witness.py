@@ -1,0 +1,81 @@
+"""What our own stub says after a commit, said in its place where a hook manager runs us: which git process made it.
+
+By it alone does a commit find the verdict that its gate gave. Only where the system shows that process, and which hook
+the manager serves (Linux). Elsewhere the commit stays ``unobserved``, which is true.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from mgit_hooks import files
+from mgit_hooks.framework import configfile
+from mgit_hooks.gatekeeper import staged
+from mgit_hooks.gatekeeper.managed import Behind, hook_behind
+from mgit_hooks.installer import hookfiles, stubs
+from mgit_hooks.judging import gateflag
+from mgit_hooks.layout import Location, make_private_dir
+from mgit_hooks.recorder import event, spool
+from mgit_hooks.recorder.event import HookEvent
+
+_GATE = "mgit-commit-msg"
+
+
+def testify(location: Location, env: Mapping[str, str]) -> None:
+    """Append to the spool what post-commit or post-merge is to say, if it is one of these that we run in.
+
+    A spool that cannot be written keeps nobody from recording: the commit is then without its verdict.
+    """
+    behind = hook_behind()
+    if behind is None or behind.hook not in ("post-commit", "post-merge"):
+        return
+    directory = hookfiles.hooks_dir(location)
+    doing = _doing(behind, location, env)
+    if doing is None or hookfiles.inspect(directory, behind.hook).runs:
+        return  # our stub is there too, and speaks for itself
+    flag = gateflag.read(location)
+    said = "u" if flag is None or not flag.fresh else "a" if flag.armed else "o"
+    fields: tuple[str, ...] = (doing,)
+    try:
+        make_private_dir(location.mgit_dir)
+        if doing in ("own", "merge"):
+            if not _gated(location, directory):
+                fields = ("ungated",)
+            elif said != "o" and _GATE in (name.strip() for name in env.get("SKIP", "").split(",")):
+                reason = env.get("MGIT_SKIP_REASON") or f"SKIP={_GATE}"
+                _say(location, behind, "skip", said, ("commit-msg", reason))
+        if behind.hook == "post-merge":
+            fields = (behind.arguments[0] if behind.arguments else "0", *fields)
+        _say(location, behind, behind.hook, said, fields)
+    except OSError:
+        return
+
+
+def _say(location: Location, behind: Behind, hook: str, flag: str, fields: tuple[str, ...]) -> None:
+    pid, started = event.process(behind.git)
+    head = staged.head(location).oid
+    line = HookEvent(hook, pid, flag, location.worktree, head, fields, started)
+    spool.append(location.spool_dir, line, sync=False)
+
+
+def _doing(behind: Behind, location: Location, env: Mapping[str, str]) -> str | None:
+    """As hooks/post-commit.sh and hooks/post-merge.sh tell it by git's state files; None where they leave it open."""
+
+    def lies(name: str) -> bool:
+        return files.lexists(os.path.join(location.git_dir, name))
+
+    if behind.hook == "post-merge":
+        return "merge" if lies("MERGE_HEAD") else "ff"
+    if lies("rebase-merge") or lies("rebase-apply"):
+        return None
+    if lies("MERGE_MSG"):
+        return "pick"
+    return None if env.get("GIT_REFLOG_ACTION") else "own"
+
+
+def _gated(location: Location, directory: str) -> bool:
+    """Whether the manager was to run our commit-msg: else no verdict was to be had, and nobody went round one."""
+    path = os.path.join(directory, "commit-msg")
+    stands = hookfiles.is_framework(path) or hookfiles.is_framework(path + stubs.CHAINED)
+    return stands and configfile.names(location, _GATE)
