@@ -590,13 +590,15 @@ def test_a_manager_s_gate_knows_the_switch_for_all(repo: Repo) -> None:
     assert (verdicts(repo)[-1].status, verdicts(repo)[-1].reason) == ("skipped", "hotfix")
 
 
-def test_by_hand_a_gate_judges_the_index_and_names_no_process(repo: Repo) -> None:
+def test_by_hand_a_gate_judges_the_index_and_gives_no_verdict(repo: Repo) -> None:
     set_rules(repo, SIZE)
     repo.write("large", "more than ten bytes\n")
     repo.git("add", "large")
     command = [sys.executable, "-m", "mgit_hooks", "-C", repo.path, "gate", "pre-commit"]
     assert subprocess.run(command, check=False).returncode == 1
-    assert (lines(repo)[-1].ppid, verdicts(repo)[-1].tree) == (0, repo.git("write-tree"))
+    assert lines(repo) == []  # nothing was about to happen
+    assert subprocess.run([*command, "--ppid", str(os.getpid())], check=False).returncode == 1
+    assert (lines(repo)[-1].ppid, verdicts(repo)[-1].tree) == (os.getpid(), repo.git("write-tree"))
 
 
 @pytest.mark.parametrize(
@@ -614,19 +616,23 @@ def test_a_push_as_pre_commit_tells_of_it(
     oids["new"] = repo.commit("four", {"a": "4\n"})
     oids["other"] = repo.git("commit-tree", "-p", oids["tracked"], "-m", "other", "HEAD^{tree}")
     monkeypatch.chdir(repo.path)
-    told = managed.push_of_pre_commit(
+    told = managed.told(
+        "pre-push",
+        "0",
+        (),
         {
+            "PRE_COMMIT": "1",
             "PRE_COMMIT_REMOTE_NAME": "origin",
             "PRE_COMMIT_REMOTE_URL": "https://user:s3cret@example.org/x",
             "PRE_COMMIT_LOCAL_BRANCH": "refs/heads/main",
             "PRE_COMMIT_REMOTE_BRANCH": "refs/heads/main",
             "PRE_COMMIT_FROM_REF": oids[start],
             "PRE_COMMIT_TO_REF": oids["new"],
-        }
+        },
+        layout.locate(),
     )
-    assert told is not None
-    remote, url, pushes = told
-    found = candidate.from_push(remote, url, pushes, layout.locate(), (ALL,))
+    assert (told.by_hand, told.unknown) == (False, frozenset())
+    found = candidate.from_push(*told.arguments, told.pushes or (), layout.locate(), (ALL,))
     ref = found.value["push"]["refs"][0]
     assert (ref["local_oid"], ref["remote_oid"], ref["forced"]) == (oids["new"], oids.get(remote_old or ""), forced)
     assert found.value["push"]["remote_url"] == "https://example.org/x"

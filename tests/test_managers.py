@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from managed import LONG, MANAGERS, PASSED, RULES, Managed, managed
 from mgit_hooks.gatekeeper import gate
 from mgit_hooks.gatekeeper import managed as telling
 from mgit_hooks.installer.install import boot_path, install
-from mgit_hooks.layout import locate
+from mgit_hooks.layout import Location, locate
 from mgit_hooks.record import Gate
 
 GATE = [PASSED["validate"], PASSED["commit-msg"]]
@@ -247,9 +247,11 @@ def test_a_policy_that_cannot_be_read_stops_and_says_why(repo: Managed) -> None:
 
 def _no_local_branch(patch: pytest.MonkeyPatch) -> None:
     real = telling.told
-    patch.setattr(
-        telling, "told", lambda stage, given, env, at: real(stage, given, {**env, "PRE_COMMIT_LOCAL_BRANCH": ""}, at)
-    )
+
+    def told(stage: str, git: str, given: Sequence[str], env: Mapping[str, str], at: Location) -> telling.Told:
+        return real(stage, git, given, {**env, "PRE_COMMIT_LOCAL_BRANCH": ""}, at)
+
+    patch.setattr(telling, "told", told)
 
 
 BUGS: dict[str | None, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {

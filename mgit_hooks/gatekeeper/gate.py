@@ -72,7 +72,7 @@ def framework(stage: str, git: str, arguments: Sequence[str]) -> int:
         because = "MGIT=0" if os.environ.get("MGIT") == "0" else _skipped(stage)
         if because is not None:
             return _skip(stage, os.environ.get("MGIT_SKIP_REASON") or because, location, git, flag)
-        told = managed.told(stage, arguments, os.environ, location)
+        told = managed.told(stage, git, arguments, os.environ, location)
         if told.is_question:
             return _answer(stage, told, location, config)
         found = map(_by_framework, _candidates(stage, git, told.arguments, location, config, told.pushes))

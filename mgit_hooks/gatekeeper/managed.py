@@ -26,6 +26,10 @@ _NO_REMOTE: Final = frozenset(
 )
 
 
+NO_PROCESS: Final = "0"
+"""In place of a process's id: no hook of git's runs under it."""
+
+
 class Told(NamedTuple):
     """``by_hand``: somebody asks about what is there. Nothing waits for the answer, and it is nobody's verdict."""
 
@@ -41,11 +45,12 @@ class Told(NamedTuple):
         return self.by_hand and (self.pushes is not None or self.commits is not None)
 
 
-def told(stage: str, arguments: Sequence[str], env: Mapping[str, str], location: Location) -> Told:
-    """What ``stage`` is to judge. Raises UsageError where a ref that the manager names is none."""
+def told(stage: str, git: str, arguments: Sequence[str], env: Mapping[str, str], location: Location) -> Told:
+    """What ``stage`` is to judge; ``git`` is the process that runs the hook. Raises UsageError where a ref that the
+    manager names is none."""
     if stage not in COMMIT_STAGES:
         return _push(env) or Told(tuple(arguments))
-    by_hand = _UNDER_COMMIT not in env
+    by_hand = _UNDER_COMMIT not in env and git == NO_PROCESS
     if stage == "commit-msg":
         return Told(tuple(arguments) or (_message_file(location, by_hand),), by_hand=by_hand)
     ends = env.get("PRE_COMMIT_FROM_REF"), env.get("PRE_COMMIT_TO_REF")
@@ -73,7 +78,8 @@ def _push(env: Mapping[str, str]) -> Told | None:
         return Told(("", ""), (PushLine(local_ref, new, "", old),), unknown=_NO_REMOTE, by_hand=True)
     tracked = _tracked(remote, remote_ref)
     if old != tracked and (old is None or staged.is_ancestor(old, new)):
-        old = tracked
+        # Null but where the push would drop what was there when this repository last looked.
+        old = None if tracked is None or staged.is_ancestor(tracked, new) is not False else tracked
     line = PushLine(local_ref, new, remote_ref, old)
     return Told((remote, env.get("PRE_COMMIT_REMOTE_URL", "")), (line,))
 
@@ -126,15 +132,15 @@ def _message_file(location: Location, by_hand: bool) -> str:
 
 
 def git_process(stage: str, env: Mapping[str, str]) -> str:
-    """The git that runs the manager that runs us, as PID.STARTED; 0, which matches no other hook's, where none is seen.
+    """The git that runs the manager that runs us, as PID.STARTED; NO_PROCESS where none is seen.
 
     Only inside a hook: a manager started by hand may stand below some other git (``rebase --exec``). A manager may
     have come to us by ``git hook run``: that git makes no commit.
     """
     sign = "PRE_COMMIT_REMOTE_NAME" if stage == "pre-push" else _UNDER_COMMIT
     if sign not in env:
-        return "0"
-    return next((each.git for each in _above_us() if each.git is not None), "0")
+        return NO_PROCESS
+    return next((each.git for each in _above_us() if each.git is not None), NO_PROCESS)
 
 
 class Behind(NamedTuple):
