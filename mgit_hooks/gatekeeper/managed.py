@@ -20,7 +20,7 @@ from mgit_hooks.record import Oid
 from mgit_hooks.recorder.event import PushLine
 
 _UNDER_COMMIT: Final = "GIT_INDEX_FILE"
-"""git sets it for the hooks of a commit, and a manager that somebody runs by hand has none."""
+"""git sets it for the hooks of a commit. A manager that somebody runs by hand has none; each sets ``PRE_COMMIT``."""
 _NO_REMOTE: Final = frozenset(
     ("/push/remote_name", "/push/remote_url", "/push/refs/0/local_ref", "/push/refs/0/remote_ref")
 )
@@ -50,7 +50,7 @@ def told(stage: str, git: str, arguments: Sequence[str], env: Mapping[str, str],
     manager names is none."""
     if stage not in COMMIT_STAGES:
         return _push(env) or Told(tuple(arguments))
-    by_hand = _UNDER_COMMIT not in env and git == NO_PROCESS
+    by_hand = "PRE_COMMIT" in env and _UNDER_COMMIT not in env and git == NO_PROCESS
     if stage == "commit-msg":
         return Told(tuple(arguments) or (_message_file(location, by_hand),), by_hand=by_hand)
     ends = env.get("PRE_COMMIT_FROM_REF"), env.get("PRE_COMMIT_TO_REF")
@@ -170,12 +170,14 @@ def hook_behind() -> Behind | None:
 
 
 def is_judged_by_stub(stage: str, location: Location) -> bool:
-    """Whether git runs a stub of ours at this hook as well: it has judged before the manager came to us."""
+    """Whether a stub of ours has judged before the manager came to us: as the hook that the manager found in its place,
+    and runs first, or by the configuration of git. A stub that stands before the manager judges after it."""
     from mgit_hooks.installer import confighooks, hookfiles
 
     behind = hook_behind()
     hook = stage if behind is None else behind.hook
-    if hookfiles.inspect(hookfiles.hooks_dir(location), hook).runs:
+    found = hookfiles.inspect(hookfiles.hooks_dir(location), hook)
+    if found.state == "wrapped" and found.runs:
         return True
     return confighooks.name_of(hook) in confighooks.would_run(location.root or location.git_dir, hook)
 
