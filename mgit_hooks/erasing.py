@@ -264,6 +264,7 @@ def _texts(value: Json) -> Iterator[str]:
     """The lines by which a record's text is known again: of its message, and of what reflogs say."""
     for told in (value, value.get("original") or {}):
         said = [(told.get(key) or {}).get("message") for key in ("commit", "detail")]
+        said.append((told.get("gate") or {}).get("original_message"))
         said += [movement.get("reason") for movement in told.get("refs") or ()]
         for text in filter(None, said):
             yield from (line.strip() for line in str(text).splitlines() if len(line.strip()) >= _TELLING)

@@ -317,6 +317,7 @@ def test_a_new_text_takes_the_lines_ends_and_the_encoding_of_the_old() -> None:
         (b"\xff\xfeS\n", Style(), None, "byte order mark"),
         (b"caf\xe9\n", Style(), None, "not in utf-8"),
         (b"S\n", Style(), "no-such-code", "not in no-such-code"),
+        ("S\n".encode("cp037"), Style(), "cp037", "not plain cp037"),
         (b"+AGE-\n", Style(), "utf-7", "not plain utf-7"),
         (b"S\r\n\nb\n", Style(), None, "end in more than one way"),
         (b"S\rb\n", Style(), None, "end in more than one way"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import stat
@@ -15,11 +16,12 @@ from conftest import Repo
 from gated import Gated
 from kills import killed_at
 
+from mgit_hooks import erasing
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.gatekeeper import gate, mending, replacing
 from mgit_hooks.gatekeeper.replacing import Kept, prepare
 from mgit_hooks.judging import rulefiles, schemas
-from mgit_hooks.record import Gate, Repaired
+from mgit_hooks.record import Gate, Oid, Repaired
 from mgit_hooks.recorder import event, spool
 from mgit_hooks.recorder.event import Verdict
 
@@ -89,27 +91,32 @@ def signed(repo: Repo) -> Mended:
     return Mended(repo, SIGN)
 
 
-@pytest.mark.parametrize("case", REPAIRS)
-def test_git_stores_the_repaired_message(repo: Repo, case: str) -> None:
-    rules, before, after, config = REPAIRS[case]
+def test_git_stores_the_repaired_message(repo: Repo) -> None:
+    """The same message without the rule, with it, and once more as it was repaired: then there is nothing to say."""
     work = Mended(repo, "")
-    for key, value in config.items():
-        repo.git("config", key, value)
-    assert work.says("-F", "-", stdin=before.encode()) == ""
-    without = work.stored()
-    work.set(rules)
-    said = work.says("-F", "-", stdin=before.encode())
-    assert (without, work.stored()) == (before, after)
-    assert said.startswith("mgit-hooks: message repaired: ")
-    assert said.count("\n") == 1
-    # Once more, on what it made: nothing is found, nothing is said.
-    assert work.says("-C", "HEAD") == ""
-    assert work.stored() == after
-    gate = work.gate("HEAD~1")
-    assert (gate.status, gate.reason, gate.original_message) == ("passed", None, before)
-    assert [each.repair for each in gate.repaired] == [case.partition(" ")[0]]
-    assert f"{gate.repaired[0].what} (rule {gate.repaired[0].rule})\n" in said
-    assert work.gate() == Gate("passed")
+    made: dict[str, tuple[Oid, Oid, str]] = {}
+    for case, (rules, before, after, config) in REPAIRS.items():
+        options = [word for key, value in config.items() for word in ("-c", f"{key}={value}")]
+        commit = [*options, "commit", "-q", "--allow-empty", "-F", "-"]
+        work.set("")
+        assert repo.run(*commit, stdin=before.encode(), **ADA).stderr == b"", case
+        assert work.stored() == before, case
+        work.set(rules)
+        said = repo.run(*commit, stdin=before.encode(), **ADA).stderr.decode()
+        assert work.stored() == after, case
+        assert said.startswith("mgit-hooks: message repaired: "), case
+        assert said.count("\n") == 1, case
+        repaired = work.head()
+        assert repo.run(*commit, stdin=after.encode(), **ADA).stderr == b"", case
+        assert work.stored() == after, case
+        made[case] = repaired, work.head(), said
+    gates = {record.commit.hash: record.gate for record in work.records() if record.commit is not None}
+    for case, (repaired, again, said) in made.items():
+        gate = gates[repaired]
+        assert (gate.status, gate.reason, gate.original_message) == ("passed", None, REPAIRS[case][1])
+        assert [each.repair for each in gate.repaired] == [case.partition(" ")[0]]
+        assert said.endswith(f"{gate.repaired[0].what} (rule {gate.repaired[0].rule})\n")
+        assert gates[again] == Gate("passed")
 
 
 def test_all_of_them_together(repo: Repo) -> None:
@@ -250,6 +257,7 @@ def test_in_doubt_the_finding_is_reported(signed: Mended, case: str) -> None:
     assert signed.gate().repaired == ()
 
 
+@pytest.mark.full
 def test_ten_megabytes_end_soon(signed: Mended) -> None:
     words = signed.says("-F", "-", stdin=b"S\n\n" + b"body\n" * 2_000_000)
     assert "not repaired" in words
@@ -328,6 +336,21 @@ def test_two_rules_of_one_schema_repair_or_refuse(signed: Mended) -> None:
     code, words = signed.try_commit("-m", "S\n\n```\n" + WORDS + "\n```")
     assert code == 1
     assert "or-refuse" in words
+
+
+def test_a_policy_of_many_repairs_has_a_bound(signed: Mended) -> None:
+    many = "".join(MERGES.replace("merges-too", f"rule-{number:02}") for number in range(25))
+    signed.set(many)
+    words = signed.says("-m", "S")
+    assert words == "mgit-hooks: message repaired: signed off as Ada Lovelace <ada@example.org> (rule rule-00)\n"
+    signed.set(many.replace('"sign-off"', '"issue-from-branch"'))
+    words = signed.says("-m", "S")
+    assert words.count("not repaired: more than 20 repairs are asked for") == 5
+
+
+def test_an_erasure_looks_for_the_original_too() -> None:
+    value = {"gate": {"original_message": "what it said before\n"}, "commit": {"message": "what it says now\n"}}
+    assert set(erasing._texts(value)) == {"what it said before", "what it says now"}
 
 
 def test_the_committer_signs_for_nobody_else(signed: Mended) -> None:
@@ -454,6 +477,39 @@ def test_a_hook_manager_gets_the_repaired_file(signed: Mended, tmp_path: Path) -
     assert b"message repaired" in gated_file(signed, path).stderr
     assert path.read_text() == f"S\n\n{SOB}\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith("message")] == ["message"]
+
+
+@pytest.mark.managers
+@pytest.mark.parametrize("manager", ["pre_commit", "prek"])
+def test_under_a_hook_manager_git_stores_the_repaired_message(
+    repo: Repo, manager: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "home"))
+    entry = f"{sys.executable} -m mgit_hooks gate commit-msg"
+    hook = {"id": "m", "name": "m", "entry": entry, "language": "system", "always_run": True, "verbose": True}
+    repo.write(
+        ".pre-commit-config.yaml",
+        json.dumps({"repos": [{"repo": "local", "hooks": [{**hook, "stages": ["commit-msg"]}]}]}),
+    )
+    repo.write(".mgit-hooks.toml", WRAP)
+    run = [sys.executable, "-m", manager, "install", "-t", "commit-msg"]
+    subprocess.run(run, cwd=repo.path, check=True, capture_output=True)
+    repo.git("add", "-A")
+    done = repo.run("commit", "-m", f"S\n\n{WORDS}")
+    assert b"message repaired: 1 line wrapped at 20 characters (rule body-width)" in done.stdout + done.stderr
+    assert b"\nword word word word\nword word word word\nword\n" in repo.run("cat-file", "commit", "HEAD").stdout
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_several_gates_at_once_repair_once(signed: Mended, tmp_path: Path) -> None:
+    path = tmp_path / "message"
+    path.write_text("S\n")
+    command = [sys.executable, "-m", "mgit_hooks", "-C", signed.path, "gate", "commit-msg", str(path)]
+    env = {**os.environ, **ADA}
+    gates = [subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env) for _ in range(5)]
+    assert [each.wait() for each in gates] == [0] * 5
+    assert path.read_text() == f"S\n\n{SOB}\n"
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith("message")] == ["message"]
 
 

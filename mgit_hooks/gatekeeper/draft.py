@@ -9,6 +9,7 @@ from mgit_hooks.gatekeeper.commitmessage import SPACE, Style, cut_at, parts
 
 LARGEST: Final = 256 * 1024
 """Bytes of the longest message file that is repaired. The old message goes into the spool, in one line."""
+_ASCII: Final = "".join(map(chr, range(32, 127))) + "\r\n"
 _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -45,8 +46,9 @@ def take(raw: bytes, style: Style, encoding: str | None) -> Draft:
     codec = encoding or "utf-8"
     try:
         text = middle.decode(codec)
-        comment = None if found.comment is None else found.comment.decode("utf-8")
-        faithful = text.encode(codec) == middle
+        comment = None if found.comment is None else found.comment.decode(codec)
+        # git takes lines apart by their bytes, whatever the encoding.
+        faithful = text.encode(codec) == middle and _ASCII.encode(codec) == _ASCII.encode("ascii")
     except (UnicodeError, LookupError) as error:
         raise Unclear(f"it is not in {codec}") from error
     if not faithful:

@@ -15,7 +15,7 @@ from mgit_hooks.gatekeeper import draft as drafts
 from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.gatekeeper.draft import Draft, Unclear
 from mgit_hooks.gatekeeper.judgement import Judgement, culprit
-from mgit_hooks.gatekeeper.mending import Around, Mended, mend
+from mgit_hooks.gatekeeper.mending import NOTHING, Around, mend
 from mgit_hooks.gatekeeper.messages import MessageFile
 from mgit_hooks.git import plumbing
 from mgit_hooks.judging.policy import FAILING
@@ -27,6 +27,8 @@ from mgit_hooks.record import Repaired
 Judge = Callable[[Candidate], Judgement]
 _ORDER = list(KNOWN)
 _LONGEST_NAME = 4096
+_MOST = 20
+"""Repairs that are tried on one message: each may cost a judgement by all rules."""
 
 
 class Repairable(NamedTuple):
@@ -68,11 +70,14 @@ def propose(state: State, rules: Sequence[Repairable], enforce: bool, judge: Jud
     except Unclear as error:
         return Proposal(state, (), (), tuple((each.rule, f"the message is not clear: {error}") for each in wanted))
     work = _Work(_around(draft, wanted, state.candidate, location), judge)
+    wanted, more = wanted[:_MOST], wanted[_MOST:]
     bound = [each for each in wanted if enforce and each.rule.enforce]
     made = work.best(state, bound, [each for each in rules if enforce and each.rule.enforce])
     only_said = [each for each in wanted if each not in bound]
     said = work.best(made.state, only_said, only_said)
-    return Proposal(made.state, made.done, said.done, (*made.kept, *said.kept))
+    left = _findings(said.state.judgement)
+    untried = ((each.rule, f"more than {_MOST} repairs are asked for") for each in more if left[each.id])
+    return Proposal(made.state, made.done, said.done, (*made.kept, *said.kept, *untried))
 
 
 class _Work:
@@ -88,11 +93,11 @@ class _Work:
             return together
         done: list[Repaired] = []
         for each in wanted if len(wanted) > 1 else ():
-            one = self._together(state, [each], ())
+            one = self._together(state, [each], ()) if _findings(state.judgement)[each.id] else None
             if one is not None:
                 state, done = one.state, [*done, *one.done]
-        made = {each.rule for each in done}
-        kept = tuple((each.rule, self._why[each.id]) for each in wanted if each.id not in made)
+        left = _findings(state.judgement)
+        kept = tuple((each.rule, self._why[each.id]) for each in wanted if left[each.id])
         return Proposal(state, tuple(done), (), kept)
 
     def _together(self, state: State, wanted: list[Repairable], known: Sequence[Repairable]) -> Proposal | None:
@@ -116,16 +121,20 @@ class _Work:
             wanted = sorted((*wanted, *more), key=_place)
 
     def _applied(self, state: State, wanted: Sequence[Repairable]) -> tuple[State, tuple[Repaired, ...]] | None:
-        """Where one repair makes nothing, none of them is made."""
+        """None where one has no right answer, or nothing is changed. (What one could change, another may have.)"""
         draft = drafts.take(*state.message[1:])
         text, done = draft.text, []
         for each in wanted:
             made = mend(each.repair, text, self._around)
-            if not isinstance(made, Mended):
+            if isinstance(made, str):
                 self._why[each.id] = made
-                return None
+                if made != NOTHING:
+                    return None
+                continue
             text = made.text
             done.append(Repaired(each.id, each.repair.name, made.what))
+        if not done:
+            return None
         try:
             after = _with_message(state, drafts.put(draft, text))
         except Unclear as error:
