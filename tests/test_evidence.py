@@ -242,7 +242,7 @@ def test_each_process_skips_once() -> None:
 
     said = [skip("pre-commit"), skip("commit-msg"), made(7, A), skip("pre-commit"), skip("commit-msg"), made(7, B)]
     found = evidence(*said)
-    assert [found.is_first_skip(each) for each in said if each.hook == "skip"] == [True, False, True, False]
+    assert [found.is_first(each) for each in said if each.hook == "skip"] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -252,3 +252,23 @@ def test_each_process_skips_once() -> None:
 def test_nobody_goes_round_the_gate_within_its_own_hook(lines: tuple[HookEvent, ...], expected: str) -> None:
     """The attempt is spooled first: what comes to no verdict after it failed, or another hook refused."""
     assert evidence(pushed(7), *lines).push_gate(pushed(7), armed=True).status == expected
+
+
+def test_a_refusal_of_one_stage_of_one_process_is_one() -> None:
+    """A manager with two projects has each commit judged twice. Without a process's start two may be two commits'."""
+    refusals = [
+        verdict(7, "pre-commit", "refused")._replace(started=1),
+        verdict(7, "pre-commit", "refused")._replace(started=1),
+        verdict(7, "commit-msg", "refused")._replace(started=1),
+        verdict(7, "pre-commit", "refused")._replace(started=2),
+        verdict(8, "pre-commit", "refused"),
+        verdict(8, "pre-commit", "refused"),
+    ]
+    found = evidence(*refusals)
+    assert [found.is_first(each) for each in refusals] == [True, False, True, True, True, True]
+
+
+def test_a_refusal_that_was_held_over_is_the_first() -> None:
+    first, again = (verdict(7, "pre-commit", "refused", tree)._replace(started=1) for tree in (TREE, None))
+    found = evidence(again, held=(first,), alive=frozenset((Process(7, 1),)))
+    assert not found.is_first(again)

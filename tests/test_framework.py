@@ -164,3 +164,39 @@ def test_try_repo(managed: Managed) -> None:
     done = managed.pre_commit("try-repo", str(managed.hooks), "mgit-validate", "--all-files", "--verbose")
     assert done.returncode == 0, done.stdout.decode()
     assert b"mgit-validate" in done.stdout
+
+
+def test_the_manifest_under_prek(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Installed by prek into an environment of its own, from a repository; tests/test_managers.py has the stages."""
+    shared = shared_folder(tmp_path_factory)
+    hooks = once(shared / "hook-repository", copy_project)
+    prek = [sys.executable, "-m", "prek"]
+    env = {**os.environ, "PREK_HOME": str(shared / "prek-home")}
+    repo = Repo(tmp_path / "repo")
+    subprocess.run(["git", "init", "-q", "-b", "main", repo.path], check=True)
+    stages = "pre-commit, pre-merge-commit, commit-msg, pre-push, post-commit, post-merge, post-rewrite, post-checkout"
+    config = json.loads(configuration(hooks)) | {"default_install_hook_types": stages.split(", ")}
+    repo.write(".pre-commit-config.yaml", json.dumps(config))
+    repo.write(".mgit-hooks.toml", RULES)
+    repo.git("add", "-A")
+
+    def run(*command: str, status: int = 0) -> str:
+        done = subprocess.run(command, cwd=repo.path, capture_output=True, text=True, env=env, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    run(*prek, "install", "--prepare-hooks")
+    run("git", "commit", "-q", "-m", "fine")
+    assert "subject-length" in run("git", "commit", "-q", "--allow-empty", "-m", LONG, status=1)
+    for hook in ("mgit-verify", "mgit-repair"):
+        assert "Passed" in run(*prek, "run", "--stage", "manual", hook)
+    assert "Passed" in run(*prek, "run", "--from-ref", "HEAD", "--to-ref", "HEAD")
+    assert "mgit-validate" in run(*prek, "try-repo", str(hooks), "mgit-validate", "--all-files", "--verbose")
+    program = next((shared / "prek-home" / "hooks").glob("*/bin/mgit-hooks"))
+    told = [json.loads(line) for line in run(str(program), "log", "--json").splitlines()]
+    found = [record for record in told if record["event"] in ("commit", "refused")]
+    assert [(record["event"], record["gate"]["status"]) for record in found] == [
+        ("refused", "refused"),
+        ("commit", "passed"),
+    ]
+    assert found[1]["source"] == "framework"

@@ -150,6 +150,17 @@ def test_beside_our_stubs_there_is_one_verdict_and_one_record(repo: Managed, fir
     assert repo.events("refused", "push") == ["refused", "push", "push", "refused"]
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("repo", ["prek"], indirect=True)
+def test_a_workspace_of_several_projects_is_judged_in_each_and_recorded_once(repo: Managed) -> None:
+    repo.write("sub/.pre-commit-config.yaml", Path(repo.path, ".pre-commit-config.yaml").read_bytes())
+    repo.git("add", "-A")
+    repo.manage("install", "--refresh")
+    repo.git("commit", "-q", "-m", "one")
+    assert " ".join(repo.says("commit", "-q", "--allow-empty", "-m", LONG, status=1)).count(FINDING) == 2
+    assert (repo.verdicts(), repo.events("refused")) == ({"one": Gate("passed", None)}, ["refused"])
+
+
 # By hand, and in CI
 
 

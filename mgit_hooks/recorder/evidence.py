@@ -63,8 +63,8 @@ class Evidence:
     def verdict_of(self, said: HookEvent) -> Verdict:
         return verdict_of(said)
 
-    def is_first_skip(self, said: HookEvent) -> bool:
-        return self._ledger.is_first_skip(said)
+    def is_first(self, said: HookEvent) -> bool:
+        return self._ledger.is_first(said)
 
     def gate(self, commit: Commit, event: str, armed: bool, claimed: str | None = None) -> Gate:
         """What the gate said of this very commit in the git process that made it. As ``Ledger.commit``."""

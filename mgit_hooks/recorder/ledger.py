@@ -41,6 +41,7 @@ class Ledger:
         self._push_verdicts: dict[HookEvent, Verdict] = {}
         self._stopped: set[HookEvent] = set()
         self._skipping: set[Process] = set()
+        self._refused: set[tuple[Process, str]] = set()
         self._repeated: set[int] = set()  # by identity: two processes may have said the very same
         for said in lines:
             self._take(said)
@@ -50,6 +51,8 @@ class Ledger:
             found = verdict_of(said)
             if found.status == "skipped":
                 self._skip(said)
+            elif found.status == "refused":
+                self._refuse(said, found.stage)
             if found.stage == "pre-receive":
                 return  # no process that serves a push makes commits (mgit_hooks.recorder.receiving)
             if found.stage != "pre-push":
@@ -77,8 +80,15 @@ class Ledger:
         elif said.ppid:
             self._skipping.add(said.process)
 
-    def is_first_skip(self, said: HookEvent) -> bool:
-        """Whether a skip is the first of its git process for one commit."""
+    def _refuse(self, said: HookEvent, stage: str) -> None:
+        """A hook manager with two projects, or one beside our stub, has one hook of git's judged twice. Without a time
+        of its start a process may be another one, which refused another commit."""
+        if said.started is not None and (said.process, stage) in self._refused:
+            self._repeated.add(id(said))
+        self._refused.add((said.process, stage))
+
+    def is_first(self, said: HookEvent) -> bool:
+        """Whether a skip is the first of its git process for one commit, or a refusal that of its stage."""
         return id(said) not in self._repeated
 
     def _push_of(self, said: HookEvent) -> HookEvent | None:

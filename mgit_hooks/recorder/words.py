@@ -74,9 +74,7 @@ class Words:
         if said.hook not in ("gate", "skip") or (said.flag == "u" and not self._armed):
             return None  # where nothing was armed, nothing was skipped
         verdict = self._evidence.verdict_of(said)
-        if verdict.status == "refused":
-            return self._make.of_verdict(said, verdict)
-        if verdict.status == "skipped" and self._evidence.is_first_skip(said):
+        if verdict.status in ("refused", "skipped") and self._evidence.is_first(said):
             return self._make.of_verdict(said, verdict)
         return None
 
