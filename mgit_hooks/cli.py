@@ -39,6 +39,7 @@ COMMANDS = {
     "archive": "move the oldest records into a file elsewhere",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
+    "pipeline": "compress files, and bring them back",
     "drain": "turn what the hooks spooled into records now",
 }
 INTERNAL = {"gate": "judge one hook's event (called by the hooks)"}
@@ -55,17 +56,17 @@ def build_parser(name: str | None) -> argparse.ArgumentParser:
         + "\n\nexit status: 0 clean, 1 findings, 2 usage or configuration, 128 not a repository or fatal",
     )
     parser.add_argument("--version", action="version", version=f"mgit-hooks {__version__}")
-    _add_common(parser, suppressed=False)
+    add_common(parser, suppressed=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for command, summary in (COMMANDS | INTERNAL).items():
         if command == name:
             sub = commands.add_parser(command, help=summary, description=summary[0].upper() + summary[1:] + ".")
-            _add_common(sub, suppressed=True)
+            add_common(sub, suppressed=True)
             _module(command).configure(sub)
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
+def add_common(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
     """The options that every command has; they may stand before it too, as git's own."""
 
     def default(value: object) -> object:

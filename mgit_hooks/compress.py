@@ -1,4 +1,7 @@
-"""The codecs of the journal's blocks, by the number that a frame header names them with (docs/format.md)."""
+"""The codecs of the journal's blocks, by the number that a frame header names them with (docs/format.md).
+
+A drain loads this at each commit: what else is compressed, and how, is mgit_hooks.codecs' subject.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def compress(raw: bytes, codec: int) -> tuple[int, bytes]:
         if len(packed) < len(raw):
             return SNAPPY, packed
     elif codec == ZSTD:
-        packed = _zstd().compress(raw, _ZSTD_LEVEL)
+        packed = zstd_module().compress(raw, _ZSTD_LEVEL)
         if len(packed) < len(raw):
             return ZSTD, packed
     return NONE, raw
@@ -42,7 +45,7 @@ def decompress(stored: bytes, codec: int, raw_length: int) -> bytes:
     if codec == NONE:
         raw = stored
     elif codec == SNAPPY:
-        if _snappy_length(stored) != raw_length:
+        if snappy_length(stored) != raw_length:
             raise ValueError("the snappy length prefix is not the frame's")
         if raw_length > _SNAPPY_GROWTH * len(stored):
             raise ValueError("more than snappy can hold in so few bytes")
@@ -63,7 +66,7 @@ def decompress(stored: bytes, codec: int, raw_length: int) -> bytes:
 
 def _unpacked_zstd(stored: bytes, raw_length: int) -> bytes:
     """What one zstd frame holds that tells its length, needs no dictionary, and has nothing after it."""
-    zstd = _zstd()
+    zstd = zstd_module()
     if not stored.startswith(_ZSTD_MAGIC):  # a skippable frame is one as well, of nothing
         raise ValueError("not a zstd frame")
     try:
@@ -79,7 +82,7 @@ def _unpacked_zstd(stored: bytes, raw_length: int) -> bytes:
     return raw
 
 
-def _zstd() -> ModuleType:
+def zstd_module() -> ModuleType:
     """The standard library's zstd, or the same module for a Python that is older than that."""
     if sys.version_info >= (3, 14):
         from compression import zstd
@@ -88,7 +91,7 @@ def _zstd() -> ModuleType:
     return zstd
 
 
-def _snappy_length(stored: bytes) -> int:
+def snappy_length(stored: bytes) -> int:
     """The uncompressed length that a raw snappy block begins with: a little-endian base-128 varint."""
     value = 0
     for position, byte in enumerate(stored[:5]):

@@ -88,6 +88,21 @@ class ChangesetValidationError(MgitError):
     exit_code = 1
 
 
+class CompressionError(MgitError):
+    """Data that could not be compressed, or compressed data that is not what it should be.
+
+    ``kind`` is one of ``truncated``, ``damaged``, ``foreign`` (of another kind, or of none that we know), ``trailing``
+    (more after its end), ``oversized`` (more than the caller allows), ``mislabelled`` (not what is said about it) and
+    ``refused`` (a value or a file that cannot be packed at all).
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str, kind: str) -> None:
+        super().__init__(message, remedy)
+        self.kind = kind
+
+
 def reason(error: MgitError | OSError) -> str:
     """What went wrong, in one line: of the system's errors, on which file."""
     if isinstance(error, OSError) and error.filename:

@@ -739,3 +739,180 @@ def test_a_question_begins_no_records(repo: Repo, mgit: Any, command: tuple[str,
     repo.commit("one")
     assert mgit("-C", repo.path, *command).code == 0
     assert not Path(repo.path, ".git/mgit").exists()
+
+
+# pipeline
+
+PACKED = b'{"hash":"0123456789","message":"the same again"}\n' * 400
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No repository: files are compressed anywhere."""
+    made = tmp_path / "folder"
+    made.mkdir()
+    (made / "changes.jsonl").write_bytes(PACKED)
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    return made
+
+
+COMPRESS = ("pipeline", "compress", "--input-file", "changes.jsonl")
+DECOMPRESS = ("pipeline", "decompress", "--input-file", "changes.jsonl.gz", "-o", "out")
+
+
+@pytest.mark.parametrize("words", [COMPRESS, DECOMPRESS], ids=["compress", "decompress"])
+def test_pipeline_takes_the_common_options(
+    folder: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    again = (*words, "--method", "gzip", "-f")
+    assert mgit(*COMPRESS, "--method", "gzip").code == 0
+    plain = mgit(*again)
+    assert (plain.code, plain.err, plain.raw.count(b"\n")) == (0, "", 1)
+    for told in (mgit(*again, "--json"), mgit("--json", *again)):
+        (value,) = told.json
+        assert (value["method"], value["original_size"]) == ("gzip", len(PACKED))
+    ended = mgit(*again, "-z").raw
+    assert (ended.count(b"\n"), ended.count(b"\0")) == (0, 1)
+    assert (mgit(*again, "-q").err, mgit("-q", *again).err) == ("", "")
+    assert "pipeline took " in mgit(*again, "--verbose").err
+    assert mgit(*again, "--no-pager", "--color", "always").out == plain.out
+    monkeypatch.chdir("/")
+    assert mgit("-C", str(folder), *again).code == 0
+    assert mgit(*again, "-C", str(folder)).code == 0
+    assert mgit(*again).code == 128
+
+
+@pytest.mark.parametrize(
+    ("method", "extension"),
+    [
+        ("none", ".compressed"),
+        ("gzip", ".gz"),
+        ("zlib", ".zlib"),
+        ("lzma", ".xz"),
+        ("snappy", ".sz"),
+        ("zstd", ".zst"),
+        ("auto", ".xz"),
+    ],
+)
+def test_pipeline_compress_method(folder: Path, mgit: Any, method: str, extension: str) -> None:
+    told = mgit(*COMPRESS, "--method", method)
+    assert told.code == 0
+    assert told.out.startswith(f"changes.jsonl{extension}: 19,600 bytes to ")
+    assert Path(f"changes.jsonl{extension}").exists()
+    assert mgit("pipeline", "decompress", "--input-file", f"changes.jsonl{extension}", "--force").code == 0
+    assert Path("changes.jsonl").read_bytes() == PACKED
+
+
+def test_pipeline_compress_is_automatic_by_default_and_says_why(folder: Path, mgit: Any) -> None:
+    assert "lzma: the smallest\n" in mgit(*COMPRESS, "-v").err
+    assert mgit(*COMPRESS, "--json", "-f").json[0]["metadata"]["choice"] == "the smallest"
+
+
+def test_pipeline_compress_quality(folder: Path, mgit: Any) -> None:
+    for quality in ("fast", "balanced", "best"):
+        told = mgit(*COMPRESS, "--quality", quality, "--method", "lzma", "--json", "-f").json[0]
+        assert told["metadata"]["quality"] == quality
+    assert mgit(*COMPRESS, "--quality", "fast", "-f").out.startswith("changes.jsonl.zst: ")
+    assert mgit(*COMPRESS, "--quality", "good").code == 2
+
+
+def test_pipeline_compress_temperature(folder: Path, mgit: Any) -> None:
+    for temperature, extension in (("hot", "zst"), ("warm", "xz"), ("cold", "xz")):
+        assert f"jsonl.{extension}" in mgit(*COMPRESS, "--temperature", temperature, "-f").out
+
+
+@pytest.mark.parametrize("flag", ["-o", "--output-file"])
+def test_pipeline_output_file(folder: Path, mgit: Any, flag: str) -> None:
+    assert mgit(*COMPRESS, flag, "named", "--method", "gzip").out.startswith("named: ")
+    assert {each.name for each in folder.iterdir()} == {"changes.jsonl", "named", "named.meta"}
+    assert mgit("pipeline", "decompress", "--input-file", "named", flag, "back").out.startswith("back: ")
+    assert Path("back").read_bytes() == PACKED
+
+
+@pytest.mark.parametrize("flag", ["-f", "--force"])
+@pytest.mark.parametrize("words", [COMPRESS, DECOMPRESS], ids=["compress", "decompress"])
+def test_pipeline_force(folder: Path, mgit: Any, flag: str, words: tuple[str, ...]) -> None:
+    assert mgit(*COMPRESS, "--method", "gzip").code == 0
+    mgit(*words, "--method", "gzip")
+    told = mgit(*words, "--method", "gzip")
+    assert (told.code, "is there already" in told.err, "--force" in told.err) == (2, True, True)
+    assert mgit(*words, "--method", "gzip", flag).code == 0
+
+
+def test_pipeline_no_meta(folder: Path, mgit: Any) -> None:
+    assert mgit(*COMPRESS, "--no-meta", "--method", "gzip").code == 0
+    assert not Path("changes.jsonl.gz.meta").exists()
+    assert "as its .meta says" not in mgit(*DECOMPRESS).out
+    Path("changes.jsonl.gz.meta").write_text("{}")
+    told = mgit(*DECOMPRESS, "-f")
+    assert (told.code, "--no-meta" in told.err) == (1, True)
+    assert mgit(*DECOMPRESS, "-f", "--no-meta").code == 0
+
+
+def test_pipeline_compress_verify(folder: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mgit(*COMPRESS, "--method", "gzip", "--verify").code == 0
+    monkeypatch.setattr("mgit_hooks.pipeline.packedfiles.codecs.packed", lambda *_: iter((b"\x1f\x8b\x08",)))
+    assert mgit(*COMPRESS, "--method", "gzip", "-f").code == 0
+    told = mgit(*COMPRESS, "--method", "gzip", "-f", "--verify")
+    assert (told.code, "the gzip data ends too early" in told.err) == (1, True)
+
+
+def test_pipeline_decompress_output_dir(folder: Path, mgit: Any) -> None:
+    (folder / "inner").mkdir()
+    mgit(*COMPRESS, "--method", "gzip")
+    told = mgit("pipeline", "decompress", "--input-file", "changes.jsonl.gz", "--output-dir", "inner")
+    assert told.out.startswith("inner/changes.jsonl: ")
+    assert Path("inner/changes.jsonl").read_bytes() == PACKED
+
+
+def test_pipeline_decompress_check(folder: Path, mgit: Any) -> None:
+    mgit(*COMPRESS, "--method", "gzip")
+    check = ("pipeline", "decompress", "--check", "--input-file", "changes.jsonl.gz")
+    assert mgit(*check).out == "changes.jsonl.gz: 19,600 bytes whole (gzip), as its .meta says\n"
+    assert mgit(*check, "--json").json[0]["output_file"] is None
+    assert mgit(*check, "--force").code == 2
+    whole = Path("changes.jsonl.gz").read_bytes()
+    Path("changes.jsonl.gz").write_bytes(whole[:-1])
+    assert mgit(*check, "--no-meta").code == 1
+
+
+def test_pipeline_decompress_method(folder: Path, mgit: Any) -> None:
+    mgit(*COMPRESS, "--method", "zstd", "-o", "changes.gz", "--no-meta")
+    plain = mgit("pipeline", "decompress", "--input-file", "changes.gz")
+    assert (plain.code, "say --method zstd" in plain.err) == (1, True)
+    words = ("pipeline", "decompress", "--input-file", "changes.gz", "-o", "out", "--method", "zstd")
+    assert mgit(*words).code == 0
+    assert Path("out").read_bytes() == PACKED
+
+
+@pytest.mark.parametrize(
+    ("size", "code"), [("19599", 1), ("19600", 0), ("19K", 1), ("20K", 0), ("1M", 0), ("1G", 0), ("1T", 0), ("0", 0)]
+)
+def test_pipeline_decompress_max_size(folder: Path, mgit: Any, size: str, code: int) -> None:
+    mgit(*COMPRESS, "--method", "gzip")
+    told = mgit(*DECOMPRESS, "--max-size", size)
+    assert told.code == code
+    assert ("--max-size" in told.err) == bool(code)
+
+
+@pytest.mark.parametrize("size", ["", "-1", "1.5G", "much", "1Q"])
+def test_pipeline_decompress_max_size_that_is_none(folder: Path, mgit: Any, size: str) -> None:
+    assert mgit(*DECOMPRESS, f"--max-size={size}").code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [("pipeline",), ("pipeline", "shrink"), ("pipeline", "compress"), ("pipeline", "decompress")]
+)
+def test_pipeline_without_what_it_needs(folder: Path, mgit: Any, words: tuple[str, ...]) -> None:
+    told = mgit(*words)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 2)
+
+
+def test_pipeline_shows_how_far_it_is_on_a_terminal(folder: Path) -> None:
+    Path("changes.jsonl").write_bytes(os.urandom(600_000))
+    drawn = on_a_terminal(str(folder), *COMPRESS, "--method", "lzma")
+    assert b"compressing [####" in drawn
+    assert b"] " in drawn
+    assert drawn.rstrip(b"\r\n").endswith(b"(none, no_gain)")
+    assert b"[####" not in on_a_terminal(str(folder), *COMPRESS, "--method", "lzma", "-q", "-f")

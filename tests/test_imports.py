@@ -29,6 +29,7 @@ DEAR = frozenset(
         "loguru",
         "mgit_hooks.changesets",
         "mgit_hooks.cli",
+        "mgit_hooks.codecs",
         "mgit_hooks.datafolder",
         "mgit_hooks.judging.explain",
         "mgit_hooks.journal.blockformat",
@@ -166,5 +167,5 @@ def test_a_drain_loads_no_command_line_and_no_explanations(armed: Repo) -> None:
     status, modules = json.loads(done.stdout)
     assert status == 0, done.stderr
     dear = {"argparse", "mgit_hooks.cli", "jsonschema", "loguru", "asyncio", "multiprocessing"}
-    dear |= {"mgit_hooks.changesets", "mgit_hooks.pipeline"}
+    dear |= {"mgit_hooks.changesets", "mgit_hooks.codecs", "mgit_hooks.pipeline"}
     assert set(modules) & dear == set()

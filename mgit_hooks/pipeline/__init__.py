@@ -9,6 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mgit_hooks.pipeline.compression import (
+        CompressionMethod,
+        CompressionResult,
+        DataCompressor,
+        FileCompressor,
+    )
     from mgit_hooks.pipeline.validation import (
         ChangesetValidator,
         ValidationIssue,
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "ChangesetValidator": "validation",
+    "CompressionMethod": "compression",
+    "CompressionResult": "compression",
+    "DataCompressor": "compression",
+    "FileCompressor": "compression",
     "ValidationIssue": "validation",
     "ValidationLevel": "validation",
     "ValidationResult": "validation",
@@ -30,6 +40,10 @@ _MODULES = {
 }
 __all__ = [
     "ChangesetValidator",
+    "CompressionMethod",
+    "CompressionResult",
+    "DataCompressor",
+    "FileCompressor",
     "ValidationIssue",
     "ValidationLevel",
     "ValidationResult",

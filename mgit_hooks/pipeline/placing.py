@@ -1,0 +1,87 @@
+"""A file that appears under its name whole, or not at all, and never in the place of another unasked."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mgit_hooks import files
+from mgit_hooks.errors import UsageError
+
+# Of file systems without hard links (FAT, some network ones).
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+class Staged:
+    """A file beside its place, under a hidden name of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.path = os.path.join(folder, f".mgit-{os.urandom(8).hex()}.new")
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        files.write_all(self._descriptor, data)
+        self.size += len(data)
+
+    def empty(self) -> None:
+        """Begin anew."""
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self.size = 0
+
+    def publish(self, path: str, mode: int, *, force: bool) -> None:
+        """Give it its name, in its own folder, and ``mode``'s permissions; with ``force`` in the place of what has that
+        name. Raises UsageError where something has it, OSError."""
+        os.fchmod(self._descriptor, stat.S_IMODE(mode) & 0o777)
+        os.fsync(self._descriptor)
+        if force:
+            os.replace(self.path, path)
+        else:
+            self._link(path)
+        files.sync_directory(self.folder)
+
+    def _link(self, path: str) -> None:
+        """A link fails where the name is taken, at the same instant as it takes it."""
+        try:
+            os.link(self.path, path)
+        except FileExistsError as error:
+            raise _taken(path) from error
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            require_free(path)
+            os.rename(self.path, path)
+        else:
+            os.unlink(self.path)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+        if files.lexists(self.path):
+            os.unlink(self.path)
+
+
+@contextmanager
+def staged(folder: str) -> Iterator[Staged]:
+    """Gone at the block's end where it was not published. Raises UsageError where there is no such folder, OSError."""
+    if folder and not files.is_folder(folder):
+        raise UsageError(f"there is no folder '{folder}'", "make it, or name another output")
+    made = Staged(folder or os.curdir)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def require_free(path: str) -> None:
+    """Raises UsageError where anything has this name, be it a link that leads nowhere."""
+    if files.lexists(path):
+        raise _taken(path)
+
+
+def _taken(path: str) -> UsageError:
+    return UsageError(f"'{path}' is there already", "name another output, or have it replaced with --force")
