@@ -20,6 +20,10 @@ def main(arguments: list[str]) -> int:
 def _gate(stage: str, git: str, arguments: list[str]) -> int:
     """A gate that fails must not pass for one that let through: where the policy may refuse, git stops."""
     try:
+        from mgit_hooks.gatekeeper import quick
+
+        if quick.main(stage, git, arguments) == 0:
+            return 0
         from mgit_hooks.gatekeeper import gate
 
         return gate.main(stage, git, arguments)

@@ -15,6 +15,7 @@ from mgit_hooks import dates
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import exists, open_to_read
 from mgit_hooks.gatekeeper import messages, staged
+from mgit_hooks.gatekeeper.commitmessage import amends
 from mgit_hooks.gatekeeper.messages import MessageFile
 from mgit_hooks.judging.rules import Rule, applies
 from mgit_hooks.layout import Location
@@ -194,11 +195,6 @@ def possible_events(stage: str, location: Location, process: Sequence[str] | Non
     if process is None:
         return ("commit", "amend")
     return ("amend",) if amends(process) else ("commit",)
-
-
-def amends(process: Sequence[str]) -> bool:
-    """Whether this ``git commit`` has ``--amend``, which git also takes shortened to ``--am``."""
-    return any(len(word) > 3 and "--amend".startswith(word) for word in messages.options(process))
 
 
 def _has(location: Location, name: str) -> bool:

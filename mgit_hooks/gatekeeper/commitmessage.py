@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from mgit_hooks.light import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MESSAGE_KEYS = ("commit.cleanup", "core.commentchar", "core.commentstring", "commit.verbose", "i18n.commitencoding")
+NO_EDITOR = ":"
+"""git's own sign that there is no editor: it sets GIT_EDITOR so for the hooks (builtin/commit.c)."""
 _SCISSORS = b" ------------------------ >8 ------------------------\n"
 SPACE = b" \t\r\n"
 """What git takes for white space."""
@@ -116,3 +123,42 @@ def _auto(raw: bytes) -> bytes:
     lines = [line for line in raw.split(b"\n") if line]
     last = lines[-1][:1] if lines else b""
     return last if last and last in _AUTO else b"#"
+
+
+def amends(process: Sequence[str]) -> bool:
+    """Whether this ``git commit`` has ``--amend``, which git also takes shortened to ``--am``."""
+    return any(len(word) > 3 and "--amend".startswith(word) for word in options(process))
+
+
+def options(process: Sequence[str]) -> Sequence[str]:
+    """The words of a git command line that may be options."""
+    return process[: process.index("--")] if "--" in process else process
+
+
+def style(told: Mapping[str, str], process: Sequence[str], *, edited: bool) -> Style:
+    """By what git's configuration says of MESSAGE_KEYS, and by the words that started it."""
+    words = options(process)
+    cleanup = told.get("commit.cleanup", "default")
+    for word, following in zip(words, (*words[1:], ""), strict=False):
+        if word.startswith("--cleanup"):
+            cleanup = word.partition("=")[2] or following
+    comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"
+    verbose = told.get("commit.verbose", "false").lower() not in ("false", "no", "off", "0")
+    for word in words:
+        if word == "--verbose" or (word[:1] == "-" and word[1:2] != "-" and word[1:].strip("aqnse") == "v"):
+            verbose = True
+        elif word == "--no-verbose":
+            verbose = False
+    return Style(cleanup, comment.encode("utf-8", "surrogateescape"), edited, verbose)
+
+
+def sha256(raw: bytes) -> str:
+    """By the interpreter's own module where it has one: hashlib loads OpenSSL, for 3 ms."""
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            from hashlib import sha256
+    return str(sha256(raw).hexdigest())

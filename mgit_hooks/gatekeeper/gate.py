@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mgit_hooks import layout
 from mgit_hooks.errors import ConfigError, MgitError
 from mgit_hooks.files import is_file, is_folder, read
+from mgit_hooks.gatekeeper import quick
 from mgit_hooks.judging import gateflag, policy
 from mgit_hooks.layout import Location
 
@@ -44,6 +46,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
     refuse nothing.
     """
     location = config = None
+    started = time.time()
     try:
         location = _here()
         config = gateflag.refresh(location)
@@ -53,7 +56,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
             return _skip(stage, because, location, git, "a")
         if stage == "pre-receive":
             return _judge_received(config, location, git)
-        return _judge(_candidates(stage, git, arguments, location, config), config, location, git)
+        return _judge(_candidates(stage, git, arguments, location, config), config, location, git, since=started)
     except MgitError as error:
         # Nobody knows what a broken configuration would have refused.
         unknown = isinstance(error, ConfigError) or os.environ.get("MGIT_GATE_WAS") not in ("m", "o")
@@ -173,8 +176,10 @@ def _judge(
     alone: bool = False,
     lasting: bool = True,
     aloud: bool = True,
+    since: float | None = None,
 ) -> int:
-    """``alone``: no later stage of ours is sure to speak of the same commit. ``lasting``: a verdict, for the record."""
+    """``alone``: no later stage of ours is sure to speak of the same commit. ``lasting``: a verdict, for the record.
+    ``since``: when the policy was read, where what came of it may be remembered for ``quick``."""
     from mgit_hooks.gatekeeper import verdicts
     from mgit_hooks.gatekeeper.judgement import Facts, gather
     from mgit_hooks.judging import schemas
@@ -196,6 +201,10 @@ def _judge(
 
         edited = os.environ.get("GIT_EDITOR") != ":"
         _say(words.words(candidate, judgement, edited=edited) if found.candidates == 1 else words.pushed(found))
+    if since is not None and not told and not quick.usable:
+        from mgit_hooks.gatekeeper import remembered
+
+        remembered.write(candidate, config, schemas.load(), location, since)
     return 1 if found.refused else 0
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # What stands in for the unknown before a schema: any value of the right form, so that the fast path of
 # validation answers. Whatever is found there is dropped.
-_STAND_INS: Json = {
+STAND_INS: Json = {
     "/recorded_at": "1970-01-01T00:00:00+00:00",
     "/gate": {"status": "none", "reason": None},
     "/validation": {"level": "basic", "is_valid": True, "issues": []},
@@ -191,10 +191,10 @@ def _by_schema(candidate: Candidate, level: str, schemas: Schemas) -> tuple[Issu
     for part in ("commit", "push"):
         if part in value:
             value[part] = dict(value[part])
-    for pointer in candidate.unknown & _STAND_INS.keys():
+    for pointer in candidate.unknown & STAND_INS.keys():
         holder, _, name = pointer[1:].rpartition("/")
         target = value.get(holder) if holder else value
         if target is not None:
-            target[name] = _STAND_INS[pointer]
+            target[name] = STAND_INS[pointer]
     found = validate("record", value, level, schemas)
     return tuple(issue for issue in found if not hangs_on(candidate.unknown, issue.field_path))

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final
 
-from mgit_hooks.files import open_to_read
+from mgit_hooks.gatekeeper import loose
+from mgit_hooks.gatekeeper.loose import LIMIT
 from mgit_hooks.git import plumbing
 from mgit_hooks.git.conversation import Conversation, Ended
 from mgit_hooks.record import Oid
-
-LIMIT: Final = 1 << 20
-"""Bytes of one object that are looked at; what comes behind them is not."""
-_HEADER: Final = 64
-_PIECE: Final = 64 * 1024
 
 
 class Objects:
@@ -38,7 +33,7 @@ class Objects:
         if len(oid) not in (40, 64):
             return None
         for folder in self._folders:
-            if (found := _loose(folder, oid)) is not None:
+            if (found := loose.beginning(folder, oid)) is not None:
                 return found
         return self._told(oid)
 
@@ -86,24 +81,3 @@ class Objects:
     def _run(self, *words: str) -> plumbing.Result:
         arguments: Sequence[str] = words
         return plumbing.run(arguments, directory=self._directory)
-
-
-def _loose(folder: str, oid: Oid) -> bytes | None:
-    """Of an object in a file of its own (gitrepository-layout(5), objects/xx/): ``KIND SIZE NUL CONTENT``, deflated.
-
-    None where there is no such file, or it is not as it should be: git's to say.
-    """
-    from zlib import decompressobj, error
-
-    try:
-        with open_to_read(os.path.join(folder, oid[:2], oid[2:])) as file:
-            stream, inflated = decompressobj(), b""
-            while len(inflated) < LIMIT + _HEADER and (piece := file.read(_PIECE)):
-                inflated += stream.decompress(piece, LIMIT + _HEADER - len(inflated))
-    except (OSError, error):
-        return None
-    header, _, content = inflated.partition(b"\0")
-    size = header.rpartition(b" ")[2]
-    if not size.isdigit() or len(content) < min(int(size), LIMIT):
-        return None
-    return content[:LIMIT]

@@ -22,7 +22,7 @@ _LONGEST_LINE = 64 * 1024
 _TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
 _GITLINK = "160000"
 # As the recorder compares trees: no configuration of the user's changes what is seen.
-_DIFF = (
+DIFF = (
     "diff-index", "--cached", "-z", "-M", "--raw", "--no-abbrev", "--no-relative", "--no-ext-diff",
     "--no-textconv", "--no-color", "--ignore-submodules=none", "--ita-invisible-in-index",
 )  # fmt: skip
@@ -89,9 +89,9 @@ def files(base: Oid | None, *, counts: bool, sizes: bool) -> tuple[FileChange, .
     """
     against = base or _git(("hash-object", "-t", "tree", "--stdin")).decode("ascii").strip()
     try:
-        raw = _git((*_DIFF, *(("--numstat",) if counts else ()), against))
+        raw = _git((*DIFF, *(("--numstat",) if counts else ()), against))
     except ObjectError:  # a partial clone, in which a content to compare with was never fetched: it is not looked at
-        raw, counts = _git((*_DIFF, "--no-renames", against)), False
+        raw, counts = _git((*DIFF, "--no-renames", against)), False
     fields = raw.split(b"\0")[:-1]
     changes, at = _changes(fields)
     if counts:

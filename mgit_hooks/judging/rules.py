@@ -55,6 +55,7 @@ class Prepared(NamedTuple):
     costs: tuple[Cost, ...] | None  # of its patterns; None where there is no bound that is plain to see
     work: int = 0  # the subschemas that were looked at to make it
     endless: bool = False  # its schema is itself again for the same place of a value
+    own: Mapping[str, Json] = {}  # its schema, as BASE, and the files that came with it
 
 
 class _Overlay(Mapping[str, Json]):
@@ -74,7 +75,7 @@ class _Overlay(Mapping[str, Json]):
         return len(self._own) + len(self._ours)
 
 
-_BASE = "urn:mgit-hooks:rule"
+BASE = "urn:mgit-hooks:rule"
 # Checking every letter of a value against every pattern for this many steps takes well under a second.
 AFFORDABLE_STEPS = 5_000_000
 # So many questions about one place of a value: thousands of files take less than a second, jsonschema's ones too.
@@ -88,12 +89,13 @@ def applies(rule: Rule, event: str) -> bool:
 def prepare(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
     """Compile a rule whose schema may refer to ``documents`` by ``$id``."""
     schema = rule.schema
-    own = {**schema, "$id": _BASE} if isinstance(schema, dict) else {"$id": _BASE, "not": {} if not schema else False}
-    known = _Overlay({**_bundled(own), _BASE: own}, documents)
+    own = {**schema, "$id": BASE} if isinstance(schema, dict) else {"$id": BASE, "not": {} if not schema else False}
+    with_it = {**_bundled(own), BASE: own}
+    known = _Overlay(with_it, documents)
     compiler = Compiler(known)
     endless = False
     try:
-        check = compiler.compile(own, _BASE)
+        check = compiler.compile(own, BASE)
     except (Unsupported, RecursionError) as error:
         check, endless = None, isinstance(error, Endless)
     try:
@@ -102,7 +104,7 @@ def prepare(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
         bounds = None if unbounded else tuple(each for each in costs if each)
     except Exception:
         bounds = None
-    return Prepared(rule, known, check, bounds, compiler.count, endless)
+    return Prepared(rule, known, check, bounds, compiler.count, endless, with_it)
 
 
 _ready: dict[tuple[str, str, int], Prepared] = {}
@@ -163,7 +165,7 @@ def validator(prepared: Prepared) -> Any:
         from mgit_hooks.judging import explain
 
         # The validator holds its documents, or another rule's could come to have this id.
-        _validators[key] = (prepared.documents, explain.validator(_BASE, prepared.documents))
+        _validators[key] = (prepared.documents, explain.validator(BASE, prepared.documents))
     return _validators[key][1]
 
 

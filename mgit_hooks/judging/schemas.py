@@ -57,6 +57,11 @@ def load(folder: str | None = None) -> Schemas:
     return _loaded[folder]
 
 
+def path(uri: str) -> str:
+    """The file of one of ours."""
+    return os.path.join(schemas_dir(), f"{uri.removeprefix(PREFIX)}.json")
+
+
 def names(folder: str | None = None) -> list[str]:
     """``commit.basic``, ``config`` and so on, as ``schema`` lists them."""
     return [uri.removeprefix(PREFIX) for uri in load(folder).documents]
