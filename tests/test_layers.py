@@ -105,6 +105,8 @@ PURE_STDLIB = frozenset(
     (
         "__future__",
         "_collections",
+        "_sha2",
+        "_sha256",
         "array",
         "binascii",
         "collections",
