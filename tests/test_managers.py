@@ -117,6 +117,15 @@ def test_pushes_of_every_kind(repo: Managed) -> None:
     repo.git("commit", "-q", "-m", "root")
     assert "no-force" in " ".join(repo.says("push", "-q", "-f", "origin", "HEAD:main", status=1))
     assert repo.events("refused") == ["refused"] * 3
+    pushes = [(record.gate.status, record.push) for record in repo.recorded() if record.event == "push"]
+    refs = [(status, push.refs[0].remote_ref, push.refs[0].forced) for status, push in pushes if push is not None]
+    assert refs == [
+        ("passed", "refs/heads/main", False),
+        ("passed", "refs/heads/main", False),  # the one of two that it tells of
+        ("refused", "refs/heads/main", True),
+        ("refused", "refs/heads/branch", False),
+        ("refused", "refs/heads/main", True),
+    ]
 
 
 @under("prek")

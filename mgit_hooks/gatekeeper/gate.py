@@ -65,7 +65,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
 
 def framework(stage: str, git: str, arguments: Sequence[str]) -> int:
     """Judge ``stage`` for a hook manager, armed or not: it was asked for by name."""
-    from mgit_hooks.gatekeeper import managed
+    from mgit_hooks.gatekeeper import managed, witness
 
     location = config = None
     try:
@@ -78,6 +78,8 @@ def framework(stage: str, git: str, arguments: Sequence[str]) -> int:
         told = managed.told(stage, git, arguments, os.environ, location)
         if told.is_question:
             return _answer(stage, told, location, config)
+        if told.pushes is not None:
+            witness.attempt(location, git, told, flag)
         found = map(_by_framework, _candidates(stage, git, told.arguments, location, config, told.pushes))
         if told.by_hand or flag == "o" or not managed.is_judged_by_stub(stage, location):
             return _judge(found, config, location, git, flag=flag, alone=True, lasting=not told.by_hand)

@@ -1,23 +1,24 @@
-"""What our own stub says after a commit, said in its place where a hook manager runs us: which git process made it.
+"""What our own stubs say, said in their place where a hook manager runs us: what git process made a commit, or pushes.
 
-By it alone does a commit find the verdict that its gate gave. Only where the system shows that process, and which hook
-the manager serves (Linux). Elsewhere the commit stays ``unobserved``, which is true.
+By it alone does a commit, or a push, find the verdict that its gate gave. Only where the system shows that process, and
+which hook the manager serves (Linux). Elsewhere they stay ``unobserved``, which is true.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 from mgit_hooks import files
 from mgit_hooks.framework import configfile
 from mgit_hooks.gatekeeper import staged
-from mgit_hooks.gatekeeper.managed import Behind, hook_behind
+from mgit_hooks.gatekeeper.managed import NO_PROCESS, Behind, Told, hook_behind
 from mgit_hooks.installer import hookfiles, stubs
 from mgit_hooks.judging import gateflag
 from mgit_hooks.layout import Location, make_private_dir
 from mgit_hooks.recorder import event, spool
-from mgit_hooks.recorder.event import HookEvent
+from mgit_hooks.recorder.event import HookEvent, PushLine
 
 _GATE = "mgit-commit-msg"
 
@@ -50,6 +51,30 @@ def testify(location: Location, env: Mapping[str, str]) -> None:
         _say(location, behind, behind.hook, said, fields)
     except OSError:
         return
+
+
+def attempt(location: Location, git: str, told: Told, flag: str) -> None:
+    """Append to the spool that ``git`` is about to push what a manager ``told`` of, before it is judged. Where our stub
+    is there as well, it has said so, and of all refs."""
+    if git == NO_PROCESS or told.by_hand or not told.pushes:
+        return
+    if hookfiles.inspect(hookfiles.hooks_dir(location), "pre-push").runs:
+        return
+    from mgit_hooks.credentials import strip
+
+    stdin = "".join(
+        f"{line.local_ref or line.local_oid} {line.local_oid} {line.remote_ref} {line.remote_oid or _none(line)}\n"
+        for line in told.pushes
+    )
+    remote, url = map(strip, told.arguments)
+    behind = Behind(git, "pre-push", ())
+    with suppress(OSError):
+        make_private_dir(location.mgit_dir)
+        _say(location, behind, "pre-push", flag, (remote, url, stdin))
+
+
+def _none(line: PushLine) -> str:
+    return "0" * len(line.local_oid or "")
 
 
 def _say(location: Location, behind: Behind, hook: str, flag: str, fields: tuple[str, ...]) -> None:
