@@ -264,8 +264,9 @@ class Changes:
                 (folder / "a").rename(folder / "moved")
 
     def hand_head_in_place(self) -> None:
-        """As go-git does."""
-        (self.common / "refs/heads/main").write_text(f"{self.commit()}\n")
+        """As go-git does, on the branch that is checked out: any other is looked at once a day."""
+        branch = self.repo.git("symbolic-ref", "HEAD")
+        (self.common / branch).write_text(f"{self.commit()}\n")
 
     def dulwich_set(self) -> None:
         from dulwich.repo import Repo as Dulwich
@@ -327,8 +328,9 @@ def test_nothing_is_missed(looker: Looker, grain: int, many: int, monkeypatch: p
 def test_nothing_is_missed_in_thousands(looker: Looker, grain: int, seed: int, tally: Tally) -> None:
     pytest.importorskip("dulwich")
     missed, made = changed_at_random(looker, seed, looks=250)
-    tally.cases, tally.silent = made, len(missed)
-    assert missed == []
+    tally.cases += made
+    tally.silent += missed
+    tally.check()
 
 
 @pytest.mark.parametrize("grain", [_SECOND], indirect=True, ids=["second"])
