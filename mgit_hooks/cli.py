@@ -39,7 +39,7 @@ COMMANDS = {
     "archive": "move the oldest records into a file elsewhere",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
-    "pipeline": "compress files, and bring them back",
+    "pipeline": "compress files, bring them back, judge saved changesets",
     "drain": "turn what the hooks spooled into records now",
 }
 INTERNAL = {"gate": "judge one hook's event (called by the hooks)"}

@@ -70,6 +70,8 @@ class ChangesetStorageError(MgitError):
 class ChangesetMissingError(ChangesetStorageError):
     """There is no collection of that name, or no such generation of it."""
 
+    exit_code = 2
+
 
 class ChangesetDamageError(ChangesetStorageError):
     """The file of a collection, ``path``, is not what was written."""

@@ -11,9 +11,11 @@ import newergit
 import pytest
 from conftest import Repo, Told
 from recording import Recording
+from samples import changeset
 from terminal import on_a_terminal
 
 from mgit_hooks import cli
+from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage, RepositoryChangeset
 from mgit_hooks.journal.segment import segment_names
 
 # Every command, with what makes it run in a repository that is recorded; whether it needs one.
@@ -916,3 +918,35 @@ def test_pipeline_shows_how_far_it_is_on_a_terminal(folder: Path) -> None:
     assert b"] " in drawn
     assert drawn.rstrip(b"\r\n").endswith(b"(none, no_gain)")
     assert b"[####" not in on_a_terminal(str(folder), *COMPRESS, "--method", "lzma", "-q", "-f")
+
+
+# pipeline validate; tests/pipeline/test_validate_command.py has the rest
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "says"),
+    [
+        (("--collection-name", "work"), 0, "1 repository, 2 commits, 6 files judged at level standard: valid"),
+        (("--collection-name", "work", "--validation-level", "basic"), 0, "judged at level basic: valid"),
+        (("--collection-name", "work", "--validation-level", "strict"), 1, "error STATUS_CONSISTENCY_ERROR"),
+        (("--collection-name=work", "--level=strict", "--json"), 1, '"validation_level":"strict"'),
+        (("--validation-level", "strict"), 0, "3 records judged at level strict, 2 against git: valid"),
+        ((), 0, "3 records judged at level standard: valid"),
+    ],
+)
+def test_pipeline_validate(work: Recording, mgit: Any, flags: tuple[str, ...], code: int, says: str) -> None:
+    one = RepositoryChangeset.from_json({**changeset(), "git_status": "clean"})
+    empty = ChangesetCollection("work", one.timestamp, one.timestamp, {})
+    ChangesetStorage().save_changeset_collection(empty.with_repository(one))
+    for words in (("-C", work.path, "pipeline", "validate", *flags), ("pipeline", "validate", *flags, "-C", work.path)):
+        told = mgit(*words)
+        assert (told.code, says in told.out) == (code, True)
+        assert mgit(*words, "-q").err == ""
+        ended = mgit(*words, "-z").raw
+        assert (ended.count(b"\n"), ended.count(b"\0")) == (0, told.raw.count(b"\n"))
+    assert "pipeline took " in mgit("-v", "-C", work.path, "pipeline", "validate", *flags).err
+
+
+@pytest.mark.parametrize(("flag", "level"), [("--validation-level", "strict"), ("--level", "basic")])
+def test_validate_level(work: Recording, mgit: Any, flag: str, level: str) -> None:
+    assert f"at level {level}" in mgit("-C", work.path, "validate", flag, level).out

@@ -28,6 +28,7 @@ PURE = frozenset(
         "judging.validate",
         "judging.checks",
         "judging.collectionchecks",
+        "judging.compressedchecks",
         "judging.checker",
         "judging.keywords",
         "judging.matching",

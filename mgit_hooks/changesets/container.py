@@ -15,8 +15,9 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from mgit_hooks import compress
+from mgit_hooks.containers import METHODS
 from mgit_hooks.encoding import encode_json
+from mgit_hooks.errors import CompressionError
 from mgit_hooks.record import Json
 
 VERSION: Final = 1
@@ -26,7 +27,6 @@ _FORMAT: Final = "mgit-hooks collection"
 _MAGIC: Final = b"mgitc sha256:"
 _FIRST_LINE: Final = len(_MAGIC) + 64 + 1
 _LONGEST_HEADER: Final = 4096  # bytes; a name has at most 255, each of which JSON may write in six
-_CODECS: Final = {"none": compress.NONE, "zstd": compress.ZSTD}
 _DEEPEST: Final = 200
 # Written one after the other as escapes, the two halves would be read as one character.
 _SPLIT_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -43,17 +43,20 @@ class Later(ValueError):
     """A later version of the program wrote this."""
 
 
-def pack(name: str, payload: bytes, method: str) -> bytes:
+def pack(name: str, payload: bytes, method: str, quality: str) -> bytes:
     """The file's bytes for ``payload``, under ``method`` or as it is where that is not smaller.
 
     Raises ValueError where it is longer than LIMIT, or where what was packed does not come back the same.
     """
     from hashlib import sha256
 
+    from mgit_hooks import codecs
+
     if len(payload) > LIMIT:
         raise ValueError(f"it has {len(payload)} bytes, more than {LIMIT}")
-    used, stored = compress.compress(payload, _CODECS[method])
-    codec = next(word for word, number in _CODECS.items() if number == used)
+    codec, stored = method, codecs.pack(payload, method, quality)
+    if len(stored) >= len(payload):
+        codec, stored = "none", payload
     header: Json = {"format": _FORMAT, "version": VERSION, "name": name, "codec": codec}
     line = encode_json({**header, "length": len(payload), "stored": len(stored)}) + b"\n"
     digest = sha256(line)
@@ -66,9 +69,16 @@ def pack(name: str, payload: bytes, method: str) -> bytes:
 
 def unpack(data: bytes) -> tuple[Header, bytes]:
     """The header and the JSON. Raises ValueError that says why ``data`` is not what was written; Later."""
+    from mgit_hooks import codecs
+
     header, start = check(data)
-    # The bytes are those that were written: what fails from here on is no damage that came later.
-    return header, compress.decompress(data[start:], _CODECS[header.codec], header.length)
+    try:
+        payload = codecs.unpack(data[start:], header.codec, codecs.Bounds(output=header.length))
+    except CompressionError as error:  # the bytes are those that were written: written wrongly, then
+        raise ValueError(error.message) from error
+    if len(payload) != header.length:
+        raise ValueError("what it holds is not as long as its header says")
+    return header, payload
 
 
 def check(data: bytes) -> tuple[Header, int]:
@@ -90,7 +100,7 @@ def check(data: bytes) -> tuple[Header, int]:
     if value.get("version") != VERSION:
         raise Later(f"it is of version {value.get('version')}, and this program knows {VERSION}")
     header = Header._make(value.get(name) for name in Header._fields)
-    if header.codec not in _CODECS or not isinstance(header.name, str):
+    if header.codec not in METHODS or not isinstance(header.name, str):
         raise ValueError("its header names no codec that there is")
     if not (isinstance(header.length, int) and 0 <= header.length <= LIMIT) or header.stored != len(data) - end - 1:
         raise ValueError("its lengths are not those of its header")

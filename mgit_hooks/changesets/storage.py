@@ -19,6 +19,7 @@ from mgit_hooks import dates
 from mgit_hooks.changesets import container
 from mgit_hooks.changesets.names import escaped, unescaped
 from mgit_hooks.changesets.shapes import ChangesetCollection
+from mgit_hooks.containers import METHODS
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import (
@@ -52,15 +53,26 @@ class Stored(NamedTuple):
 class ChangesetStorage:
     """The collections in ``storage_dir``; without one, in the user's data folder.
 
-    ``method`` is how they are compressed: zstd or none. A writer waits ``wait`` seconds for another one.
+    ``method`` and ``quality`` are how they are compressed, as in ``pipeline compress``; any are read. A writer waits
+    ``wait`` seconds for another one. Raises ValueError where there is no such method or quality.
     """
 
     def __init__(
-        self, storage_dir: str | os.PathLike[str] | None = None, *, method: str = "zstd", wait: float = 60.0
+        self,
+        storage_dir: str | os.PathLike[str] | None = None,
+        *,
+        method: str = "zstd",
+        quality: str = "balanced",
+        wait: float = 60.0,
     ) -> None:
+        from mgit_hooks.codecs import QUALITIES, require
+
+        require("method", method, METHODS)
+        require("quality", quality, QUALITIES)
         given = os.path.join(data_folder(), "collections") if storage_dir is None else os.fspath(storage_dir)
         self.storage_dir = os.path.abspath(given)
         self._method = method
+        self._quality = quality
         self._wait = wait
 
     # Reading
@@ -179,7 +191,7 @@ class ChangesetStorage:
             value = collection.to_json()
             container.require_plain(value)
             payload = encode_json(value)
-            return len(payload), container.pack(collection.name, payload, self._method)
+            return len(payload), container.pack(collection.name, payload, self._method, self._quality)
         except ValueError as error:
             raise ChangesetValidationError(
                 f"'{collection.name}' cannot be saved: {error}", "mend that first"

@@ -13,6 +13,7 @@ from mgit_hooks.output import Output
 PARTS = {
     "compress": ("pack a file", "pipelinecompress"),
     "decompress": ("bring a packed file back", "pipelinedecompress"),
+    "validate": ("judge a saved collection, or the records on file", "pipelinevalidate"),
 }
 
 

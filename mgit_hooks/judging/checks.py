@@ -18,6 +18,8 @@ def run(kind: str, level: str, value: Any) -> tuple[Issue, ...]:
     rules = BY_KIND.get(kind)
     if kind == "collection":
         from mgit_hooks.judging.collectionchecks import RULES as rules
+    elif kind == "compressed":
+        from mgit_hooks.judging.compressedchecks import RULES as rules
     if not rules or not isinstance(value, dict):
         return ()
     most = _ORDER[level]

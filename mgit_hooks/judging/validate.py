@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mgit_hooks.judging.keywords import Check
 
 LEVELS = ("basic", "standard", "strict")
-KINDS = ("record", "changeset", "file-change", "commit", "config", "collection")
+KINDS = ("record", "changeset", "file-change", "commit", "config", "collection", "compressed")
 PREFIX = "urn:mgit-hooks:"
 # What it is called when the check of a kind fails itself; of all others, VALIDATION_EXCEPTION.
-FAILED = {"collection": "COLLECTION_VALIDATION_EXCEPTION"}
+FAILED = {"collection": "COLLECTION_VALIDATION_EXCEPTION", "compressed": "COMPRESSION_VALIDATION_EXCEPTION"}
 
 
 class Schemas:

@@ -1,4 +1,4 @@
-"""Validation of changesets and collections: the public names, thin over ``judging.validate``.
+"""Validation of changesets, collections and compressed data: the public names, thin over ``judging.validate``.
 
 A result is never an exception: what a value is not, or a check that itself fails, is an issue in it. The codes are
 those of docs/validation.md.
@@ -6,6 +6,7 @@ those of docs/validation.md.
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -40,7 +41,7 @@ class ValidationResult(NamedTuple):
 
     ``statistics`` count what was looked at; of a changeset ``validated_fields``, ``validated_files`` and
     ``validated_commits`` (those of its commits are files, too); of a collection ``validated_collections``,
-    ``validated_repositories``, ``total_files`` and ``total_commits``. At
+    ``validated_repositories``, ``total_files`` and ``total_commits``; of compressed data ``compression_checks``, 1. At
     level strict ``checked_against_git`` is the number of commits and files that git could be asked about.
     """
 
@@ -117,6 +118,27 @@ class ChangesetValidator:
 
         return self._result(judged, counts, "collection")
 
+    def validate_compressed_data(self, result: Any, expected_data: Any = None) -> ValidationResult:
+        """A CompressionResult, or the JSON of one with its bytes as ``compressed_data``.
+
+        ``expected_data`` is what it should give back: bytes, a text, or the value that was compressed as JSON. Without
+        it, only the size is known.
+        """
+        counts = {"compression_checks": 0}
+
+        def judged() -> Iterator[Issue]:
+            value = _compressed(result)
+            expected, same = _expectation(expected_data)
+            if expected is not None:
+                value["sha256"] = expected
+            counts["compression_checks"] = 1
+            found = validate("compressed", value, self.level, schemas.load())
+            yield from found
+            if same is not None and self.level is not ValidationLevel.BASIC and is_valid(found):
+                yield from _other_value(value, same)
+
+        return self._result(judged, counts, "compressed")
+
     def _result(self, judged: Callable[[], Iterator[Issue]], counts: dict[str, int], kind: str) -> ValidationResult:
         issues: list[Issue] = []
         try:
@@ -168,3 +190,39 @@ def _counted(changeset: Any) -> dict[str, int]:
 
 def _objects(value: Any) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _compressed(result: Any) -> Json:
+    """The JSON of a result, its bytes in base64."""
+    value = dict(result) if isinstance(result, Mapping) else dict(result.to_json())
+    data = value.get("compressed_data") if isinstance(result, Mapping) else result.compressed_data
+    if isinstance(data, bytes | bytearray | memoryview):
+        data = b2a_base64(data, newline=False).decode("ascii")
+    return {**value, "compressed_data": data}
+
+
+def _expectation(expected: Any) -> tuple[str | None, Callable[[bytes], bool] | None]:
+    """The SHA-256 of what should come back; of a JSON value, whose text may be written in many ways, a comparison."""
+    from hashlib import sha256
+
+    if expected is None:
+        return None, None
+    if isinstance(expected, str):
+        expected = expected.encode("utf-8", "surrogatepass")
+    if isinstance(expected, bytes | bytearray | memoryview):
+        return sha256(expected).hexdigest(), None
+    import json
+
+    return None, lambda raw: bool(json.loads(raw) == expected)
+
+
+def _other_value(value: Json, same: Callable[[bytes], bool]) -> Iterator[Issue]:
+    """Where what comes back, which is known to come back, is not the JSON value that was expected."""
+    from mgit_hooks.judging.compressedchecks import corrupt, decompressed
+
+    try:
+        expected = same(decompressed(value))
+    except ValueError:
+        expected = False
+    if not expected:
+        yield corrupt("another value than was expected")
