@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from mgit_hooks import files
+from mgit_hooks.errors import MgitError
 from mgit_hooks.framework import configfile
 from mgit_hooks.gatekeeper import staged
 from mgit_hooks.gatekeeper.managed import NO_PROCESS, Behind, Told, hook_behind
@@ -26,31 +27,31 @@ _GATE = "mgit-commit-msg"
 def testify(location: Location, env: Mapping[str, str]) -> None:
     """Append to the spool what post-commit or post-merge is to say, if it is one of these that we run in.
 
-    A spool that cannot be written keeps nobody from recording: the commit is then without its verdict.
+    Whatever fails here keeps nobody from recording: the commit is then without its verdict.
     """
     behind = hook_behind()
-    if behind is None or behind.hook not in ("post-commit", "post-merge"):
-        return
+    if behind is not None and behind.hook in ("post-commit", "post-merge"):
+        with suppress(OSError, MgitError):
+            _testify(location, behind, env)
+
+
+def _testify(location: Location, behind: Behind, env: Mapping[str, str]) -> None:
     directory = hookfiles.hooks_dir(location)
     doing = _doing(behind, location, env)
     if doing is None or hookfiles.inspect(directory, behind.hook).runs:
         return  # our stub is there too, and speaks for itself
+    make_private_dir(location.mgit_dir)
     flag = gateflag.read(location)
     said = "u" if flag is None or not flag.fresh else "a" if flag.armed else "o"
     fields: tuple[str, ...] = (doing,)
-    try:
-        make_private_dir(location.mgit_dir)
-        if doing in ("own", "merge"):
-            if not _gated(location, directory):
-                fields = ("ungated",)
-            elif said != "o" and _GATE in (name.strip() for name in env.get("SKIP", "").split(",")):
-                reason = env.get("MGIT_SKIP_REASON") or f"SKIP={_GATE}"
-                _say(location, behind, "skip", said, ("commit-msg", reason))
-        if behind.hook == "post-merge":
-            fields = (behind.arguments[0] if behind.arguments else "0", *fields)
-        _say(location, behind, behind.hook, said, fields)
-    except OSError:
-        return
+    if doing in ("own", "merge"):
+        if not _gated(location, directory):
+            fields = ("ungated",)
+        elif said != "o" and _GATE in (name.strip() for name in env.get("SKIP", "").split(",")):
+            _say(location, behind, "skip", said, ("commit-msg", env.get("MGIT_SKIP_REASON") or f"SKIP={_GATE}"))
+    if behind.hook == "post-merge":
+        fields = (behind.arguments[0] if behind.arguments else "0", *fields)
+    _say(location, behind, behind.hook, said, fields)
 
 
 def attempt(location: Location, git: str, told: Told, flag: str) -> None:
@@ -68,7 +69,7 @@ def attempt(location: Location, git: str, told: Told, flag: str) -> None:
     )
     remote, url = map(strip, told.arguments)
     behind = Behind(git, "pre-push", ())
-    with suppress(OSError):
+    with suppress(OSError, MgitError):
         make_private_dir(location.mgit_dir)
         _say(location, behind, "pre-push", flag, (remote, url, stdin))
 
