@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from mgit_hooks.errors import RepositoryError
-from mgit_hooks.files import is_folder
+from mgit_hooks.files import is_folder, sync_directory
 from mgit_hooks.git import plumbing
 
 MAIN_WORKTREE = "main-worktree"
@@ -118,3 +118,15 @@ def make_private_dir(path: str) -> None:
         except FileExistsError:
             return
         os.chmod(path, 0o700)
+
+
+def make_lasting_dir(path: str) -> None:
+    """As ``make_private_dir``, and on the disk with every folder that was made when this returns."""
+    made = []
+    at = os.path.abspath(path)
+    while not is_folder(at) and os.path.dirname(at) != at:
+        made.append(at)
+        at = os.path.dirname(at)
+    make_private_dir(path)
+    for folder in reversed(made):
+        sync_directory(os.path.dirname(folder))

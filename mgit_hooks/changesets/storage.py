@@ -30,7 +30,7 @@ from mgit_hooks.errors import (
     reason,
 )
 from mgit_hooks.files import create, lexists, read, sync_directory, write_all
-from mgit_hooks.layout import make_private_dir
+from mgit_hooks.layout import make_lasting_dir
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json
 
@@ -252,7 +252,7 @@ class ChangesetStorage:
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
         with _failing(f"cannot write to {self.storage_dir}"):
-            make_private_dir(self.storage_dir)
+            make_lasting_dir(self.storage_dir)
         with ExitStack() as stack:
             with _failing(f"cannot lock '{name}'"):
                 held = stack.enter_context(exclusive(self._file(name, "lock"), wait=self._wait))

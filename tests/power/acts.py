@@ -15,6 +15,7 @@ from conftest import Repo
 from journal.making import adopted, records
 
 from mgit_hooks import mend
+from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage
 from mgit_hooks.journal import compaction, swap, writer
 from mgit_hooks.journal.format import Cursor
 from mgit_hooks.layout import locate
@@ -116,6 +117,14 @@ def mend_all(path: str) -> None:
     report_all(location.journal_dir)
 
 
+def save_collections(folder: str) -> None:
+    """The first save makes the folder; each says what it saved once it is told as done."""
+    for number in range(4):
+        made = ChangesetCollection("work", "t", "t", {}, {"n": number, "noise": _noise(1, 700)[0].decode()})
+        ChangesetStorage(os.path.join(folder, "deep", "kept")).save_changeset_collection(made)
+        report([str(number)])
+
+
 ACTS: dict[str, Callable[[str], None]] = {
     "append": append,
     "group": group,
@@ -126,6 +135,7 @@ ACTS: dict[str, Callable[[str], None]] = {
     "record": record_day,
     "push": record_pushes,
     "repair": mend_all,
+    "save": save_collections,
 }
 
 

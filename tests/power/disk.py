@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from power.trace import Make, Op, Recording, Remove, Rename, Report, Sync, Truncate, Write
+from power.trace import Link, Make, Op, Recording, Remove, Rename, Report, Sync, Truncate, Write
 
 SECTOR: Final = 512
 
@@ -119,6 +119,9 @@ class Disk:
             folder, name = self._at(op.new)
             source = self._at(op.old)[1]
             self._change(folder, name, folder.now[source], source)
+        elif isinstance(op, Link):
+            folder, name = self._at(op.new)
+            self._change(folder, name, folder.now[self._at(op.old)[1]])
         elif isinstance(op, Remove):
             self._change(*self._at(op.path), None)
         elif isinstance(op, Write):

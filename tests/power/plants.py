@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from mgit_hooks.changesets import storage
 from mgit_hooks.files import sync_directory
 from mgit_hooks.journal import quarantine, segmentfile, writer
 from mgit_hooks.journal.segmentfile import SegmentFile
+from mgit_hooks.layout import make_private_dir
 from mgit_hooks.recorder import spool
 
 
@@ -94,6 +96,18 @@ def spool_without_sync() -> None:
     spool.sync = lambda folder: None
 
 
+def save_without_folder_sync() -> None:
+    """A collection is reported as saved before its name leads to it for good."""
+    assert storage.sync_directory
+    storage.sync_directory = lambda path: None  # type: ignore[assignment]
+
+
+def folder_without_its_name() -> None:
+    """The folder of collections is made, and what leads to it is not brought to the disk."""
+    assert storage.make_lasting_dir
+    storage.make_lasting_dir = make_private_dir  # type: ignore[assignment]
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "append-without-sync": append_without_sync,
     "segment-without-folder-sync": segment_without_folder_sync,
@@ -102,4 +116,6 @@ PLANTS: dict[str, Callable[[], None]] = {
     "quarantine-without-sync": quarantine_without_sync,
     "cursor-without-its-records": cursor_without_its_records,
     "spool-without-sync": spool_without_sync,
+    "save-without-folder-sync": save_without_folder_sync,
+    "folder-without-its-name": folder_without_its_name,
 }

@@ -37,6 +37,13 @@ class Rename(NamedTuple):
     new: str
 
 
+class Link(NamedTuple):
+    """Another name for a file."""
+
+    old: str
+    new: str
+
+
 class Remove(NamedTuple):
     path: str
 
@@ -62,7 +69,7 @@ class Report(NamedTuple):
     lines: tuple[str, ...]
 
 
-Op = Make | Rename | Remove | Write | Truncate | Sync | Report
+Op = Make | Rename | Link | Remove | Write | Truncate | Sync | Report
 
 
 class Start(NamedTuple):
@@ -281,6 +288,16 @@ class _Reader:
         self.ops.append(Rename(old, new))
 
     _renameat = _rename
+
+    def _link(self, pid: str, arguments: str, result: int) -> None:
+        old, new = (self._path(*name) for name in self._names(arguments))
+        assert (old is None) == (new is None), "a file came into the folder, or left it, by a link"
+        if old is not None and new is not None:
+            assert os.path.dirname(old) == os.path.dirname(new), f"{old} got a name in another folder"
+            self._ids[new] = self._ids[old]
+            self.ops.append(Link(old, new))
+
+    _linkat = _link
 
     def _unlink(self, pid: str, arguments: str, result: int) -> None:
         path = self._path(*self._names(arguments)[0])
