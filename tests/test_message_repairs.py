@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -158,7 +160,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 def faults(name: str, text: str, comment: str | None) -> list[str]:
     """What is wrong with what a repair makes of a text."""
-    around = AROUND._replace(comment=comment)
+    around = AROUND._replace(comment=comment, reading=comment or "#")
     options = OPTIONS.get(name, {})
     once = made(name, text, around, **options)
     wrong = []
@@ -237,26 +239,45 @@ SIGNED = [
     "S\n\nb\n(cherry picked from commit 1)", "S\n\n(cherry picked from commit 1)", f"S\n\nb\n{SOB}\nc\nd",
     "S\n\nAcked-by: x\n  more", "S\n\nx: 1\ny\n\n", "Acked-by: x", "S\nAcked-by: x", "S\n\nConflicts:\n\tfile",
     "S\n\nb\n\nConflicts:\n\tfile", "S\n\n# kept", "S\n\nAcked-by: x\n# kept\n", "# kept\n\nS", "S\n\n---\nAcked-by: x",
-    "S\n\nSigned-off-by: \n", f"S\n\nb\n\n{SOB} ", f"S\n\n{SOB.lower()}",
+    "#", "#\n#\nAcked-by: x", "S\n\nSigned-off-by: \n", f"S\n\nb\n\n{SOB} ", f"S\n\n{SOB.lower()}",
 ]  # fmt: skip
 
 
 def test_a_sign_off_is_gits(repo: Repo) -> None:
     """Byte for byte that of ``git commit -s``."""
     env = {"GIT_COMMITTER_NAME": "Ada Lovelace", "GIT_COMMITTER_EMAIL": "ada@example.org"}
-    for cleanup in ("whitespace", "verbatim"):
-        for text in SIGNED:
-            repo.run(
-                "commit", "-q", "--allow-empty", "-s", f"--cleanup={cleanup}", "-F", "-", stdin=text.encode(), **env
-            )
+    for cleanup, comment in (("whitespace", "#"), ("verbatim", "#"), ("whitespace", ";")):
+        repo.git("config", "core.commentChar", comment)
+        signed = ("commit", "-q", "--allow-empty", "-s", f"--cleanup={cleanup}", "-F", "-")
+        for text in (*SIGNED, "S\n\n; x", "S\n\nAcked-by: x\n; x"):
+            repo.run(*signed, stdin=text.encode(), **env)
             told = repo.run("cat-file", "commit", "HEAD").stdout.partition(b"\n\n")[2].decode()
             before = text if cleanup == "verbatim" else strip_space(text.encode(), None).decode()
-            assert made("sign-off", before) == told, (cleanup, text)
+            around = AROUND._replace(reading=comment)
+            assert made("sign-off", before, around) == told, (cleanup, comment, text)
+
+
+@pytest.mark.full
+@given(text=TEXTS)
+@settings(max_examples=500, deadline=None)
+def test_a_sign_off_of_any_text_is_gits(text: str) -> None:
+    env = {**os.environ, "GIT_COMMITTER_NAME": "Ada Lovelace", "GIT_COMMITTER_EMAIL": "ada@example.org"}
+    with tempfile.TemporaryDirectory() as folder:
+        git = ["git", "-C", folder]
+        subprocess.run([*git, "init", "-q"], check=True)
+        commit = [*git, "commit", "-q", "--allow-empty", "--allow-empty-message", "-s", "-F", "-"]
+        made_one = (
+            subprocess.run(commit, input=text.encode(), env=env, check=False, capture_output=True).returncode == 0
+        )
+        before = strip_space(text.encode(), None).decode()
+        if made_one and before.strip():
+            raw = subprocess.run([*git, "cat-file", "commit", "HEAD"], check=True, capture_output=True).stdout
+            assert made("sign-off", before) == raw.partition(b"\n\n")[2].decode()
 
 
 def test_a_trailer_is_put_where_git_puts_it(repo: Repo) -> None:
     for text in SIGNED:
-        if not text.endswith("S") and " \n" not in text and ": \n" not in text:
+        if not text.endswith(("S", "#")) and " \n" not in text and ": \n" not in text:
             before = strip_space(text.encode(), None)
             told = repo.run("interpret-trailers", "--no-divider", "--trailer", "Refs: PROJ-12", stdin=before).stdout
             assert made("issue-from-branch", before.decode()) == told.decode(), text

@@ -22,6 +22,7 @@ class Draft(NamedTuple):
     codec: str
     line_end: str  # of the text in the file
     comment: str | None  # lines in the text that begin with it are stripped by git
+    reading: str  # core.commentChar
     verbatim: bool
 
 
@@ -47,6 +48,7 @@ def take(raw: bytes, style: Style, encoding: str | None) -> Draft:
     try:
         text = middle.decode(codec)
         comment = None if found.comment is None else found.comment.decode(codec)
+        reading = comment or ("#" if style.comment == b"auto" else style.comment.decode(codec))
         # git takes lines apart by their bytes, whatever the encoding.
         faithful = text.encode(codec) == middle and _ASCII.encode(codec) == _ASCII.encode("ascii")
     except (UnicodeError, LookupError) as error:
@@ -54,7 +56,7 @@ def take(raw: bytes, style: Style, encoding: str | None) -> Draft:
     if not faithful:
         raise Unclear(f"it is not plain {codec}")
     text, line_end = _with_newlines(text)
-    return Draft(head, text, tail + found.below, codec, line_end, comment, found.verbatim)
+    return Draft(head, text, tail + found.below, codec, line_end, comment, reading, found.verbatim)
 
 
 def put(draft: Draft, text: str) -> bytes:

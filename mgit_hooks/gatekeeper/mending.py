@@ -16,6 +16,7 @@ class Around(NamedTuple):
     comment: str | None  # lines that begin with it are stripped by git
     branch: str | None
     identity: str | None  # the committer's, as git writes it into a sign-off
+    reading: str = "#"  # what git takes for the beginning of a comment when it looks for trailers
 
 
 class Mended(NamedTuple):
@@ -47,7 +48,7 @@ def _blank_line(text: str, around: Around, options: Mapping[str, Any]) -> Mended
 
 def _wrap(text: str, around: Around, options: Mapping[str, Any]) -> Mended | str:
     width = options["width"]
-    made = wrapping.wrap(text, width, around.comment)
+    made = wrapping.wrap(text, width, around.comment, around.reading)
     if made is None:
         return "wrapped, its trailers would be others"
     return Mended(made.text, f"{_lines(made.lines)} wrapped at {width} characters")
@@ -62,7 +63,7 @@ def _issue(text: str, around: Around, options: Mapping[str, Any]) -> Mended | st
     issue, line = found[0], options["put"].replace("{id}", found[0])
     what = f"{issue} put in, from the name of branch {around.branch}"
     if "{subject}" not in line:
-        return Mended(text if line in text.split("\n") else trailing.trailer(text, line), what)
+        return Mended(text if line in text.split("\n") else trailing.trailer(text, line, around.reading), what)
     if re.search(rf"(?<!\w){re.escape(issue)}(?!\w)", tidying.subject(text, around.comment)):
         return NOTHING
     made = trailing.subject(text, line, around.comment)
@@ -72,11 +73,11 @@ def _issue(text: str, around: Around, options: Mapping[str, Any]) -> Mended | st
 def _sign_off(text: str, around: Around, options: Mapping[str, Any]) -> Mended | str:
     if around.identity is None:
         return "git does not know who commits"
-    return Mended(trailing.sign_off(text, around.identity), f"signed off as {around.identity}")
+    return Mended(trailing.sign_off(text, around.identity, around.reading), f"signed off as {around.identity}")
 
 
 def _trailer_order(text: str, around: Around, options: Mapping[str, Any]) -> Mended | str:
-    made = trailing.ordered(text, options["order"])
+    made = trailing.ordered(text, options["order"], around.reading)
     if made is None:
         return "other lines stand among its trailers"
     return Mended(made, f"trailers put in order ({', '.join(options['order'])} last)")

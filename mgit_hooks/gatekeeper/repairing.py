@@ -171,7 +171,7 @@ def _with_message(state: State, raw: bytes) -> State:
 def _around(draft: Draft, wanted: Sequence[Repairable], candidate: Candidate, location: Location) -> Around:
     names = {each.repair.name for each in wanted}
     branch = candidate.value["branch"] or _rebased(location)
-    return Around(draft.comment, branch, _identity(draft.codec) if SIGN_OFF in names else None)
+    return Around(draft.comment, branch, _identity(draft.codec) if SIGN_OFF in names else None, draft.reading)
 
 
 def _identity(codec: str) -> str | None:

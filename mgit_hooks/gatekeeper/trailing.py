@@ -19,17 +19,18 @@ _SPACE: Final = " \t\r\n"
 _MELTS: Final = re.compile(r"(fixup|squash|amend)! ")
 
 
-def sign_off(text: str, identity: str) -> str:
+def sign_off(text: str, identity: str, comment: str) -> str:
     """As ``git commit -s`` makes it (sequencer.c, append_signoff): behind the trailers, or in a paragraph of its own.
 
-    ``identity``: ``NAME <EMAIL>``. Where that is the last trailer already, nothing.
+    ``identity``: ``NAME <EMAIL>``. Where that is the last trailer already, nothing. ``comment`` is core.commentChar:
+    git puts trailers before comments at the end.
     """
     line = f"{SIGN_OFF}{identity}\n"
-    at = end(text)
+    at = end(text, comment)
     body, ignored = text[:at], text[at:]
     if not ignored and not body.endswith("\n"):
         body += "\n"
-    where = block(body)
+    where = block(body, comment)
     last = "\n".join(body.split("\n")[where.end - 1 :]) if where.first_line < where.end else None
     if line in (body, last):
         return body + ignored
@@ -37,9 +38,9 @@ def sign_off(text: str, identity: str) -> str:
     return body + between + line + ignored
 
 
-def trailer(text: str, line: str) -> str:
+def trailer(text: str, line: str, comment: str) -> str:
     """As ``git interpret-trailers --no-divider --trailer LINE`` adds it."""
-    where = block(text)
+    where = block(text, comment)
     if not text.endswith("\n"):
         text += "\n"
     lines = text.split("\n")
@@ -66,14 +67,14 @@ def subject(text: str, template: str, comment: str | None) -> str | None:
     return "\n".join((*lines[:at], template.replace("{subject}", lines[at].strip(_SPACE)), *lines[at + 1 :]))
 
 
-def ordered(text: str, order: Sequence[str]) -> str | None:
+def ordered(text: str, order: Sequence[str], comment: str) -> str | None:
     """``text`` with its trailers in ``order``; None where other lines stand among them."""
     lines = text.split("\n")
-    where = block(text)
-    units = _units(lines, where)
+    where = block(text, comment)
+    units = _units(lines, where, comment)
     if units is None:
         return None
-    found = trailers(text)
+    found = trailers(text, comment)
     if len(found) != len(units):
         return None
     by_rank = sorted(zip(ranks(found, order), units, strict=True), key=lambda each: each[0])
@@ -81,7 +82,7 @@ def ordered(text: str, order: Sequence[str]) -> str | None:
     return "\n".join((*lines[: where.first_line], *inside, *lines[where.first_line + len(inside) :]))
 
 
-def _units(lines: Sequence[str], where: Block) -> list[list[str]] | None:
+def _units(lines: Sequence[str], where: Block, comment: str) -> list[list[str]] | None:
     """Each trailer with the lines that continue it; None where a line is neither."""
     units: list[list[str]] = []
     for line in lines[where.first_line : where.end]:
@@ -89,7 +90,7 @@ def _units(lines: Sequence[str], where: Block) -> list[list[str]] | None:
             continue
         if units and line[0] in _SPACE:
             units[-1].append(line)
-        elif line[0] in _SPACE or line.startswith("#") or not is_trailer(line):
+        elif line[0] in _SPACE or line.startswith(comment) or not is_trailer(line):
             return None
         else:
             units.append([line])

@@ -36,16 +36,16 @@ class Wrapped(NamedTuple):
     lines: int  # how many were too long
 
 
-def wrap(text: str, width: int, comment: str | None) -> Wrapped | None:
+def wrap(text: str, width: int, comment: str | None, reading: str) -> Wrapped | None:
     """``text`` with the long lines of its body broken; None where that would make a trailer or a comment of a line.
 
     Never touched: the first paragraph, the trailers, what is indented, quoted or fenced, tables, a line with a link,
-    and a word that is longer than ``width`` by itself.
+    and a word that is longer than ``width`` by itself. ``comment`` as in ``Around``, and ``reading``.
     """
     if comment is not None and comment[:1] in _SPACE:
         return None
     lines = text.split("\n")
-    start, end = _body(lines, text, comment)
+    start, end = _body(lines, text, comment, reading)
     out: list[str] = []
     count = 0
     for new, broken in _wrapped(lines[start:end], width, comment):
@@ -55,14 +55,14 @@ def wrap(text: str, width: int, comment: str | None) -> Wrapped | None:
     return Wrapped(made, count) if trailers.trailers(made) == trailers.trailers(text) else None
 
 
-def _body(lines: list[str], text: str, comment: str | None) -> tuple[int, int]:
+def _body(lines: list[str], text: str, comment: str | None, reading: str) -> tuple[int, int]:
     """From after the first paragraph to the trailers."""
     subject = subject_at(lines, comment)
     if subject is None:
         return len(lines), len(lines)
     blank = (n for n in range(subject, len(lines)) if not lines[n].strip(_SPACE))
     start = next(blank, len(lines))
-    return start, max(start, trailers.block(text).first_line)
+    return start, max(start, trailers.block(text, reading).first_line)
 
 
 def _wrapped(lines: Sequence[str], width: int, comment: str | None) -> Iterator[tuple[list[str], int]]:

@@ -32,16 +32,17 @@ class Block(NamedTuple):
     end: int  # the line after: comments, or the message's end
 
 
-def trailers(message: str) -> tuple[Trailer, ...]:
+def trailers(message: str, comment: str = _COMMENT) -> tuple[Trailer, ...]:
+    """``comment``: core.commentChar, where what git itself would read matters more than what everybody reads."""
     message = from_subject(message)
-    lines = _lines(message[: end(message)])
-    return tuple(_parsed(_folded(lines[_start(lines) :])))
+    lines = _lines(message[: end(message, comment)])
+    return tuple(_parsed(_folded(lines[_start(lines, comment) :]), comment))
 
 
-def block(message: str) -> Block:
+def block(message: str, comment: str = _COMMENT) -> Block:
     """As git finds it before it adds one: it may hold lines that are none. (git-log(1) skips empty lines before.)"""
-    lines = _lines(message[: end(message)])
-    return Block(_start(lines), len(lines))
+    lines = _lines(message[: end(message, comment)])
+    return Block(_start(lines, comment), len(lines))
 
 
 def is_trailer(line: str) -> bool:
@@ -68,39 +69,40 @@ def _lines(text: str) -> list[str]:
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-def end(message: str) -> int:
+def end(message: str, comment: str = _COMMENT) -> int:
     """Where the message ends before comments and the list of conflicts that git once wrote.
 
     commit.c, ignored_log_message_bytes (ignore_non_trailer).
     """
-    cutoff = message.find("\n" + _COMMENT + _CUT)
-    cutoff = 0 if message.startswith(_COMMENT + _CUT) else len(message) if cutoff < 0 else cutoff + 1
-    ignored_from: int | None = None
+    cutoff = message.find("\n" + comment + _CUT)
+    cutoff = 0 if message.startswith(comment + _CUT) else len(message) if cutoff < 0 else cutoff + 1
+    # As in git, 0 stands for none: what is nothing but comments ends where it ends.
+    ignored_from = 0
     conflicts = False
     at = 0
     for line in _lines(message[:cutoff]):
-        if line.startswith((_COMMENT, "\n")):
-            ignored_from = at if ignored_from is None else ignored_from
+        if line.startswith((comment, "\n")):
+            ignored_from = ignored_from or at
         elif message.startswith("Conflicts:\n", at):
             conflicts = True
-            ignored_from = at if ignored_from is None else ignored_from
-        elif not (conflicts and line.startswith("\t")) and ignored_from is not None:
-            ignored_from, conflicts = None, False
+            ignored_from = ignored_from or at
+        elif not (conflicts and line.startswith("\t")) and ignored_from:
+            ignored_from, conflicts = 0, False
         at += len(line)
-    return cutoff if ignored_from is None else ignored_from
+    return ignored_from or cutoff
 
 
-def _start(lines: Sequence[str]) -> int:
+def _start(lines: Sequence[str], comment: str) -> int:
     """The first line of the block; as many as there are lines where there is no block.
 
     trailer.c, find_trailer_start: from the end back to the first blank line.
     """
-    title = next((n for n, line in enumerate(lines) if line[:1] != _COMMENT and _is_blank(line)), len(lines))
+    title = next((n for n, line in enumerate(lines) if not line.startswith(comment) and _is_blank(line)), len(lines))
     found, others, continued = 0, 0, 0  # "continued": whether they are the value's is told by the line above them
     only_spaces, by_git = True, False
     for number in range(len(lines) - 1, title - 1, -1):
         line = lines[number]
-        if line.startswith(_COMMENT):
+        if line.startswith(comment):
             others += continued
             continued = 0
         elif _is_blank(line):
@@ -155,10 +157,10 @@ def _folded(lines: Sequence[str]) -> Iterator[str]:
         yield held
 
 
-def _parsed(lines: Iterator[str]) -> Iterator[Trailer]:
+def _parsed(lines: Iterator[str], comment: str) -> Iterator[Trailer]:
     for line in lines:
         at = _separator(line)
-        if not line.startswith(_COMMENT):
+        if not line.startswith(comment):
             yield Trailer(line[:at].strip(_SPACE), _unfolded(line[at + 1 :].strip(_SPACE)))
 
 
