@@ -119,10 +119,11 @@ class ChangesetValidator:
         return self._result(judged, counts, "collection")
 
     def validate_compressed_data(self, result: Any, expected_data: Any = None) -> ValidationResult:
-        """A CompressionResult, or the JSON of one with its bytes as ``compressed_data``.
+        """A CompressionResult, or the JSON of one with its bytes as ``compressed_data``. What is in a file is read, up
+        to 1 GiB.
 
         ``expected_data`` is what it should give back: bytes, a text, or the value that was compressed as JSON. Without
-        it, only the size is known.
+        it, only the size is known, and of a file its hash.
         """
         counts = {"compression_checks": 0}
 
@@ -193,12 +194,29 @@ def _objects(value: Any) -> list[Json]:
 
 
 def _compressed(result: Any) -> Json:
-    """The JSON of a result, its bytes in base64."""
-    value = dict(result) if isinstance(result, Mapping) else dict(result.to_json())
-    data = value.get("compressed_data") if isinstance(result, Mapping) else result.compressed_data
+    """The JSON of a result, its bytes in base64: those of its file where they are in one."""
+    if isinstance(result, Mapping):
+        value, data = dict(result), result.get("compressed_data")
+    else:
+        value, data = dict(result.to_json()), result.compressed_data
+        metadata = value.get("metadata") or {}
+        value.setdefault("sha256", metadata.get("sha256"))
+        if data is None and isinstance(metadata.get("output_file"), str):
+            data = _content(metadata["output_file"])
     if isinstance(data, bytes | bytearray | memoryview):
         data = b2a_base64(data, newline=False).decode("ascii")
     return {**value, "compressed_data": data}
+
+
+def _content(path: str) -> bytes | None:
+    """What a packed file holds; None where it is gone."""
+    from mgit_hooks.files import read
+    from mgit_hooks.pipeline.compression import DATA_LIMIT
+
+    try:
+        return read(path, DATA_LIMIT)
+    except FileNotFoundError:
+        return None
 
 
 def _expectation(expected: Any) -> tuple[str | None, Callable[[bytes], bool] | None]:

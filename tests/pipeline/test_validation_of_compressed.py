@@ -16,7 +16,7 @@ from mgit_hooks import codecs
 from mgit_hooks.containers import METHODS
 from mgit_hooks.judging import compressedchecks, schemas
 from mgit_hooks.judging.validate import LEVELS, validate
-from mgit_hooks.pipeline import ChangesetValidator, DataCompressor, ValidationResult
+from mgit_hooks.pipeline import ChangesetValidator, DataCompressor, FileCompressor, ValidationResult
 
 DATA = b"a line that comes again and again\n" * 40
 OTHER = DATA.replace(b"again", b"AGAIN", 1)
@@ -131,6 +131,24 @@ def test_each_flipped_bit_is_found_with_or_without_what_was_expected() -> None:
         data[at] ^= 1 << at % 8
         judged = judge(made._replace(compressed_data=bytes(data)), "standard", DATA)
         assert not judged.is_valid or codecs.unpack(bytes(data), "zstd") == DATA, at
+
+
+def test_what_is_in_a_file_is_read_there_and_held_against_its_hash(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(DATA)
+    (tmp_path / "other").write_bytes(OTHER)
+    compressor = FileCompressor(DataCompressor("gzip"))
+    made, other = (compressor.compress_file(tmp_path / name) for name in ("in", "other"))
+    assert made.compressed_data is None
+    for level in LEVELS:
+        assert found(judge(made, level)) == found(judge(made, level, DATA)) == []
+    assert [code for _, code, _ in found(judge(made, "standard", OTHER))] == ["DATA_CORRUPTION"]
+    packed = Path(made.metadata["output_file"])
+    packed.write_bytes(Path(other.metadata["output_file"]).read_bytes())
+    assert "DATA_CORRUPTION" in [code for _, code, _ in found(judge(made, "standard"))]
+    packed.write_bytes(packed.read_bytes()[:-3])
+    assert [code for _, code, _ in found(judge(made, "standard"))][-1] == "DECOMPRESSION_FAILED"
+    packed.unlink()
+    assert [code for _, code, _ in found(judge(made, "basic"))] == ["MISSING_COMPRESSED_DATA"]
 
 
 def test_a_bomb_is_not_unpacked() -> None:
