@@ -6,7 +6,8 @@ told of. ``lost``: a record that was reported and is neither there nor declared 
 touched and that is gone all the same. ``false``: a record that was read and that nobody wrote. Each fails the test.
 
 The families take more than an hour together: a run writes the rows of those that it ran, each with its commit, and
-leaves the others' as they are.
+leaves the others' as they are. A family whose tests are parts of several wholes has a row for each of these: one can
+be run by itself, and is not done where a part of it was not run.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Tally:
         self.false: list[str] = []
         self.skipped: list[str] = []
         self.seed: int | None = None  # of its chance: the test's parameter ``seed``, where it has one
-        self.whole: tuple[str, int] | None = None  # of a family in parts: what this is a part of, and its cases
+        self.whole: tuple[str, int] | None = None  # of a family in parts: what this is a part of, a row of its own
 
     def check(self) -> None:
         """Fail the test where anything was silent, lost or false; to be called last."""
@@ -62,10 +63,10 @@ class Family:
         self.failed = 0
         self.seconds = 0.0
         self.seeds: set[int] = set()
-        self.whole: dict[str, int] = {}
+        self.whole: int | None = None
 
     def row(self, name: str, commit: str) -> str:
-        undone = max(sum(self.whole.values()) - self.cases, 0) if self.whole else self.skipped
+        undone = self.skipped if self.whole is None else max(self.whole - self.cases, 0)
         counts = (undone, self.silent, self.lost, self.false, self.failed)
         told = " | ".join(f"{count:,}" for count in counts)
         return f"| `{name}` | {self.cases:,} | {told} | {_ranges(self.seeds)} | {self.seconds:.0f} s | {commit} |"
@@ -77,27 +78,31 @@ class Reliability:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._families: dict[str, Family] = {}
-        self._undone: set[str] = set()
+        self._before: dict[str, list[pytest.TestReport]] = {}  # the reports of a test before it tells what it counted
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if "full" not in report.keywords:
             return
-        family = self._families.setdefault(report.nodeid.partition("[")[0], Family())
-        family.seconds += report.duration
-        family.skipped += report.skipped
-        family.failed += report.failed
-        if report.when != "teardown":
-            if not report.passed:
-                self._undone.add(report.nodeid)
-            return
-        told: dict[str, Any] = dict(report.user_properties)
+        reports = self._before.setdefault(report.nodeid, [])
+        reports.append(report)
+        if report.when == "teardown":
+            self._count(report.nodeid, self._before.pop(report.nodeid))
+
+    def _count(self, test: str, reports: list[pytest.TestReport]) -> None:
+        told: dict[str, Any] = dict(reports[-1].user_properties)
+        part, cases = told.get("whole") or ("", None)
+        name = test.partition("[")[0] + (f" of {part}" if part else "")
+        family = self._families.setdefault(name, Family())
+        family.seconds += sum(report.duration for report in reports)
+        family.failed += sum(report.failed for report in reports)
+        family.skipped += sum(report.skipped for report in reports) + (told.get("not_done") or 0)
         # What was counted before a test failed is told too; a test that counts nothing is one case, if it passed.
-        family.cases += (told.get("cases") or 0) if "cases" in told else int(report.nodeid not in self._undone)
+        passed = all(report.passed for report in reports[:-1])
+        family.cases += (told.get("cases") or 0) if "cases" in told else int(passed)
         family.silent += told.get("silent") or 0
         family.lost += told.get("lost") or 0
         family.false += told.get("false") or 0
-        family.skipped += told.get("not_done") or 0
-        family.whole |= dict([told["whole"]]) if told.get("whole") else {}
+        family.whole = cases
         seed = told.get("seed")
         family.seeds |= set() if seed is None else {seed}
 
@@ -116,7 +121,7 @@ def _earlier(page: Path) -> dict[str, str]:
 
 
 def _is_there(family: str) -> bool:
-    path, _, test = family.partition("::")
+    path, _, test = family.partition(" of ")[0].partition("::")
     file = _TOP / path
     return file.is_file() and f"def {test}(" in file.read_text()
 
@@ -164,7 +169,7 @@ Python {python}, git {git}.
 *Silent*: a change to the bytes, or a failure of the system, that nothing told of. *Lost*: a record that was reported
 and is neither there nor declared as missing, or that is gone though nothing touched it. *False*: a record that was
 read and that nobody wrote. *Failed*: tests that did not pass, for these reasons or any other. What was skipped counts
-as not done, and so do the parts of a family that were not run. *Seeds*: what a family's chance begins with; one
+as not done, and so do the parts that were not run of a family in parts (*of* something). *Seeds*: what a family's chance begins with; one
 without any leaves nothing to chance. The time is that of its tests one after the other. The same families run in a
 bounded form with every `pytest`, and each has a planted bug that it must catch.
 """
