@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import subprocess
 import sys
 import time
@@ -18,9 +19,10 @@ from checkout import ROOT
 from conftest import Repo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reliability import Tally
 
 from mgit_hooks.errors import ConfigError, MgitError, UsageError
-from mgit_hooks.framework import adding, configfile, manifest, removing, splicing
+from mgit_hooks.framework import adding, configfile, manifest, removing, splicing, yamltext
 from mgit_hooks.framework.adding import Wanted
 from mgit_hooks.framework.manifest import USUAL, Source
 from mgit_hooks.layout import Location, locate
@@ -545,3 +547,81 @@ def test_status_and_doctor_tell_what_a_manager_runs(here: Location, mgit: Any, m
     config(here).write_text("repos: [mgit-push\n")
     assert told() == (False, None, ["fault", "fault"])
     assert ":2: " in mgit("-C", here.root, "status").out
+
+
+def test_status_takes_no_harm_from_what_stands_in_the_configurations_place(here: Location, mgit: Any) -> None:
+    os.mkfifo(config(here))
+    assert mgit("-C", here.root, "status", "--json").json[0]["framework"] is None
+    config(here).unlink()
+    config(here).write_text("repos: []  # mgit-push\n" * 500_000)
+    assert mgit("-C", here.root, "status", "--json").json[0]["framework"] is None
+    config(here).write_text("[" * 1000 + "mgit-push")
+    told = mgit("-C", here.root, "status")
+    assert (told.code, "nested more than 32 levels deep" in told.out) == (0, True)
+
+
+# Whatever people write
+
+
+_BITS = ("#", " #", ": ", "- ", "[", "]", "{", "}", "&a ", "*a", "|", "\t", "\r", "\n", "\n\n", "'", '"', "?", "%", ",")
+_LINES = ("---", "...", "<<: *a", "\x85", "\u2028", "x: y  # for mgit-hooks", "  rev: v1  # frozen: v1")
+
+
+def _mangled(text: str, chance: random.Random, others: list[str]) -> str:
+    for _ in range(chance.randint(1, 4)):
+        lines = text.split("\n")
+        at, to, place = chance.randrange(len(lines)), chance.randrange(len(lines)), chance.randrange(len(text) + 1)
+        match chance.randrange(7):
+            case 0:
+                del lines[at]
+            case 1:
+                lines.insert(at, lines[to])
+            case 2:
+                lines[at] = " " * chance.randint(0, 4) + lines[at].lstrip(" ")
+            case 3:
+                lines[at], lines[to] = lines[to], lines[at]
+            case 4:
+                lines.insert(at, chance.choice(_LINES))
+            case 5:
+                lines = [text[:place] + chance.choice(_BITS) + text[place + chance.randint(0, 3) :]]
+            case 6:
+                lines = [text, chance.choice(others)]
+        text = "\n".join(lines)
+    return text
+
+
+def _fault(text: str, wanted: Wanted) -> str | None:
+    """What is wrong with what becomes of ``text``; None where all holds that is to. Raises MgitError or Unclear."""
+    before = yamltext.read(text, NAME)
+    after = configfile.verified(before, adding.add(before, wanted).splices, NAME)
+    configfile.require_ours(before, after, wanted)
+    if not is_spread_over(text.encode(), after.text.encode()) and wanted.rev is None:
+        return "something is gone"
+    if adding.add(after, wanted).splices:
+        return "the second time changes something"
+    return None
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(4))
+def test_mangled_configurations(seed: int, tally: Tally) -> None:
+    chance = random.Random(seed)
+    texts = list(FILES.values())
+    read = [yamltext.read(text, NAME) for text in texts]
+    texts += [splicing.applied(each.text, adding.add(each, ALL).splices) for each in read]
+    done = 0
+    for _ in range(3000):
+        text = _mangled(chance.choice(texts), chance, texts)
+        wanted = chance.choice((ALL, REMOTE, Wanted(("mgit-push",)), Wanted(("mgit-verify",), rev="v2")))
+        tally.cases += 1
+        try:
+            fault = _fault(text, wanted)
+        except (MgitError, splicing.Unclear):
+            continue
+        except Exception as error:
+            fault = repr(error)
+        done += 1
+        if fault is not None:
+            tally.false.append(f"{fault}: {text!r}")
+    assert done > 300
+    tally.check()

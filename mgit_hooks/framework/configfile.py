@@ -84,8 +84,8 @@ def install(location: Location, wanted: Wanted) -> Report:
         before = file.read()
         try:
             added = adding.add(before, wanted)
-            after = _verified(before, added.splices, file.name)
-            _require_ours(before, after, wanted)
+            after = verified(before, added.splices, file.name)
+            require_ours(before, after, wanted)
         except Unclear as error:
             why = f"{file.name} is left as it was: {error}"
             raise ByHand(why, "put these lines there by hand", _lines(wanted)) from None
@@ -105,7 +105,7 @@ def uninstall(location: Location) -> Report:
         before = file.read()
         try:
             removed = removing.remove(before)
-            after = _verified(before, removed.splices, file.name, out=True)
+            after = verified(before, removed.splices, file.name, out=True)
         except Unclear as error:
             raise ByHand(f"{file.name} is left as it was: {error}", "take our hooks out of it by hand", []) from None
         if not removed.splices:
@@ -178,8 +178,11 @@ def _read(path: str, root: str | None = None) -> _File:
     return _File(real, name, content, _BOM if content.startswith(_BOM.encode()) else "")
 
 
-def _verified(before: Document, splices: tuple[Splice, ...], name: str, *, out: bool = False) -> Document:
-    """What comes of it, read again after each splice: one may add (or, ``out``, take away) something, and no more."""
+def verified(before: Document, splices: tuple[Splice, ...], name: str, *, out: bool = False) -> Document:
+    """What comes of it, read again after each splice: one may add (or, ``out``, take away) something, and no more.
+
+    Raises Unclear.
+    """
     after = before
     for splice in sorted(splices, key=lambda each: each.start)[::-1]:
         try:
@@ -195,7 +198,8 @@ def _verified(before: Document, splices: tuple[Splice, ...], name: str, *, out: 
     return after
 
 
-def _require_ours(before: Document, after: Document, wanted: Wanted) -> None:
+def require_ours(before: Document, after: Document, wanted: Wanted) -> None:
+    """Raises Unclear where our hooks are not found in ``after``, or would not leave it as ``before``."""
     found = looking.look(after)
     if not set(wanted.ids) <= set(found.ids) or found.missing_types:
         raise Unclear("our hooks would not be found in it")
