@@ -18,7 +18,7 @@ import snappy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgit_hooks import codecs, containers
+from mgit_hooks import codecs, containers, snappyframes
 from mgit_hooks.errors import CompressionError
 
 from .typical import changesets
@@ -55,6 +55,13 @@ def test_any_bytes_in_any_pieces_come_back(method: str, quality: str, raw: bytes
     size = max(size, len(raw) // 500)  # a megabyte byte by byte shows no more than a kilobyte does
     assert round_trip(raw, method, quality, size) == raw
     assert codecs.unpack(codecs.pack(raw, method, quality), method) == raw
+
+
+@pytest.mark.parametrize("quality", codecs.QUALITIES)
+@pytest.mark.parametrize("method", containers.METHODS)
+def test_a_stream_of_unknown_length_comes_back(method: str, quality: str) -> None:
+    stored = b"".join(codecs.packed(pieces(TEXT, 1000), method, quality, None))
+    assert codecs.unpack(stored, method) == TEXT
 
 
 @pytest.mark.parametrize("method", PACKERS)
@@ -238,6 +245,13 @@ def test_no_flipped_bit_gives_other_bytes(method: str) -> None:
     assert {"damaged", "foreign"} <= kinds <= {"damaged", "truncated", "foreign", "trailing", "oversized"}
 
 
+def test_a_checksum_that_is_not_looked_at_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted bug of the flipped bits."""
+    monkeypatch.setattr(snappyframes, "_masked", lambda _: 0)
+    with pytest.raises(AssertionError):
+        test_no_flipped_bit_gives_other_bytes("snappy")
+
+
 @pytest.mark.parametrize("method", PACKERS)
 def test_no_cut_container_passes_for_a_whole_one(method: str) -> None:
     stored = codecs.pack(TEXT[:1000], method)
@@ -295,6 +309,19 @@ def test_snappy_frames_that_no_writer_makes_are_refused(case: str) -> None:
     with pytest.raises(CompressionError) as told:
         codecs.unpack(BAD_SNAPPY[case], "snappy")
     assert told.value.kind in ("damaged", "foreign")
+
+
+def test_a_container_is_told_by_how_it_begins() -> None:
+    for method in PACKERS:
+        head = codecs.pack(TEXT, method)[:10]
+        assert containers.recognized(head) == (None if method == "zlib" else method)
+        for length in range(1, 10):
+            assert containers.may_be(method, head[:length])
+    assert containers.recognized(b"") is None
+    assert containers.recognized(TEXT) is None
+    assert containers.recognized(SKIPPABLE) == "zstd"
+    assert containers.may_be("none", TEXT)
+    assert not containers.may_be("zlib", b"\x78\x02")
 
 
 # Bounds

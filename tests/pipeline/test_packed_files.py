@@ -471,6 +471,37 @@ def test_a_codec_that_drops_the_last_byte_is_caught(
             FileCompressor().check_file(f"{source}.gz", use_meta=use_meta)
 
 
+def test_a_codec_that_drops_the_last_byte_of_the_content_is_caught(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its container is whole: what comes back is compared, by --verify, and by the .meta."""
+    real = codecs.packed
+
+    def short(pieces: Any, method: str, quality: str, size: int) -> Any:
+        raw = b"".join(pieces)
+        return real([raw[:-1]], method, quality, size - 1)
+
+    monkeypatch.setattr(codecs, "packed", short)
+    with pytest.raises(CompressionError, match="does not give back"):
+        FileCompressor(DataCompressor(verify=True)).compress_file(source)
+    assert names(tmp_path) == {"changes.jsonl"}
+    compress(source)
+    with pytest.raises(CompressionError, match="not the one that it is for"):
+        FileCompressor().check_file(f"{source}.gz")
+
+
+def test_a_link_that_fails_for_another_reason_is_an_error(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(OSError, match="Input/output"):
+        compress(source)
+    assert names(tmp_path) == {"changes.jsonl"}
+
+
 def test_a_failure_stores_the_file_raw_where_the_caller_chose_so(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken(monkeypatch)
     found = FileCompressor(DataCompressor(verify=True, on_failure="store")).compress_file(source)
