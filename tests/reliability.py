@@ -169,7 +169,7 @@ Python {python}, git {git}.
 *Silent*: a change to the bytes, or a failure of the system, that nothing told of. *Lost*: a record that was reported
 and is neither there nor declared as missing, or that is gone though nothing touched it. *False*: a record that was
 read and that nobody wrote. *Failed*: tests that did not pass, for these reasons or any other. What was skipped counts
-as not done, and so do the parts that were not run of a family in parts (*of* something). *Seeds*: what a family's chance begins with; one
-without any leaves nothing to chance. The time is that of its tests one after the other. The same families run in a
-bounded form with every `pytest`, and each has a planted bug that it must catch.
+as not done, and so do the parts that were not run of a family in parts (*of* something). *Seeds*: what a family's
+chance begins with; one without any leaves nothing to chance. The time is that of its tests one after the other. The
+same families run in a bounded form with every `pytest`, and each has a planted bug that it must catch.
 """
