@@ -11,6 +11,8 @@ import pytest
 from conftest import Repo
 from managed import LONG, MANAGERS, PASSED, RULES, Managed, managed
 
+from mgit_hooks.framework import configfile
+from mgit_hooks.framework.adding import Wanted
 from mgit_hooks.gatekeeper import gate
 from mgit_hooks.gatekeeper import managed as telling
 from mgit_hooks.installer.install import boot_path, install
@@ -157,6 +159,17 @@ def test_beside_our_stubs_there_is_one_verdict_and_one_record(repo: Managed, fir
     assert told.count("rule no-force") == 1
     assert repo.verdicts() == {"one": Gate("passed", None), "other": Gate("passed", None)}
     assert repo.events("refused", "push") == ["refused", "push", "push", "refused"]
+
+
+@under()
+def test_where_the_gate_is_not_configured_nobody_went_round_it(repo: Managed) -> None:
+    Path(repo.path, ".pre-commit-config.yaml").unlink()
+    configfile.install(locate(repo.path), Wanted(("mgit-capture",)))
+    repo.git("add", "-A")
+    repo.git("commit", "-q", "-m", "one")
+    repo.git("commit", "-q", "--allow-empty", "-m", "two", SKIP="mgit-commit-msg")
+    assert {each.status for each in repo.verdicts().values()} == {"unobserved"}
+    assert repo.events("skipped") == []
 
 
 @pytest.mark.full
