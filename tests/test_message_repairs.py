@@ -377,6 +377,7 @@ def test_a_file_is_put_together_as_it_was(raw: bytes, encoding: str | None, styl
         ({"name": "issue-from-branch", "put": "Refs:"}, "with {id} in it"),
         ({"name": "issue-from-branch", "put": "see {id}"}, "neither a trailer"),
         ({"name": "issue-from-branch", "put": "Refs: {id}\nX: y"}, "with {id} in it"),
+        ({"name": "issue-from-branch", "put": "signed-off-by: A {id} <a>"}, "is a trailer that a person gives"),
         ({"name": "trailer-order", "order": []}, "not a list of trailers' keys"),
         ({"name": "trailer-order", "order": ["a", "A"]}, "names a key twice"),
         ({"name": "trailer-order", "order": ["a b"]}, "not a list of trailers' keys"),

@@ -50,6 +50,8 @@ def _put(value: Any) -> str | None:
         return "is not a text with {id} in it, once"
     if "{subject}" in value:
         return None
+    if _TRAILER.match(value) and value.partition(":")[0].casefold().endswith("-by"):
+        return "is a trailer that a person gives (Signed-off-by, Reviewed-by)"  # not a worktree in that person's name
     return None if _TRAILER.match(value) else "is neither a trailer, as 'Refs: {id}', nor has it {subject}"
 
 
