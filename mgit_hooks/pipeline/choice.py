@@ -16,6 +16,7 @@ from mgit_hooks.codecs import pack, require
 TEMPERATURES: Final = ("hot", "warm", "cold")
 SMALLEST: Final = 100  # bytes; below it nothing is packed
 DEFLATE_UP_TO: Final = 4 << 10
+SNAPPY_FROM: Final = 32 << 10  # what comes with each of its calls is as dear as its time for less
 LZMA_FROM: Final = 16 << 10
 # Beyond it lzma takes tens of milliseconds, which quality "balanced" pays for cold data alone.
 LZMA_UP_TO: Final = 100 << 10
@@ -43,7 +44,7 @@ def choose(sample: bytes, size: int, quality: str, temperature: str = "warm", *,
         return Choice("none", quality, "too small")
     if size <= DEFLATE_UP_TO:
         return Choice("gzip" if for_file else "zlib", quality, "up to 4 KiB deflate is small and fast")
-    if temperature == "hot" and quality == "fast":
+    if temperature == "hot" and quality == "fast" and size >= SNAPPY_FROM:
         return Choice("snappy", quality, "hot data, fast: the least time both ways")
     if len(pack(sample, "zstd", "fast")) > _WORTH_IT * len(sample):
         return Choice("zstd", "fast", "a sample hardly shrinks: no long search")

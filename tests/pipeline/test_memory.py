@@ -99,6 +99,5 @@ def test_a_codec_that_reads_the_whole_file_is_seen(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("quality", codecs.QUALITIES)
 @pytest.mark.parametrize("method", containers.METHODS)
 def test_a_file_of_2_gib_takes_a_window_and_32_mib(tmp_path: Path, method: str, quality: str, tally: Tally) -> None:
-    tally.cases = 2
-    tally.false += check(generated(tmp_path / "large", 2048 * MIB), method, quality)
-    tally.check()
+    tally.cases = 2  # packed, and unpacked
+    assert check(generated(tmp_path / "large", 2048 * MIB), method, quality) == []
