@@ -212,7 +212,7 @@ CHANGES: dict[str, Callable[[Hook], None]] = {
 ENVIRONMENT = [
     ("MGIT_SKIP", "short"), ("MGIT_LEVEL", "strict"), ("SKIP", "mgit-validate"), ("GIT_CONFIG_COUNT", "0"),
     ("GIT_CONFIG_PARAMETERS", "'mgit.level=strict'"), ("GIT_WORK_TREE", "/"), ("GIT_OBJECT_DIRECTORY", "/"),
-    ("MGIT_GATE_WAS", "u"), ("HOME", "/elsewhere"), ("PATH", "/usr/bin"), ("GIT_LITERAL_PATHSPECS", "1"),
+    ("MGIT_GATE_WAS", "u"), ("HOME", "/elsewhere"), ("GIT_LITERAL_PATHSPECS", "1"),
 ]  # fmt: skip
 
 
@@ -230,6 +230,18 @@ def test_what_the_environment_says_is_for_the_gate(
 ) -> None:
     hook.remember()
     monkeypatch.setenv(name, value)
+    assert hook.quick("commit-msg") is None
+
+
+def test_another_git_may_have_another_configuration(
+    hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook.remember()
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{git.parent}{os.pathsep}{os.environ['PATH']}")
+    assert hook.quick("commit-msg") == 0
+    git.symlink_to("/usr/bin/git")
     assert hook.quick("commit-msg") is None
 
 

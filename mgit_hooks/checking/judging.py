@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from mgit_hooks.checking.findings import Checked, Subject, sorted_findings
 from mgit_hooks.gatekeeper.candidate import CHECK, Candidate
-from mgit_hooks.gatekeeper.existing import of_commit
+from mgit_hooks.gatekeeper.existing import of_commit, quarantine
 from mgit_hooks.gatekeeper.judgement import Facts, Judgement, judge
 from mgit_hooks.judging import config, schemas
 from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Commit, Json
+
+if TYPE_CHECKING:
+    from mgit_hooks.gatekeeper.objects import Objects
 
 
 class Policy(NamedTuple):
@@ -52,8 +56,17 @@ def _facts_of(location: Location) -> Facts:
     """One for each process, forked ones too: it keeps a git that answers one."""
     key = os.getpid(), location
     if key not in _facts:
-        _facts[key] = Facts(location.root or location.git_dir)
+        # In a hook of a push objects lie where only git looks for them.
+        _facts[key] = (
+            Facts(location.root or location.git_dir) if quarantine() else Facts(read=partial(_reader, location))
+        )
     return _facts[key]
+
+
+def _reader(location: Location) -> Objects:
+    from mgit_hooks.checking.blobs import Blobs
+
+    return Blobs(location)
 
 
 def checked(policy: Policy, subject: Subject, candidate: Candidate) -> Checked:

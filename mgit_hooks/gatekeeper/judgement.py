@@ -87,11 +87,14 @@ class Facts:
     """Puts facts that no record tells before the rules that name them; loads what makes them only for those.
 
     ``directory`` is where git is asked, by default here; ``folder`` is the repository's of objects, where what was
-    just staged is read without asking. Whoever judges many candidates keeps one, and closes it.
+    just staged is read without asking; ``read`` makes another reader in their place. Whoever judges many candidates
+    keeps one, and closes it.
     """
 
-    def __init__(self, directory: str | None = None, folder: str | None = None) -> None:
-        self._directory, self._folder = directory, folder
+    def __init__(
+        self, directory: str | None = None, folder: str | None = None, read: Callable[[], Objects] | None = None
+    ) -> None:
+        self._directory, self._folder, self._read = directory, folder, read
         self._objects: Objects | None = None
 
     def of(self, candidate: Candidate, names: frozenset[str]) -> Json:
@@ -105,7 +108,7 @@ class Facts:
         if self._objects is None:
             from mgit_hooks.gatekeeper.objects import Objects
 
-            self._objects = Objects(self._directory, self._folder)
+            self._objects = Objects(self._directory, self._folder) if self._read is None else self._read()
         return with_facts(value, names, self._objects, staged=candidate.of_index)
 
     def close(self) -> None:

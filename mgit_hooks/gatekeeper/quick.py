@@ -33,8 +33,8 @@ MADE_OF_OBJECTS = frozenset(("conflict_markers", "link_leaves_tree", "case_confl
 _LARGEST = 8 << 20
 _LONGEST = 64 * 1024
 _STATES = frozenset(("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "commondir"))
-# What git's configuration comes from, and which git it is.
-_KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "HOME", "XDG_CONFIG_HOME", "PATH")
+# What git's configuration comes from.
+_KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "HOME", "XDG_CONFIG_HOME")
 # What git itself gives to the hooks of a commit, beside who makes it.
 _PLAIN = frozenset(
     ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_EDITOR", "GIT_EXEC_PATH", "GIT_REFLOG_ACTION", "GIT_PAGER",
@@ -89,7 +89,13 @@ def key(git_dir: str) -> tuple[Any, ...]:
     import sys
     from _sre import MAGIC  # type: ignore[import-not-found,unused-ignore]
 
-    return (__version__, sys.version, MAGIC, git_dir, os.getcwd(), *map(os.environ.get, _KEPT))
+    return (__version__, sys.version, MAGIC, git_dir, os.getcwd(), _git(), *map(os.environ.get, _KEPT))
+
+
+def _git() -> str | None:
+    """Which git is asked: another one may have a configuration of its own for the system."""
+    paths = (os.path.join(folder, "git") for folder in os.environ.get("PATH", "").split(os.pathsep))
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
 
 
 def state(path: str) -> tuple[int, ...] | None:

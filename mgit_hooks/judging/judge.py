@@ -12,7 +12,18 @@ import os
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from mgit_hooks.judging.rules import Prepared, Rule, affordable, applies, failed, patterns, ready, validator, violations
+from mgit_hooks.judging.rules import (
+    Prepared,
+    Rule,
+    Texts,
+    affordable,
+    applies,
+    failed,
+    patterns,
+    ready,
+    validator,
+    violations,
+)
 from mgit_hooks.judging.validate import Schemas
 from mgit_hooks.record import Issue, Json
 
@@ -73,7 +84,8 @@ def judge(
     allowance.next_value()
     if names:
         return _with_facts(asked, value, names, schemas, unknown, allowance)
-    return tuple(issue for rule in asked for issue in _judge(ready(rule, schemas.documents), value, unknown, allowance))
+    texts = Texts(value)
+    return tuple(issue for rule in asked for issue in _judge(ready(rule, schemas.documents), texts, unknown, allowance))
 
 
 def _with_facts(
@@ -86,15 +98,17 @@ def _with_facts(
 ) -> tuple[Issue, ...]:
     from mgit_hooks.judging import facts
 
-    value = facts.followed(value, names)
-    whole: facts.Told | None = None
+    texts = Texts(facts.followed(value, names))
+    whole: tuple[Texts, frozenset[str]] | None = None
     found: list[Issue] = []
     for rule in asked:
-        issues = _judge(ready(rule, schemas.documents), value, unknown, allowance)
+        issues = _judge(ready(rule, schemas.documents), texts, unknown, allowance)
         if issues and _facts_of(rule):
             # A fact that is not there breaks no rule; where something else does, it may be by its absence.
-            whole = whole or facts.made(value, names)
-            issues = _judge(ready(rule, schemas.documents), whole.value, unknown | whole.unknown, allowance)
+            if whole is None:
+                made = facts.made(texts.value, names)
+                whole = Texts(made.value), unknown | made.unknown
+            issues = _judge(ready(rule, schemas.documents), *whole, allowance)
         found += issues
     return tuple(found)
 
@@ -126,15 +140,15 @@ def _mentions(schema: Any, name: str) -> bool:
     return isinstance(schema, list) and any(_mentions(each, name) for each in schema)
 
 
-def _judge(prepared: Prepared, value: Json, unknown: frozenset[str], allowance: Allowance) -> tuple[Issue, ...]:
+def _judge(prepared: Prepared, texts: Texts, unknown: frozenset[str], allowance: Allowance) -> tuple[Issue, ...]:
     rule = prepared.rule
     try:
-        if affordable(prepared, value):
-            return violations(prepared, value, unknown)
+        if affordable(prepared, texts):
+            return violations(prepared, texts.value, unknown)
         if allowance.gone:
             fix = "mend those that ran out of time, or take them out"
             return (failed(rule, _RAN_OUT, f"was not asked: {allowance.gone}", fix),)
-        return _in_child(prepared, value, unknown, allowance)
+        return _in_child(prepared, texts.value, unknown, allowance)
     except Exception as error:
         name = "" if isinstance(error, _ChildFailed) else f"{type(error).__name__}: "
         what = f"could not be judged: {name}{str(error)[:80]}"

@@ -6,6 +6,7 @@ Pure and without a bound on time: whoever holds rules that may come from a workt
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,18 +120,33 @@ def ready(rule: Rule, documents: Mapping[str, Json]) -> Prepared:
     return made
 
 
-def affordable(prepared: Prepared, value: Any) -> bool:
-    """Whether judging ``value`` by the rule provably ends soon."""
+class Texts:
+    """The lengths of all texts in a value: walked over once, for however many rules."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self._sums: dict[int, int] = {}
+
+    @functools.cached_property
+    def _lengths(self) -> list[int]:
+        return [len(text) for text in _texts(self.value)]
+
+    def steps(self, cost: Cost) -> int:
+        """As ``cost.steps`` of each, added up."""
+        return self._sum(1, 0) + cost.factor * self._sum(cost.degree, 1)
+
+    def _sum(self, degree: int, least: int) -> int:
+        key = 2 * degree + least
+        if key not in self._sums:
+            self._sums[key] = sum(max(length, least) ** degree for length in self._lengths)
+        return self._sums[key]
+
+
+def affordable(prepared: Prepared, texts: Texts) -> bool:
+    """Whether judging the value with these ``texts`` by the rule provably ends soon."""
     if prepared.costs is None:
         return False
-    if not prepared.costs:
-        return True
-    budget = AFFORDABLE_STEPS
-    for text in _texts(value):
-        budget -= sum(each.steps(len(text)) for each in prepared.costs)
-        if budget < 0:
-            return False
-    return True
+    return not prepared.costs or sum(map(texts.steps, prepared.costs)) <= AFFORDABLE_STEPS
 
 
 def violations(prepared: Prepared, value: Any, unknown: frozenset[str] = frozenset()) -> tuple[Issue, ...]:
