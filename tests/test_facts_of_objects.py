@@ -13,6 +13,7 @@ import pytest
 from conftest import Repo
 
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.checking.blobs import Blobs
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.gatekeeper import secrets
 from mgit_hooks.gatekeeper.existing import of_commit
@@ -300,3 +301,22 @@ def test_a_fact_that_is_made_of_too_much_is_told_by_this_family(repo: Repo, monk
     """Planted: a name that is nowhere else conflicts with itself."""
     monkeypatch.setattr("mgit_hooks.gatekeeper.facts._case_conflicts", lambda files, tree, objects: [["a", "a"]])
     assert any("case-conflicts" in each for each in found_at_standard(histories.every_kind(), repo))
+
+
+def test_the_library_reads_what_git_reads(repo: Repo) -> None:
+    repo.commit("one", {"small": "small\n", "empty": "", "large": b"x" * (LIMIT + 10), "text": CONFLICT})
+    repo.git("gc", "-q")
+    loose = repo.commit("two", {"small": "other\n"})
+    here = locate(repo.path)
+    by_library, by_git = Blobs(here), Objects(here.root)
+    names = [loose, *(f"HEAD:{name}" for name in ("small", "empty", "large", "text")), "HEAD^{tree}", "HEAD~1:small"]
+    oids = [Oid(repo.git("rev-parse", name)) for name in names]
+    for oid in (*oids, Oid("1" * 40), Oid("12"), Oid("1" * 64)):
+        assert by_library.beginning(oid) == by_git.beginning(oid)
+    assert by_library.beginning(oids[3]) == b"x" * LIMIT
+    damaged = Path(repo.path, ".git/objects", oids[0][:2], oids[0][2:])
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"damaged")
+    assert by_library.beginning(oids[0]) in (None, by_git.beginning(oids[0]))
+    by_library.close()
+    by_git.close()
