@@ -62,6 +62,8 @@ WRAPPED: dict[str, tuple[str, str]] = {
     "no comment": ("S\n\nthe issue that is #12 was here\n", "S\n\nthe issue that\nis #12 was here\n"),
     "no trailer": ("S\n\nseven words and a Note: this is it\n", "S\n\nseven words and\na Note: this is it\n"),
     "no quote": ("S\n\nthe number that isa > b\n", "S\n\nthe number that\nisa > b\n"),
+    "a revert": (f"Revert S\n\nThis reverts commit {'0' * 40}.\n", f"Revert S\n\nThis reverts commit {'0' * 40}.\n"),
+    "another commit's message": (f"amend! S\n\n{WORDS}\n\nb\n", f"amend! S\n\n{WORDS}\n\nb\n"),
     "a title keeps its rule": (f"S\n\n{WORDS}\n=====\n", f"S\n\n{WORDS}\n=====\n"),
     "a break that was meant": (f"S\n\n{WORDS}\\\nb\n", "S\n\nword word word word\nword word word word\nword\\\nb\n"),
     "blanks within": ("S\n\nOne.  Two three.  Four five.\n", "S\n\nOne.  Two three.\nFour five.\n"),

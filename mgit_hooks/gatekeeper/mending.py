@@ -47,6 +47,8 @@ def _blank_line(text: str, around: Around, options: Mapping[str, Any]) -> Mended
 
 
 def _wrap(text: str, around: Around, options: Mapping[str, Any]) -> Mended | str:
+    if tidying.subject(text, around.comment).startswith("amend! "):
+        return "its body is the message of another commit, subject and all"  # git-commit(1), --fixup=amend:
     width = options["width"]
     made = wrapping.wrap(text, width, around.comment, around.reading)
     if made is None:

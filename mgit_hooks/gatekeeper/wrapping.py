@@ -22,7 +22,7 @@ _ITEM: Final = re.compile(
 _RULER: Final = re.compile(r"([-=~^*_`])\1{2,}[ \t]*\Z")
 # A line that begins so is no prose: what is indented, quotes, tables, headings, trailers, what git and git-am(1) read.
 _SPECIAL: Final = re.compile(
-    r"[\s>|+#]|[A-Za-z0-9-]{1,41}[ \t]*:(?: |\Z)|`{3}|~{3}|\(cherry picked from|diff -|---|@@ "
+    r"[\s>|+#]|[A-Za-z0-9-]{1,41}[ \t]*:(?: |\Z)|`{3}|~{3}|\(cherry picked from|This reverts commit |diff -|---|@@ "
 )
 # A word with which no line is made to begin: it would be one of those, or a list's item, or a comment.
 _STUCK: Final = re.compile(
