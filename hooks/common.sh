@@ -124,7 +124,7 @@ read_head() {
 read_flag() {
 	armed=u was=u flag=$mgit/gate/$worktree
 	[ -f "$flag" ] || return
-	stale=${MGIT_STRATEGY+1}${MGIT_RULES+1}${MGIT_LEVEL+1}${MGIT_ENFORCE+1}${GIT_CONFIG_COUNT+1}
+	stale=${MGIT_STRATEGY+1}${MGIT_RULES+1}${MGIT_EXTENDS+1}${MGIT_LEVEL+1}${MGIT_ENFORCE+1}${GIT_CONFIG_COUNT+1}
 	case ${GIT_CONFIG_PARAMETERS-} in *[mM][gG][iI][tT].*) stale=1 ;; esac
 	while IFS= read -r line; do
 		case $line in

@@ -15,6 +15,7 @@ from conftest import Repo
 
 from mgit_hooks import cli, layout
 from mgit_hooks.errors import ConfigError
+from mgit_hooks.installer import diagnosis
 from mgit_hooks.judging import config, library
 from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.configlayers import KEYS
@@ -498,3 +499,29 @@ def test_looking_at_the_configuration_leaves_private_files(repo: Repo, capfdbina
     flag = Path(repo.path, ".git/mgit/gate/main-worktree")
     assert stat.S_IMODE(flag.stat().st_mode) == 0o600
     assert stat.S_IMODE(flag.parent.stat().st_mode) == 0o700
+
+
+def test_a_slip_in_the_name_of_a_variable_is_told_where_somebody_looks(
+    repo: Repo, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MGIT_LEVLE", "MGIT_SKIPS", "mgit_strategy", "MGITHUB_TOKEN", "MGIT_SERVER_PORT", "MGIT_LEVEL"):
+        monkeypatch.setenv(name, "strict")
+    assert cli.main(["-C", repo.path, "config", "level"]) == 0
+    told = capfdbinary.readouterr()
+    assert told.out == b"strict\n"
+    assert told.err.decode().splitlines() == [
+        "mgit-hooks: the environment has MGIT_LEVLE, which says nothing to mgit-hooks",
+        "hint: did you mean MGIT_LEVEL?",
+        "mgit-hooks: the environment has MGIT_SKIPS, which says nothing to mgit-hooks",
+        "hint: did you mean MGIT_SKIP?",
+        "mgit-hooks: the environment has mgit_strategy, which says nothing to mgit-hooks",
+        "hint: did you mean MGIT_STRATEGY?",
+    ]
+    assert cli.main(["-C", repo.path, "config", "level", "-q"]) == 0
+    assert capfdbinary.readouterr().err == b""
+    (outcome,) = [each for each in diagnosis.diagnose(layout.locate(repo.path)) if each.check == "configuration"]
+    assert [(finding.severity, finding.remedy) for finding in outcome.findings] == [
+        ("remark", "did you mean MGIT_LEVEL?"),
+        ("remark", "did you mean MGIT_SKIP?"),
+        ("remark", "did you mean MGIT_STRATEGY?"),
+    ]

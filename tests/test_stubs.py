@@ -463,6 +463,7 @@ FLAGS = {
     "empty": ("", {}, "u"),
     "strategy": ("open\n", {"MGIT_STRATEGY": "abort"}, "u"),
     "rules": ("open\n", {"MGIT_RULES": ""}, "u"),
+    "extends": ("open\n", {"MGIT_EXTENDS": "strict"}, "u"),
     "level": ("open\n", {"MGIT_LEVEL": "strict"}, "u"),
     "enforce": ("open\n", {"MGIT_ENFORCE": "true"}, "u"),
     "git -c": ("open\n", {"GIT_CONFIG_PARAMETERS": "'Mgit.strategy'='abort'"}, "u"),

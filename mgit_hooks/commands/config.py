@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from mgit_hooks.display import escape
@@ -12,6 +13,7 @@ from mgit_hooks.judging import gateflag
 from mgit_hooks.judging.config import Config, load
 from mgit_hooks.judging.configlayers import ADDING, KEYS, Origin
 from mgit_hooks.judging.rules import Rule
+from mgit_hooks.judging.variables import slips
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
@@ -50,6 +52,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     # A repository that keeps no records has no hooks to tell, and a question is not to begin any.
     read = gateflag.refresh if is_folder(location.mgit_dir) else load
     config = read(location, given(args))
+    for slip in slips(os.environ):
+        out.note(f"mgit-hooks: {escape(slip.message)}\nhint: {slip.remedy}")
     keys = KEYS if args.key is None else (args.key,)
     if out.as_json:
         out.json(_json(config, keys, args))

@@ -166,10 +166,11 @@ def _close(paths: list[tuple[str, int]]) -> None:
 
 
 def _configuration(location: Location) -> Iterator[Finding]:
-    from mgit_hooks.judging import config
+    from mgit_hooks.judging import config, variables
 
     config.load(location)
-    return iter(())
+    for slip in variables.slips(os.environ):
+        yield Finding("remark", slip.message, slip.remedy)
 
 
 def _flag(location: Location) -> Iterator[Finding]:
