@@ -65,7 +65,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
 
 def framework(stage: str, git: str, arguments: Sequence[str]) -> int:
     """Judge ``stage`` for a hook manager, armed or not: it was asked for by name."""
-    from mgit_hooks.gatekeeper import managed, witness
+    from mgit_hooks.gatekeeper import managed
 
     location = config = None
     try:
@@ -79,6 +79,8 @@ def framework(stage: str, git: str, arguments: Sequence[str]) -> int:
         if told.is_question:
             return _answer(stage, told, location, config)
         if told.pushes is not None:
+            from mgit_hooks.gatekeeper import witness
+
             witness.attempt(location, git, told, flag)
         found = map(_by_framework, _candidates(stage, git, told.arguments, location, config, told.pushes))
         if told.by_hand or flag == "o" or not managed.is_judged_by_stub(stage, location):
