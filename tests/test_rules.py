@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
@@ -114,12 +115,17 @@ def test_what_a_stage_does_not_know_yet_is_left_to_a_later_one(schema: Any, hits
     assert len(judge([rule(schema)], staged, S, unknown=MESSAGE)) == hits
 
 
+def spent() -> float:
+    """Processor time of this process and of those that it has waited for: a busy machine does not change it."""
+    return sum(os.times()[:4])
+
+
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|a)*b", "^(a*)*b", "(.*,)+x", r"^(a)\1*b(c+)+$"])
 def test_a_pattern_that_never_ends_is_ended_and_named(pattern: str) -> None:
     value = {"event": "commit", "commit": {"message": "a" * 40 + "!"}}
-    began = time.monotonic()
+    began = spent()
     (issue,) = judge([rule(at("commit", "message", pattern=pattern))], value, S)
-    assert time.monotonic() - began < 10
+    assert spent() - began < 3
     if pattern == "^(a+)+$":
         assert (issue.code, issue.severity) == ("RULE_TIMEOUT", "critical")
         assert issue.data_context is not None
@@ -130,11 +136,11 @@ def test_a_pattern_that_never_ends_is_ended_and_named(pattern: str) -> None:
 def test_the_pattern_of_the_brochure_ends_within_three_seconds() -> None:
     value = {"event": "commit", "commit": {"message": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}}
     began = time.process_time()
-    wall = time.monotonic()
+    altogether = spent()
     (issue,) = judge([rule(at("commit", "message", pattern="^(a+)+$"))], value, S)
     assert issue.code == "RULE_TIMEOUT"
     assert time.process_time() - began < 1  # the child's time, not ours
-    assert time.monotonic() - wall < 6  # 1 s of processor time, on a machine that may be busy
+    assert spent() - altogether < 3
 
 
 def test_a_pattern_without_a_bound_still_judges_in_its_child() -> None:
