@@ -139,6 +139,11 @@ def test_an_empty_message_stays_empty(name: str) -> None:
     assert mend(name, " \n\n") == "the message is empty"
 
 
+def test_a_heading_of_conflicts_is_no_trailer_to_put_before_others() -> None:
+    text = f"Subject\n\n{SOB}\nConflicts:"
+    assert faults("trailer-order", text, "#") == []
+
+
 # What must hold of each repair, whatever the text.
 
 LINES = st.one_of(

@@ -70,11 +70,12 @@ def subject(text: str, template: str, comment: str | None) -> str | None:
 def ordered(text: str, order: Sequence[str], comment: str) -> str | None:
     """``text`` with its trailers in ``order``; None where other lines stand among them."""
     lines = text.split("\n")
-    where = block(text, comment)
+    whole = text if text.endswith("\n") else f"{text}\n"  # as git stores it: "Conflicts:" is a heading with its newline
+    where = block(whole, comment)
     units = _units(lines, where, comment)
     if units is None:
         return None
-    found = trailers(text, comment)
+    found = trailers(whole, comment)
     if len(found) != len(units):
         return None
     by_rank = sorted(zip(ranks(found, order), units, strict=True), key=lambda each: each[0])
