@@ -20,9 +20,7 @@ def main(arguments: list[str]) -> int:
 def _gate(stage: str, git: str, arguments: list[str]) -> int:
     """A gate that fails must not pass for one that let through: where the policy may refuse, git stops."""
     try:
-        from mgit_hooks.gatekeeper import quick
-
-        if quick.main(stage, git, arguments) == 0:
+        if _is_quickly_clean(stage, git, arguments):
             return 0
         from mgit_hooks.gatekeeper import gate
 
@@ -38,6 +36,15 @@ def _gate(stage: str, git: str, arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 1 if armed else 0
+
+
+def _is_quickly_clean(stage: str, git: str, arguments: list[str]) -> bool:
+    try:
+        from mgit_hooks.gatekeeper import quick
+
+        return quick.main(stage, git, arguments) == 0
+    except Exception:
+        return False  # the gate's answer counts, and it can say what is wrong
 
 
 def _drain(arguments: list[str]) -> int:

@@ -299,7 +299,7 @@ def test_deleting_takes_all_of_one_collection_and_nothing_of_another(store: Chan
 def test_what_is_missing_is_said_with_what_there_is(store: ChangesetStorage) -> None:
     with pytest.raises(ChangesetMissingError) as raised:
         store.load_changeset_collection("work")
-    assert "diff --save-changeset" in raised.value.remedy
+    assert "save_changeset_collection" in raised.value.remedy
     store.save_changeset_collection(collection())
     with pytest.raises(ChangesetMissingError, match="there is no backup of a collection 'work'"):
         store.load_changeset_collection("work", "backup")

@@ -185,7 +185,10 @@ def test_the_manifest_under_prek(tmp_path: Path, tmp_path_factory: pytest.TempPa
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    run(*prek, "install", "--prepare-hooks")
+    made = subprocess.run([*prek, "install", "--prepare-hooks"], cwd=repo.path, capture_output=True, text=True, env=env)
+    if made.returncode and "Failed to fetch" in made.stderr + made.stdout:
+        pytest.skip(f"the registry does not answer: {made.stderr[-200:]}")
+    assert made.returncode == 0, made.stdout + made.stderr
     run("git", "commit", "-q", "-m", "fine")
     assert "subject-length" in run("git", "commit", "-q", "--allow-empty", "-m", LONG, status=1)
     for hook in ("mgit-verify", "mgit-repair"):

@@ -320,7 +320,8 @@ def test_every_stub(place: Place) -> None:
     repo.git("checkout", "-q", "main")
     repo.git("merge", "-q", "--no-ff", "-m", "Merge", "side")
     repo.git("checkout", "-q", "-b", "mail", "HEAD^")
-    repo.git("am", "-q", stdin=patch)
+    # Within the second in which "Two" was made it would be that very commit.
+    repo.git("am", "-q", stdin=patch, GIT_COMMITTER_DATE="@2000000000 +0000")
     pushed = repo.run("push", "-q", bare.path, "main", "mail")
     assert b"mgit-hooks" not in pushed.stderr
     found = []

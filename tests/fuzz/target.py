@@ -87,7 +87,7 @@ def block(data: bytes) -> None:
 
 def _told_length(codec: int, inner: bytes) -> int:
     if codec == compress.SNAPPY:
-        return max(compress._snappy_length(inner), 0)
+        return max(compress.snappy_length(inner), 0)
     if codec == compress.ZSTD and len(inner) > 4 and not inner[4] & 3:
         told = second_reader.zstd_content_size(inner)
         return told if told is not None and told < 1 << 24 else len(inner)
