@@ -11,6 +11,8 @@ class MgitError(Exception):
     """What went wrong, in one line, and what to do about it, in another."""
 
     exit_code = 128
+    may_pass = False
+    """Whether the same may go well in a moment."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -42,6 +44,12 @@ class JournalError(MgitError):
     """The journal cannot be read or written."""
 
 
+class JournalBusyError(JournalError):
+    """Another process holds what is needed."""
+
+    may_pass = True
+
+
 class LaterFormatError(JournalError):
     """A later version of the program wrote the journal: nothing of it can be read."""
 
@@ -71,6 +79,12 @@ class ChangesetMissingError(ChangesetStorageError):
     """There is no collection of that name, or no such generation of it."""
 
     exit_code = 2
+
+
+class ChangesetBusyError(ChangesetStorageError):
+    """Another process holds the collection."""
+
+    may_pass = True
 
 
 class ChangesetDamageError(ChangesetStorageError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mgit_hooks.errors import JournalError
+from mgit_hooks.errors import JournalBusyError
 
 # Seconds between tries. Who has waited long asks less often: a hundred that wait would else leave the one that
 # holds the lock no processor to end with.
@@ -43,10 +43,10 @@ def _is_still(path: str, descriptor: int) -> bool:
 
 @contextmanager
 def required(path: str, what: str, *, wait: float = 60.0) -> Iterator[None]:
-    """As ``exclusive``, but raises JournalError where the lock is not to be had within ``wait`` seconds."""
+    """As ``exclusive``, but raises JournalBusyError where the lock is not to be had within ``wait`` seconds."""
     with exclusive(path, wait=wait) as held:
         if not held:
-            raise JournalError(f"{what} is in use by another process", "wait for it to end and try again")
+            raise JournalBusyError(f"{what} is in use by another process", "wait for it to end and try again")
         yield
 
 
@@ -64,7 +64,7 @@ def folder(path: str, what: str, *, wait: float = 60.0) -> Iterator[None]:
         except OSError:  # NFS locks only what is open to be written
             held = True
         if not held:
-            raise JournalError(f"{what} is in use by another process", "wait for it to end and try again")
+            raise JournalBusyError(f"{what} is in use by another process", "wait for it to end and try again")
         yield
     finally:
         os.close(descriptor)

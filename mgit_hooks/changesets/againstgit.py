@@ -18,7 +18,7 @@ from mgit_hooks.git import plumbing
 from mgit_hooks.git.backend import Backend, MissingObject
 from mgit_hooks.git.opening import open_backend
 from mgit_hooks.judging.checks import embedded_bytes
-from mgit_hooks.record import Issue, Json, Oid
+from mgit_hooks.record import Commit, Issue, Json, Oid
 
 _HEX = frozenset("0123456789abcdef")
 _GITLINK = "160000"
@@ -56,6 +56,24 @@ class AtHand:
             return Found([_gone(f"{place}/hash", oid)], 1)
         return Found(list(_commit(mine, theirs, place, self)), 1)
 
+    def read(self, oid: Oid) -> Commit:
+        """A commit as git has it. Raises ObjectError where it has none of that name."""
+        return self._capturer.commit(oid)
+
+    def full(self, name: str) -> Oid | None:
+        """The full id of a commit's hash or of its beginning; None where that is none, or could be several."""
+        return _full(name, self)
+
+    def content(self, change: Json) -> bytes | None:
+        """What the worktree had of a changed file, where that is what the index has: the blob, as git writes it there.
+
+        None where the file was changed since, where git no longer has the blob, and where a filter of the user's
+        stands between.
+        """
+        oid = change.get("new_oid")
+        unchanged = change.get("worktree_status") in _UNCHANGED and change.get("new_mode") != _GITLINK
+        return _smudged(change, self) if isinstance(oid, str) and oid and unchanged else None
+
     def close(self) -> None:
         self.backend.close()
 
@@ -64,7 +82,7 @@ def against_git(changeset: Any) -> Found:
     """What differs, and how much was compared: nothing where there is no such repository here, or none to be read."""
     path = changeset.get("repository_path") if isinstance(changeset, dict) else None
     try:
-        here = _at(path) if isinstance(path, str) else None
+        here = open_at(path) if isinstance(path, str) else None
         if here is None:
             return Found([], 0)
         try:
@@ -75,8 +93,8 @@ def against_git(changeset: Any) -> Found:
         return Found([], 0)
 
 
-def _at(path: str) -> AtHand | None:
-    """The repository at ``path`` itself: one further up is another one."""
+def open_at(path: str) -> AtHand | None:
+    """The repository at ``path`` itself: one further up is another one. Raises as ``AtHand``."""
     if not os.path.isabs(path) or "\0" in path or not is_folder(path):
         return None
     real = os.path.realpath(path)

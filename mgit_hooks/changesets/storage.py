@@ -23,6 +23,7 @@ from mgit_hooks.containers import METHODS
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import (
+    ChangesetBusyError,
     ChangesetDamageError,
     ChangesetMissingError,
     ChangesetStorageError,
@@ -257,7 +258,7 @@ class ChangesetStorage:
             with _failing(f"cannot lock '{name}'"):
                 held = stack.enter_context(exclusive(self._file(name, "lock"), wait=self._wait))
             if not held:
-                raise ChangesetStorageError(
+                raise ChangesetBusyError(
                     f"the collection '{name}' is in use by another process", "wait for it to end and try again"
                 )
             yield

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
         DataCompressor,
         FileCompressor,
     )
+    from mgit_hooks.pipeline.recovery import (
+        ChangesetRecoveryManager,
+        RecoveryAction,
+        RecoveryResult,
+        RecoveryStrategy,
+        recover_changeset_operation,
+    )
     from mgit_hooks.pipeline.validation import (
         ChangesetValidator,
         ValidationIssue,
@@ -26,28 +33,38 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "ChangesetRecoveryManager": "recovery",
     "ChangesetValidator": "validation",
     "CompressionMethod": "compression",
     "CompressionResult": "compression",
     "DataCompressor": "compression",
     "FileCompressor": "compression",
+    "RecoveryAction": "recovery",
+    "RecoveryResult": "recovery",
+    "RecoveryStrategy": "recovery",
     "ValidationIssue": "validation",
     "ValidationLevel": "validation",
     "ValidationResult": "validation",
     "ValidationSeverity": "validation",
+    "recover_changeset_operation": "recovery",
     "validate_changeset": "validation",
     "validate_collection": "validation",
 }
 __all__ = [
+    "ChangesetRecoveryManager",
     "ChangesetValidator",
     "CompressionMethod",
     "CompressionResult",
     "DataCompressor",
     "FileCompressor",
+    "RecoveryAction",
+    "RecoveryResult",
+    "RecoveryStrategy",
     "ValidationIssue",
     "ValidationLevel",
     "ValidationResult",
     "ValidationSeverity",
+    "recover_changeset_operation",
     "validate_changeset",
     "validate_collection",
 ]

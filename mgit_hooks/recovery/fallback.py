@@ -12,13 +12,15 @@ from mgit_hooks.recovery.repairs import Facts
 
 _ABSENT_DATE = "@0 +0000"
 """A date that is plainly none: the schema wants one, and a made-up one would look true."""
+_FAILED = "a minimal changeset: an operation failed with the original one: "
 
 
 def candidates(kind: str, value: Json, issues: Sequence[Issue], facts: Facts) -> Iterator[Json]:
     """From what says most to what says least; the caller takes the first that is valid."""
     broken = {path_of(issue.field_path)[:2] for issue in issues if issue.severity in FAILING}
     if kind == "changeset":
-        yield _changeset(value, broken, facts)
+        failed = [issue for issue in issues if issue.code == "OPERATION_FAILED"]
+        yield {**_changeset(value, broken, facts), **({"error": _FAILED + failed[0].message} if failed else {})}
         return
     original = {name: item for name, item in value.items() if name not in ("seq", "id", "original")}
     base = {**_frame(value, broken, facts), "original": original}

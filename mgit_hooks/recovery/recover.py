@@ -7,7 +7,7 @@ meaning of each for the user.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mgit_hooks import dates
@@ -26,7 +26,11 @@ _KEPT = 1000
 
 
 class Context(NamedTuple):
-    """What recovery may reach for. ``commit_of`` reads git's commit, or raises ObjectError or OSError."""
+    """What recovery may reach for.
+
+    ``commit_of`` reads git's commit, or raises ObjectError or OSError; ``content_of`` a changed file's bytes from its
+    JSON, or gives None. ``against`` finds what no schema can, in a changeset that it holds against git.
+    """
 
     mgit_dir: str
     repository_path: str
@@ -34,6 +38,8 @@ class Context(NamedTuple):
     rules: tuple[Rule, ...] = ()
     commit_of: Callable[[Oid], Commit] | None = None
     now: Callable[[], str] = dates.now
+    content_of: Callable[[Json], bytes | None] | None = None
+    against: Callable[[Json], Iterable[Issue]] | None = None
 
 
 _Judge = Callable[[Json], tuple[Issue, ...]]
@@ -48,7 +54,9 @@ class _Step(NamedTuple):
     before: object
 
 
-class _Outcome(NamedTuple):
+class Outcome(NamedTuple):
+    """What came of a value, the issues it is left with, and what was done."""
+
     value: Json
     issues: tuple[Issue, ...]
     actions: tuple[Action, ...]
@@ -63,7 +71,7 @@ def recover_record(
     """
     if strategy == "abort":
         description = "git had already done this when it was judged: recorded as it is"
-        outcome = _Outcome(
+        outcome = Outcome(
             record.to_json(), tuple(issues), (Action("refusal_too_late", description, False, _codes(issues)),)
         )
     else:
@@ -73,7 +81,7 @@ def recover_record(
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         # A shape that no record can take: what came in goes out.
         failure = Action("repair_failed", "what came of it is not a record", False, f"{type(error).__name__}: {error}")
-        recovered, outcome = record, _Outcome({}, tuple(issues), (*outcome.actions, failure))
+        recovered, outcome = record, Outcome({}, tuple(issues), (*outcome.actions, failure))
     return recovered._replace(
         validation=Validation(level, is_valid(outcome.issues), outcome.issues),
         recovery=(*record.recovery, *outcome.actions),
@@ -84,10 +92,23 @@ def recover_changeset(
     value: Json, issues: Sequence[Issue], strategy: str, level: str, schemas: Schemas, context: Context
 ) -> tuple[Json | None, tuple[Action, ...]]:
     """What to go on with, and what was done; None under ``abort``: the operation must not run."""
+    outcome = changeset_outcome(value, issues, strategy, level, schemas, context)
+    return (None if strategy == "abort" else outcome.value), outcome.actions
+
+
+def changeset_outcome(
+    value: Json, issues: Sequence[Issue], strategy: str, level: str, schemas: Schemas, context: Context
+) -> Outcome:
+    """As ``recover_changeset``, with the issues that are left; under ``abort`` the value as it came."""
     if strategy == "abort":
-        return None, (Action("operation_failed", "refused by strategy abort", False, _codes(issues)),)
-    outcome = _recover("changeset", value, issues, strategy, level, schemas, context)
-    return outcome.value, outcome.actions
+        refused = Action("operation_failed", "refused by strategy abort", False, _codes(issues))
+        return Outcome(value, tuple(issues), (refused,))
+    return _recover("changeset", value, issues, strategy, level, schemas, context)
+
+
+def judge_changeset(value: Json, level: str, schemas: Schemas, context: Context) -> tuple[Issue, ...]:
+    found = () if context.against is None else tuple(context.against(value))
+    return validate("changeset", value, level, schemas) + found
 
 
 def _recover(
@@ -98,26 +119,28 @@ def _recover(
     level: str,
     schemas: Schemas,
     context: Context,
-) -> _Outcome:
+) -> Outcome:
     def judged(candidate: Json) -> tuple[Issue, ...]:
-        broken = judge(context.rules, candidate, schemas) if kind == "record" else ()
-        return validate(kind, candidate, level, schemas) + broken
+        if kind == "changeset":
+            return judge_changeset(candidate, level, schemas, context)
+        return validate(kind, candidate, level, schemas) + judge(context.rules, candidate, schemas)
 
     if strategy == "ignore":
         action = Action("ignore_error", f"kept as it is, with {len(issues)} issues", True, _codes(issues))
-        return _Outcome(value, tuple(issues), (action,))
+        return Outcome(value, tuple(issues), (action,))
     if strategy == "fallback":
         return _fall_back(kind, value, issues, judged, context)
     if strategy == "checkpoint":
-        saved = _checkpoint(kind, value, issues, context)
+        saved = checkpoint(kind, value, issues, context)
         if not saved.success:  # without the copy, a repair might be all that is left
-            return _Outcome(value, tuple(issues), (saved,))
+            return Outcome(value, tuple(issues), (saved,))
         outcome = _repair(kind, value, issues, judged, context)
         return outcome._replace(actions=(saved, *outcome.actions))
     return _repair(kind, value, issues, judged, context)
 
 
-def _checkpoint(kind: str, value: Json, issues: Sequence[Issue], context: Context) -> Action:
+def checkpoint(kind: str, value: Json, issues: Sequence[Issue], context: Context) -> Action:
+    """Save a restorable copy. Whether that went well is in the action."""
     try:
         path = checkpoints.write(context.mgit_dir, kind, value, issues, context.now())
     except OSError as error:
@@ -131,7 +154,7 @@ def _fall_back(
     issues: Sequence[Issue],
     judged: _Judge,
     context: Context,
-) -> _Outcome:
+) -> Outcome:
     facts = _facts(context, [])
     for minimal in fallback.candidates(kind, value, issues, facts):
         left = judged(minimal)
@@ -142,9 +165,9 @@ def _fall_back(
                 True,
                 _codes(issues),
             )
-            return _Outcome(minimal, left, (action,))
+            return Outcome(minimal, left, (action,))
     action = Action("fallback_failed", f"a minimal {kind} would be no more valid: kept as it is", False, _codes(issues))
-    return _Outcome(value, tuple(issues), (action,))
+    return Outcome(value, tuple(issues), (action,))
 
 
 def _repair(
@@ -153,7 +176,7 @@ def _repair(
     issues: Sequence[Issue],
     judged: _Judge,
     context: Context,
-) -> _Outcome:
+) -> Outcome:
     mended = copy.deepcopy(value)
     left = tuple(issues)
     actions: list[Action] = []
@@ -173,7 +196,7 @@ def _repair(
         # issue to light, or a file that could not be read just now.
         if is_valid(left) or not (done or troubles):
             break
-    return _Outcome(mended, left, (*actions, _summary(kind, left)))
+    return Outcome(mended, left, (*actions, _summary(kind, left)))
 
 
 def _summary(kind: str, left: Sequence[Issue]) -> Action:
@@ -247,7 +270,14 @@ def _facts(context: Context, troubles: list[str]) -> Facts:
                 return None
         return seen.get(name)
 
-    return Facts(context.repository_path, commit, context.now)
+    def content(change: Json) -> bytes | None:
+        try:
+            return None if context.content_of is None else context.content_of(change)
+        except OSError as error:
+            troubles.append(str(error))
+            return None
+
+    return Facts(context.repository_path, commit, context.now, content)
 
 
 def _codes(issues: Sequence[Issue]) -> str:

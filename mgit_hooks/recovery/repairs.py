@@ -24,14 +24,17 @@ _TYPES = {
     "T": "typechange",
     "?": "untracked",
 }
+_DATE = re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)? ?(Z|[+-][0-9]{2}:?[0-9]{2})")
 
 
 class Facts(NamedTuple):
-    """What repairs may go by. ``commit`` gives git's own JSON of a commit, or None."""
+    """What repairs may go by. ``commit`` gives git's own JSON of a commit, or None; ``content`` the bytes of a changed
+    file of the worktree from its JSON, where git still has them, or None."""
 
     repository_path: str
     commit: Callable[[str], Json | None]
     now: Callable[[], str]
+    content: Callable[[Json], bytes | None] = lambda change: None
 
 
 class Fixed(NamedTuple):
@@ -84,9 +87,11 @@ def _now(value: Json, path: list[str], facts: Facts) -> Fixed | None:
 
 
 def _timestamp(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    for commit in value.get("recent_commits") or ():
-        if isinstance(commit, dict) and isinstance(commit.get("date"), str) and commit["date"]:
-            return Fixed(commit["date"], "the date of the newest commit")
+    commits = value.get("recent_commits")
+    for commit in commits if isinstance(commits, list) else ():
+        date = commit.get("date") if isinstance(commit, dict) else None
+        if isinstance(date, str) and _DATE.fullmatch(date):
+            return Fixed(date, "the date of the newest commit")
     return _now(value, path, facts)
 
 
@@ -134,16 +139,68 @@ def _dot(value: Json, path: list[str], facts: Facts) -> Fixed | None:
 
 
 def _content_hash(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    from mgit_hooks.judging.checks import embedded_bytes
-
-    change = at(value, path[: path.index("embedded_content")] if "embedded_content" in path else path[:-1])
-    content = change.get("embedded_content") if isinstance(change, dict) else None
-    data = embedded_bytes(content) if isinstance(content, dict) else None
-    if data is None:
-        return None
+    """Of the bytes that the hash says it covers: those of a sample tell nothing of the whole file's."""
     from hashlib import sha256
 
-    return Fixed(sha256(data).hexdigest(), "recomputed from the content")
+    within = "embedded_content" in path
+    change = at(value, path[: path.index("embedded_content")] if within else path[:-1])
+    if not isinstance(change, dict):
+        return None
+    given = change.get("embedded_content")
+    content = given if isinstance(given, dict) else {}
+    whole = content.get("strategy") == "full" and not content.get("truncated")
+    if whole or (within and content.get("hash_covers") == "content"):
+        data = _embedded(content)
+        if data is not None:
+            return Fixed(sha256(data).hexdigest(), "recomputed from the content")
+    if within and content.get("hash_covers") != "file":
+        return None
+    data = facts.content(change)
+    return None if data is None else Fixed(sha256(data).hexdigest(), "recomputed from git")
+
+
+def _embedded(content: Json) -> bytes | None:
+    from mgit_hooks.judging.checks import embedded_bytes
+
+    return embedded_bytes(content)
+
+
+def _embedded_again(value: Json, path: list[str], facts: Facts) -> Fixed | None:
+    """The whole content of a file that git still has as it was."""
+    from binascii import b2a_base64
+
+    change, content = at(value, path[:-2]), at(value, path[:-1])
+    if not isinstance(change, dict) or not isinstance(content, dict):
+        return None
+    data = facts.content(change) if content.get("strategy") == "full" and not content.get("truncated") else None
+    if data is None:
+        return None
+    if content.get("encoding") == "base64":
+        return Fixed(b2a_base64(data, newline=False).decode("ascii"), "from git")
+    try:
+        return Fixed(data.decode("utf-8"), "from git")
+    except UnicodeDecodeError:
+        return None
+
+
+def _size(value: Json, path: list[str], facts: Facts) -> Fixed | None:
+    change = at(value, path[:-1])
+    data = facts.content(change) if isinstance(change, dict) else None
+    if data is not None:
+        return Fixed(len(data), "from git")
+    content = change.get("embedded_content") if isinstance(change, dict) else None
+    if isinstance(content, dict) and content.get("strategy") == "full" and not content.get("truncated"):
+        data = _embedded(content)
+        if data is not None:
+            return Fixed(len(data), "from the content")
+    return _none(value, path, facts)
+
+
+def _untracked(value: Json, path: list[str], facts: Facts) -> Fixed | None:
+    """The two letters of an untracked file are "?"; of any other file they may be several."""
+    change = at(value, path[:-1])
+    known = isinstance(change, dict) and change.get("change_type") == "untracked"
+    return Fixed("?", "as of every untracked file") if known else None
 
 
 def _from_git(value: Json, path: list[str], facts: Facts) -> Fixed | None:
@@ -156,10 +213,29 @@ def _from_git(value: Json, path: list[str], facts: Facts) -> Fixed | None:
     commit = facts.commit(name)
     if commit is None:
         return None
+    if path[depth:] == ["files"]:
+        return Fixed(_with_contents(commit.get("files"), ours.get("files")), "from git's objects")
     if path[depth] == "files" and not _same_files(ours.get("files"), commit.get("files")):
         return None  # a place in one list says nothing about the other
     found = at(commit, path[depth:], NOTHING)
     return None if found is NOTHING else Fixed(found, "from git's objects")
+
+
+def _with_contents(gits: Any, ours: Any) -> Any:
+    """git's list of files, each with what is embedded of the very same blob in ours."""
+    known = {
+        (change.get("filename"), change.get("new_oid")): change["embedded_content"]
+        for change in (ours if isinstance(ours, list) else ())
+        if isinstance(change, dict) and isinstance(change.get("embedded_content"), dict)
+    }
+    if not isinstance(gits, list) or not known:
+        return gits
+    return [
+        {**change, "embedded_content": known[change["filename"], change["new_oid"]]}
+        if (change["filename"], change["new_oid"]) in known
+        else change
+        for change in gits
+    ]
 
 
 def _same_files(ours: Any, gits: Any) -> bool:
@@ -206,7 +282,13 @@ _TABLES = {
         _row(r"/has_uncommitted_changes", _flag),
         _row(r"/git_status", _status, "status_repair"),
         _row(r"/uncommitted_files/\d+/change_type", _change_type, "status_repair"),
+        _row(r"/uncommitted_files/\d+/(?:index|worktree)_status", _untracked, "status_repair"),
+        _row(r"/uncommitted_files/\d+/size_bytes", _size),
+        _row(r"/uncommitted_files/\d+/embedded_content/content", _embedded_again),
         _row(r".*/(?:embedded_content/)?content_hash", _content_hash),
+        # What is not known is null there, which is what each of them says of what was not looked at.
+        _row(r"/(?:current_branch|metadata|content_embedding_stats)", _none),
+        _row(r"/uncommitted_files/\d+/(?:additions|deletions|old_mode|new_mode|old_oid|binary)", _none),
         _row(r"/recent_commits/\d+/files/\d+/change_type", _first_of(_from_git, _change_type), "status_repair"),
         _row(r"/recent_commits/\d+/(?!hash$).*", _from_git),
     ),
