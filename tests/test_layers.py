@@ -66,6 +66,7 @@ PURE = frozenset(
         "changesets.shapes",
         "changesets.names",
         "changesets.container",
+        "changesets.secretforms",
         "codecs",
         "containers",
         "pieces",
