@@ -4,6 +4,7 @@ what hypothesis makes. And jsonschema, as we call it, says what the suite says, 
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -20,9 +21,9 @@ from mgit_hooks.judging.checker import Compiler
 from mgit_hooks.judging.judge import facts_named
 from mgit_hooks.judging.keywords import Unsupported
 
-SUITE = Path(__file__).parents[2] / "shared/conformance/json-schema-2020-12"
+COPY = Path(__file__).parent / "conformance/draft2020-12.json.gz"
+BESIDE = Path(__file__).parents[2] / "shared/conformance/json-schema-2020-12"
 REMOTE = "http://localhost:1234/"
-needs_suite = pytest.mark.skipif(not SUITE.is_dir(), reason="the conformance suite is not beside this checkout")
 S = schemas.load()
 BASE = "urn:test"
 # What jsonschema itself does not do, and how many cases of the suite that is.
@@ -43,12 +44,17 @@ class Case(NamedTuple):
 
 
 @cache
+def copied() -> Any:
+    return json.loads(gzip.decompress(COPY.read_bytes()))
+
+
+@cache
 def suite() -> tuple[Case, ...]:
     """Each case of the required part."""
     return tuple(
-        Case(f"{file.stem}: {group['description']}", test["description"], group["schema"], test["data"], test["valid"])
-        for file in sorted((SUITE / "tests/draft2020-12").glob("*.json"))
-        for group in json.loads(file.read_text("utf-8"))
+        Case(f"{file}: {group['description']}", test["description"], group["schema"], test["data"], test["valid"])
+        for file, groups in copied()["tests"].items()
+        for group in groups
         for test in group["tests"]
     )
 
@@ -56,10 +62,7 @@ def suite() -> tuple[Case, ...]:
 @cache
 def remotes() -> Mapping[str, Any]:
     """What the suite's own server would give: given beforehand, since nothing is fetched."""
-    folder = SUITE / "remotes"
-    return {
-        f"{REMOTE}{path.relative_to(folder)}": json.loads(path.read_text("utf-8")) for path in folder.rglob("*.json")
-    }
+    return {f"{REMOTE}{path}": document for path, document in copied()["remotes"].items()}
 
 
 def not_done(case: Case) -> bool:
@@ -95,7 +98,17 @@ def of_fast_path() -> tuple[int, list[Case]]:
     return judged, wrong
 
 
-@needs_suite
+@pytest.mark.skipif(not BESIDE.is_dir(), reason="the conformance suite is not beside this checkout")
+def test_the_copy_of_the_suite_is_the_suite() -> None:
+    tests, remotes = BESIDE / "tests/draft2020-12", BESIDE / "remotes"
+    assert copied() == {
+        "tests": {path.stem: json.loads(path.read_text("utf-8")) for path in tests.glob("*.json")},
+        "remotes": {
+            str(path.relative_to(remotes)): json.loads(path.read_text("utf-8")) for path in remotes.rglob("*.json")
+        },
+    }
+
+
 def test_every_case_of_the_suite_is_judged_by_jsonschema_and_most_by_the_fast_path(
     record_property: Callable[[str, object], None],
 ) -> None:
@@ -115,7 +128,6 @@ def test_every_case_of_the_suite_is_judged_by_jsonschema_and_most_by_the_fast_pa
         record_property(name, count)
 
 
-@needs_suite
 def test_what_jsonschema_finds_it_finds_in_the_same_places_for_us() -> None:
     """Held to jsonschema as it comes: without our patterns, our registry, our way of naming what is missing."""
     import jsonschema
@@ -358,7 +370,6 @@ BUGS: list[tuple[str, Callable[..., None]]] = [
 ]
 
 
-@needs_suite
 @pytest.mark.parametrize(("keyword", "bug"), BUGS, ids=[keyword for keyword, _ in BUGS])
 def test_a_slip_in_a_keyword_is_caught_by_the_suite(
     monkeypatch: pytest.MonkeyPatch, keyword: str, bug: Callable[..., None]

@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from conftest import Repo
 
-from mgit_hooks.gatekeeper import gate, quick
+from mgit_hooks.gatekeeper import gate, quick, remembered
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.judging import library
 from mgit_hooks.layout import locate
@@ -81,6 +81,7 @@ def hook(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("GIT_AUTHOR_DATE", "@1700000000 +0100")
     monkeypatch.setenv("MGIT_GATE_WAS", "a")
     monkeypatch.setattr(quick, "usable", False)
+    monkeypatch.setattr(remembered, "_TICK", 0.0)  # nobody waits between a change and the gate
     monkeypatch.chdir(repo.path)
     # It waits, and its command line is a git's.
     with subprocess.Popen(["git", "cat-file", "--batch"], stdin=subprocess.PIPE) as git:
@@ -326,6 +327,47 @@ def test_what_was_changed_a_moment_ago_is_not_remembered(hook: Hook) -> None:
     """It may change again within the grain of its time."""
     assert hook.gate("commit-msg") == 0
     assert not os.path.exists(quick.path(os.path.join(hook.repo.path, ".git")))
+
+
+def test_a_policy_that_was_moved_into_place_meanwhile_is_not_taken_for_the_one_that_was_read(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is an old one; only that its inode changed is new."""
+    hook.age()
+    prepared, write = Path(hook.repo.path, ".git/prepared.toml"), remembered.write
+    prepared.write_text(RULES.replace("{1,40}", "{1,5}"))
+    os.utime(prepared, (0, 0))
+
+    def late(*arguments: Any) -> None:
+        prepared.rename(Path(hook.repo.path, ".git/rules.toml"))
+        write(*arguments)
+
+    monkeypatch.setattr(remembered, "write", late)
+    assert hook.gate("commit-msg") == 0
+    assert hook.quick("commit-msg") is None
+    assert hook.gate("commit-msg") == 1
+
+
+def test_another_installation_has_its_own_files(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook.remember()
+    monkeypatch.setattr(quick, "__file__", "/elsewhere/mgit_hooks/gatekeeper/quick.py")
+    assert hook.quick("commit-msg") is None
+
+
+def test_outside_of_a_commit_the_verdict_has_a_tree(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under ``git hook run pre-commit``."""
+    hook.remember()
+    monkeypatch.delenv("GIT_INDEX_FILE")
+    assert hook.quick("pre-commit") is None
+
+
+def test_a_message_in_a_pipe_holds_nobody_up(hook: Hook, capsys: pytest.CaptureFixture[str]) -> None:
+    hook.remember()
+    os.unlink(hook.message)
+    os.mkfifo(hook.message)
+    assert hook.quick("commit-msg") is None
+    assert hook.gate("commit-msg") == 1
+    assert f"git stops here: there is no file {hook.message}" in capsys.readouterr().err
 
 
 PROBE = """

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mgit_hooks.capture.rawcommit import decode
+from mgit_hooks.errors import UsageError
 from mgit_hooks.gatekeeper import staged
 from mgit_hooks.gatekeeper.commitmessage import MESSAGE_KEYS, NO_EDITOR, Style, as_utf8, clean, sha256, style
 from mgit_hooks.record import Json, readable
+from mgit_hooks.regular import open_to_read
 
 
 class MessageFile(NamedTuple):
@@ -35,8 +37,12 @@ class MessageFile(NamedTuple):
 
 
 def read(path: str, process: Sequence[str] | None) -> MessageFile:
-    """``process`` is the command line of the git that asks, where it is known. Raises OSError."""
-    with open(path, "rb") as file:
+    """``process`` is the command line of the git that asks, where it is known. Raises UsageError, OSError."""
+    try:
+        file = open_to_read(path)
+    except FileNotFoundError:  # nor a pipe, which nobody may ever write to
+        raise UsageError(f"there is no file {path}", "commit-msg is given a plain file with the message") from None
+    with file:
         return told(path, file.read(), process)
 
 

@@ -74,9 +74,11 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int | None:
 
 
 def suits(env: Mapping[str, str]) -> bool:
-    """Whether nothing in the environment changes what the files say, or who is asked."""
-    return "SKIP" not in env and all(
-        name in _PLAIN or name.startswith(_HARMLESS) for name in env if name.startswith(("GIT_", "MGIT"))
+    """Whether nothing in the environment changes what the files say, or who is asked, and a commit is being made."""
+    return (
+        "SKIP" not in env
+        and "GIT_INDEX_FILE" in env
+        and all(name in _PLAIN or name.startswith(_HARMLESS) for name in env if name.startswith(("GIT_", "MGIT")))
     )
 
 
@@ -89,7 +91,8 @@ def key(git_dir: str) -> tuple[Any, ...]:
     import sys
     from _sre import MAGIC  # type: ignore[import-not-found,unused-ignore]
 
-    return (__version__, sys.version, MAGIC, git_dir, os.getcwd(), _git(), *map(os.environ.get, _KEPT))
+    home = os.path.abspath(__file__)  # of two installations of one version each has its own files
+    return (__version__, home, sys.version, MAGIC, git_dir, os.getcwd(), _git(), *map(os.environ.get, _KEPT))
 
 
 def _git() -> str | None:
@@ -195,7 +198,7 @@ def _compiler(memo: Json) -> Compiler:
 
 
 def _message(file: str, settings: Mapping[str, str], process: Sequence[str]) -> tuple[str, str]:
-    with open(file, "rb") as opened:
+    with open_to_read(file) as opened:
         raw = opened.read()
     stored = as_utf8(clean(raw, style(settings, process, edited=os.environ.get("GIT_EDITOR") != NO_EDITOR)))
     return stored.decode("utf-8"), sha256(stored)

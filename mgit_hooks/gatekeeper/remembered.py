@@ -28,6 +28,9 @@ from mgit_hooks.layout import MAIN_WORKTREE, Location
 from mgit_hooks.record import FileChange, Json
 
 _GRAIN = 2.0  # s: as gateflag's, so that a file changed within one tick of being read is not taken for the one read
+# s: more than a tick of the clock that a system dates changes by. A file that was moved into the place of the one that
+# was read keeps its old time; only this tells that it came after the reading.
+_TICK = 0.02
 _EVENT = "commit"
 # What is counted or asked for only where a rule names it: quick asks for none of it.
 _ASKED = ("additions", "deletions", "binary", "churn", "size_bytes", "committer_name", "committer_email")
@@ -42,10 +45,15 @@ def write(candidate: Candidate, config: Config, schemas: Schemas, location: Loca
         if _fits(candidate, config, location):
             asked = [rule for rule in config.rules if applies(rule, _EVENT)]
             memo = _memo(candidate, config, asked, schemas, location)
-            if memo is not None and not any(was and was[0] > (started - _GRAIN) * 1e9 for _, was in memo["watched"]):
+            if memo is not None and not any(was and _is_recent(was, started) for _, was in memo["watched"]):
                 _put(quick.path(location.git_dir), memo)
     except Exception:
         return
+
+
+def _is_recent(was: tuple[int, ...], started: float) -> bool:
+    written, changed, *_ = was
+    return written > (started - _GRAIN) * 1e9 or changed > (started - _TICK) * 1e9
 
 
 def _put(path: str, memo: Json) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from mgit_hooks.files import create, write_all
+from mgit_hooks.files import create, open_to_read, write_all
 
 
 class Kept(Exception):
@@ -73,6 +73,6 @@ def _require_ours(path: str, was: os.stat_result, old: bytes) -> None:
         raise Kept("the message file is somebody else's")
     if not was.st_mode & stat.S_IWUSR:
         raise Kept("the message file is read-only")
-    with open(path, "rb") as file:
+    with open_to_read(path) as file:
         if file.read(len(old) + 1) != old:
             raise Kept("the message file was changed meanwhile")
