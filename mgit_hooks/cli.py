@@ -40,6 +40,7 @@ COMMANDS = {
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
     "pipeline": "compress files, bring them back, judge saved changesets",
+    "diff": "what a repository's worktree differs by, and its last commits, as JSON lines",
     "drain": "turn what the hooks spooled into records now",
 }
 INTERNAL = {"gate": "judge one hook's event (called by the hooks)"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -22,7 +23,7 @@ from mgit_hooks.journal.segment import segment_names
 READING = ("log", "show", "verify", "validate", "export", "repair")
 ALL = (
     *READING, "anchor", "compact", "init", "install", "status", "doctor", "backfill", "drain", "config", "schema",
-    "uninstall", "check",
+    "uninstall", "check", "diff",
 )  # fmt: skip
 RULE = """
 [[rules]]
@@ -950,3 +951,68 @@ def test_pipeline_validate(work: Recording, mgit: Any, flags: tuple[str, ...], c
 @pytest.mark.parametrize(("flag", "level"), [("--validation-level", "strict"), ("--level", "basic")])
 def test_validate_level(work: Recording, mgit: Any, flag: str, level: str) -> None:
     assert f"at level {level}" in mgit("-C", work.path, "validate", flag, level).out
+
+
+# diff; tests/test_diff.py has the rest
+
+
+def test_diff_path(work: Recording, mgit: Any, tmp_path: Path) -> None:
+    work.write("folder/x", "1")
+    for words in (("diff", os.path.join(work.path, "folder")), ("-C", work.path, "diff", "folder")):
+        (told,) = mgit(*words).json
+        assert (told["repository_path"], told["git_status"]) == (work.path, "dirty")
+    assert mgit("diff", str(tmp_path / "nothing")).code == 128
+
+
+@pytest.mark.parametrize("flag", ["-o", "--output"])
+def test_diff_output(work: Recording, mgit: Any, tmp_path: Path, flag: str) -> None:
+    target = tmp_path / "lines"
+    target.write_text("what was there before, and is longer than nothing\n")
+    told = mgit("-C", work.path, "diff", flag, str(target))
+    assert (told.code, told.out) == (0, "")
+    (line,) = target.read_text().splitlines()
+    assert json.loads(line)["repository_path"] == work.path
+    assert mgit("-C", work.path, "diff", flag, "-").json
+    assert mgit("-C", work.path, "diff", flag, str(tmp_path)).code == 2
+
+
+@pytest.mark.parametrize("save", ["-s", "--save-changeset"])
+@pytest.mark.parametrize("name", ["-n", "--changeset-name"])
+def test_diff_save_changeset_and_its_name(work: Recording, mgit: Any, save: str, name: str) -> None:
+    told = mgit("-C", work.path, "diff", save).json
+    assert mgit("-C", work.path, "diff", save, name, "other").code == 0
+    assert ChangesetStorage().names() == ["default", "other"]
+    (kept,) = ChangesetStorage().load_changeset_collection("default").repositories.values()
+    assert [kept.to_json()] == told
+
+
+@pytest.mark.parametrize("flag", ["-i", "--incremental"])
+def test_diff_incremental(work: Recording, mgit: Any, flag: str) -> None:
+    first = mgit("-C", work.path, "diff", flag, "-s")
+    assert (len(first.json), "there is no collection 'default' yet: all is told" in first.err) == (1, True)
+    assert mgit("-C", work.path, "diff", flag).out == ""
+    assert len(mgit("-C", work.path, "diff", flag, "-n", "other").json) == 1
+    work.write("new", "1")
+    (told,) = mgit("-C", work.path, "diff", flag).json
+    assert [each["filename"] for each in told["uncommitted_files"]] == ["new"]
+
+
+def test_diff_enable_compression(work: Recording, mgit: Any, tmp_path: Path) -> None:
+    from mgit_hooks import codecs
+
+    plain = mgit("-C", work.path, "diff", "-s", "-o", str(tmp_path / "lines"))
+    assert (plain.err, (tmp_path / "lines").read_bytes()[:1]) == ("", b"{")
+    told = mgit("-C", work.path, "diff", "-s", "-o", str(tmp_path / "lines"), "--enable-compression")
+    assert told.err.count(" % saved\n") == 2
+    packed = (tmp_path / "lines.zst").read_bytes()
+    assert json.loads(codecs.unpack(packed, "zstd"))["repository_path"] == work.path
+    mgit("-C", work.path, "diff", "-o", str(tmp_path / "x.gz"), "--enable-compression")
+    assert json.loads(codecs.unpack((tmp_path / "x.gz").read_bytes(), "gzip"))["repository_path"] == work.path
+
+
+@pytest.mark.parametrize("level", ["basic", "standard", "strict"])
+def test_diff_validation_level(work: Recording, mgit: Any, level: str) -> None:
+    (told,) = mgit("-C", work.path, "diff", "--validation-level", level).json
+    assert (told["validation"]["validation_level"], told["validation"]["is_valid"]) == (level, True)
+    assert "validation" not in mgit("-C", work.path, "diff").json[0]
+    assert mgit("-C", work.path, "diff", "--validation-level", "lax").code == 2

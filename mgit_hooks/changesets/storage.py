@@ -270,7 +270,7 @@ class ChangesetStorage:
         known = self.names()
         near = get_close_matches(name, known, 1)
         hint = f"did you mean '{near[0]}'?" if near and near[0] != name else f"there are: {', '.join(known[:9])}"
-        remedy = hint if known else "ChangesetStorage.save_changeset_collection saves one (docs/pipeline.md)"
+        remedy = hint if known else "'mgit-hooks diff --save-changeset' saves one"
         return ChangesetMissingError(f"there is no{kind} collection '{name}' in {self.storage_dir}", remedy)
 
 

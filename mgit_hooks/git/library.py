@@ -19,7 +19,7 @@ from mgit_hooks.capture import treediff
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.git import asking, gitfiles
-from mgit_hooks.git.backend import Head, MissingObject, Refused
+from mgit_hooks.git.backend import Head, MissingObject, Refused, filters_among
 from mgit_hooks.git.indexfile import intent_to_add
 from mgit_hooks.git.packorder import PackOrder
 from mgit_hooks.record import Oid
@@ -269,6 +269,12 @@ class Library:
         try:
             config = self._repository.config
             return (config[key] or "") if key in config else None
+        except _FAILED as error:
+            raise _explained(_said(error), self.git_dir) from None
+
+    def filters(self) -> list[str]:
+        try:
+            return filters_among(entry.name for entry in self._repository.config)
         except _FAILED as error:
             raise _explained(_said(error), self.git_dir) from None
 

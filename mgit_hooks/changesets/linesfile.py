@@ -1,0 +1,73 @@
+"""Lines into a file, whole or not at all; compressed into a standard container where that is asked for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
+
+from mgit_hooks.containers import EXTENSIONS, method_of_name
+from mgit_hooks.errors import UsageError
+from mgit_hooks.files import status
+
+
+class Written(NamedTuple):
+    """``length`` is the bytes of the lines, ``size`` those of the file."""
+
+    path: str
+    length: int
+    size: int
+
+
+def write(path: str, lines: Iterable[bytes], *, compress: bool) -> Written:
+    """The lines in ``path``, which they replace when the last one is there; what is no file (a pipe, a device) gets
+    them as they come.
+
+    Compressed they are by the method that the name's extension says, else by zstd into ``PATH.zst``. Raises
+    UsageError for a folder, OSError, and whatever ``lines`` raises: then what was there is there still.
+    """
+    method = "none"
+    if compress:
+        method = method_of_name(path) or "zstd"
+        path = path if method_of_name(path) else path + EXTENSIONS[method]
+    found = status(path)
+    if found is not None and stat.S_ISDIR(found.st_mode):
+        raise UsageError(f"{path} is a folder", "name a file")
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        with open(path, "wb") as file:
+            return Written(path, *_into(file, lines, method))
+    target = os.path.realpath(path)
+    beside = os.path.join(os.path.dirname(target), f".{os.path.basename(target)[:200]}.{os.getpid()}.part")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            if found is not None:
+                os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+            sizes = _into(file, lines, method)
+        os.replace(beside, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+        raise
+    return Written(path, *sizes)
+
+
+def _into(file: BinaryIO, lines: Iterable[bytes], method: str) -> tuple[int, int]:
+    length = size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal length
+        for line in lines:
+            length += len(line)
+            yield line
+
+    pieces: Iterable[bytes] = counted()
+    if method != "none":
+        from mgit_hooks import codecs
+
+        pieces = codecs.packed(pieces, method, "best", None)
+    for piece in pieces:
+        size += file.write(piece)
+    return length, size

@@ -1,0 +1,166 @@
+"""``diff``: what a repository's worktree differs by, and its last commits, as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Iterator
+
+from mgit_hooks.changesets import increments, working
+from mgit_hooks.changesets.looking import Seen, Wanted, look
+from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
+from mgit_hooks.commands.pipelinepaths import below
+from mgit_hooks.encoding import encode_json
+from mgit_hooks.errors import RepositoryError
+from mgit_hooks.judging.validate import LEVELS
+from mgit_hooks.output import Output
+from mgit_hooks.record import Json
+from mgit_hooks.report import counted
+
+DEFAULT_NAME = "default"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="in a repository (default: .)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the lines to FILE, in the place of what it is")
+    parser.add_argument(
+        "-s", "--save-changeset", action="store_true", help="keep what was seen in a collection, by repository"
+    )
+    parser.add_argument(
+        "-n",
+        "--changeset-name",
+        metavar="NAME",
+        default=DEFAULT_NAME,
+        help=f"the collection for -s and -i (default: {DEFAULT_NAME})",
+    )
+    parser.add_argument(
+        "-i",
+        "--incremental",
+        action="store_true",
+        help="tell only what is not as the collection has it, by content",
+    )
+    parser.add_argument(
+        "--enable-compression",
+        action="store_true",
+        help="compress --output FILE and the saved collection as small as they get, and say what that saves",
+    )
+    parser.add_argument(
+        "--validation-level", choices=LEVELS, help="judge each changeset, and tell the verdict in its line"
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Exit code 1 where a repository could not be read or a changeset is invalid: its line says which."""
+    paths = _paths(below(args.directory, args.path))
+    run = _Run(args, out)
+    if args.output is None or args.output == "-":
+        for line in run.lines(paths):
+            out.encoded(line)
+    else:
+        from mgit_hooks.changesets.linesfile import write
+
+        ended = (line + (b"\0" if args.z else b"\n") for line in run.lines(paths))
+        written = write(below(args.directory, args.output), ended, compress=args.enable_compression)
+        if args.enable_compression:
+            out.note(f"mgit-hooks: {_saving(written.path, written.length, written.size)}")
+    run.save()
+    out.detail(f"mgit-hooks: {run.words()}")
+    return 1 if run.faults else 0
+
+
+def _paths(path: str) -> list[str]:
+    if not os.access(path, os.F_OK):
+        raise RepositoryError(f"there is no {os.path.abspath(path)}", "name a folder in a repository")
+    place = working.enclosing(path)
+    if place is None:
+        raise RepositoryError(f"{os.path.realpath(path)} is not in a git repository", "name a folder that is")
+    return [place.path]
+
+
+class _Run:
+    """One run of the command: what it has told, and what it keeps in the end."""
+
+    def __init__(self, args: argparse.Namespace, out: Output) -> None:
+        self._out = out
+        self._wanted = Wanted(args.validation_level)
+        self._name: str = args.changeset_name
+        self._saves: bool = args.save_changeset
+        self._smallest: bool = args.enable_compression
+        self._seen: list[RepositoryChangeset] = []
+        self._before = self._saved() if args.incremental else None
+        self.faults = 0
+        self._unchanged = 0
+
+    def lines(self, paths: Iterable[str]) -> Iterator[bytes]:
+        for path in paths:
+            seen = look(path, self._wanted)
+            self.faults += not seen.fine
+            told = self._told(seen)
+            if seen.changeset.git_status != "error":
+                self._seen.append(seen.changeset)
+            if told is None:
+                self._unchanged += 1
+            else:
+                yield encode_json(told)
+
+    def _told(self, seen: Seen) -> Json | None:
+        """The line's JSON; None where all is as it was saved."""
+        changeset: RepositoryChangeset | None = seen.changeset
+        if self._before is not None and seen.changeset.git_status != "error":
+            changeset = increments.between(self._before.get(seen.changeset.repository_key), seen.changeset)
+        if changeset is None and (seen.validation is None or seen.fine):
+            return None
+        told = (changeset or seen.changeset).to_json()
+        if seen.validation is not None:
+            told["validation"] = seen.validation
+        return told
+
+    def _saved(self) -> dict[str, RepositoryChangeset]:
+        from mgit_hooks.changesets.storage import ChangesetStorage
+        from mgit_hooks.errors import ChangesetMissingError
+
+        try:
+            return dict(ChangesetStorage().load_changeset_collection(self._name).repositories)
+        except ChangesetMissingError:
+            self._out.note(f"mgit-hooks: there is no collection '{self._name}' yet: all is told")
+            return {}
+
+    def save(self) -> None:
+        """What could be read goes into the collection; what could not stays there as it was."""
+        if not self._saves or not self._seen:
+            return
+        from mgit_hooks.changesets.storage import ChangesetStorage
+
+        storage = ChangesetStorage(quality="best" if self._smallest else "balanced")
+        stored = storage.update_changeset_collection(self._name, self._added)
+        if self._smallest:
+            self._out.note(f"mgit-hooks: {_saving(stored.path, stored.length, stored.size)}")
+        self._out.detail(f"mgit-hooks: {_repositories(len(self._seen))} saved in the collection '{self._name}'")
+
+    def _added(self, before: ChangesetCollection | None) -> ChangesetCollection:
+        from mgit_hooks import dates
+
+        now = dates.now()
+        after = ChangesetCollection(self._name, now, now, {}) if before is None else before
+        added = {changeset.repository_key: changeset for changeset in self._seen}
+        return after._replace(updated_at=now, repositories={**after.repositories, **added})
+
+    def words(self) -> str:
+        dirty = sum(changeset.has_uncommitted_changes for changeset in self._seen)
+        told = [_repositories(len(self._seen)), f"{dirty} with uncommitted changes"]
+        if self._before is not None:
+            told.append(f"{self._unchanged} as saved")
+        if self.faults:
+            told.append(counted(self.faults, "fault"))
+        return ", ".join(told)
+
+
+def _repositories(count: int) -> str:
+    return f"{count} {'repository' if count == 1 else 'repositories'}"
+
+
+def _saving(path: str, length: int, size: int) -> str:
+    from mgit_hooks.display import escape
+
+    saved = 100 * (1 - size / length) if length else 0.0
+    return f"{escape(path)}: {length:,} bytes to {size:,}, {saved:.1f} % saved"

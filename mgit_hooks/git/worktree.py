@@ -1,0 +1,74 @@
+"""A worktree against its index and HEAD, told by ``git status``: whatever git knows of ignored files, filters, sparse
+and split indexes and file systems counts, and nothing is written.
+
+Nothing of the user's is run for it: no fsmonitor, and no filter, so that a file which a filter changes counts as
+modified where its size or time is not the index's. A repository that was found somewhere may name any program.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from mgit_hooks.errors import RepositoryError
+from mgit_hooks.git import plumbing, porcelain
+from mgit_hooks.git.asking import reason
+from mgit_hooks.git.backend import Backend
+
+_COMMAND = ("status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none", "--no-ahead-behind")
+_COPIES = ("copies", "copy")
+
+
+def status(top: str, git: Backend, git_dir: str | None = None) -> list[porcelain.Entry]:
+    """Of the worktree at ``top``; untracked files each by itself. Raises RepositoryError, also for someone else's.
+
+    ``git_dir`` where that is not what git finds from ``top`` on.
+    Renames are looked for whatever the configuration says, copies where ``status.renames`` (or ``diff.renames``) says
+    so.
+    """
+    told = plumbing.run(_COMMAND, directory=top, env=environment(top, git, git_dir))
+    if told.status:
+        raise RepositoryError(
+            f"git cannot read the worktree at {top}: {reason(told)}", "see what 'git status' says there"
+        )
+    try:
+        return list(porcelain.entries(told.stdout))
+    except ValueError as error:
+        raise RepositoryError(f"{top}: {error}", "see what 'git status --porcelain=v2' says there") from error
+
+
+def require_trusted(git_dir: str) -> None:
+    """Raise RepositoryError where git would not read the bare repository at ``git_dir``: someone else's."""
+    told = plumbing.run(("rev-parse", "--git-dir"), directory=git_dir, env=_only_at(git_dir))
+    if told.status:
+        raise RepositoryError(f"git cannot read {git_dir}: {reason(told)}", "see what 'git status' says there")
+
+
+def environment(top: str, git: Backend, git_dir: str | None) -> dict[str, str]:
+    env = _only_at(top)
+    if git_dir is not None:
+        env.update(GIT_DIR=git_dir, GIT_WORK_TREE=top)
+    looked_for = git.setting("status.renames") or git.setting("diff.renames") or ""
+    given = [
+        ("core.fsmonitor", "false"),
+        ("status.renames", "copies" if looked_for.lower() in _COPIES else "true"),
+        ("status.relativePaths", "false"),
+        *_without_programs(git.filters()),
+    ]
+    env["GIT_CONFIG_COUNT"] = str(len(given))
+    for number, (key, value) in enumerate(given):
+        env[f"GIT_CONFIG_KEY_{number}"] = key
+        env[f"GIT_CONFIG_VALUE_{number}"] = value
+    return env
+
+
+def _without_programs(filters: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in filters:
+        yield f"filter.{name}.clean", ""
+        yield f"filter.{name}.process", ""
+        yield f"filter.{name}.required", "false"
+
+
+def _only_at(path: str) -> dict[str, str]:
+    """An environment in which git finds the repository at ``path``: one further up is another one."""
+    return {**plumbing.without_local(os.environ), "GIT_CEILING_DIRECTORIES": os.path.dirname(path)}

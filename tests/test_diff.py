@@ -1,0 +1,162 @@
+"""``diff``: the lines, what is kept of them, and what a failure leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Repo
+
+from mgit_hooks.changesets import ChangesetStorage
+from mgit_hooks.changesets.linesfile import write
+from mgit_hooks.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def work(repo: Repo) -> Repo:
+    repo.commit("one", {"a": "a\n"})
+    repo.write("b c", "b\n")
+    return repo
+
+
+def test_a_line_is_the_changeset_of_the_repository(work: Repo, mgit: Any) -> None:
+    told = mgit("diff", work.path)
+    (line,) = told.json
+    assert (told.code, told.err) == (0, "")
+    assert line["repository_path"] == work.path
+    assert [(each["filename"], each["change_type"]) for each in line["uncommitted_files"]] == [("b c", "untracked")]
+    assert [each["message"] for each in line["recent_commits"]] == ["one\n"]
+
+
+def test_a_repository_that_cannot_be_read_is_a_line_and_exit_1(work: Repo, mgit: Any) -> None:
+    mgit("diff", work.path, "-s")
+    kept = ChangesetStorage().load_json("default")
+    index = Path(work.path, ".git", "index")
+    index.write_bytes(b"nonsense")
+    told = mgit("diff", work.path, "-s", "-i")
+    assert (told.code, told.json[0]["git_status"]) == (1, "error")
+    assert told.json[0]["error"]
+    assert ChangesetStorage().load_json("default") == kept  # it is not replaced by what says nothing
+
+
+def test_an_invalid_changeset_is_exit_1(work: Repo, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgit_hooks.changesets.working.dates.now", lambda: "yesterday")
+    told = mgit("diff", work.path, "--validation-level", "standard")
+    assert (told.code, told.json[0]["validation"]["issues"][0]["code"]) == (1, "INVALID_DATE")
+    assert mgit("diff", work.path).code == 0
+
+
+def test_incremental_twice_says_what_came_since(work: Repo, mgit: Any) -> None:
+    mgit("diff", work.path, "-s")
+    work.write("b c", "x\n")  # as long as before
+    work.git("commit", "-q", "--amend", "-m", "other")
+    (told,) = mgit("diff", work.path, "-is").json
+    assert [each["filename"] for each in told["uncommitted_files"]] == ["b c"]
+    assert [each["message"] for each in told["recent_commits"]] == ["other\n"]
+    assert len(told["metadata"]["increment"]["dropped"]) == 1
+    assert mgit("diff", work.path, "-is").out == ""
+    kept = next(iter(ChangesetStorage().load_changeset_collection("default").repositories.values()))
+    assert len(kept.uncommitted_files or ()) == 1  # all of it is kept, not the increment
+    assert "increment" not in (kept.metadata or {})
+
+
+def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Whole processes, each with a repository of its own, into one collection."""
+    paths = []
+    for number in range(8):
+        path = tmp_path / f"repo {number}"
+        subprocess.run(["git", "init", "-q", path], check=True)
+        paths.append(str(path))
+    command = (sys.executable, "-m", "mgit_hooks", "diff", "-s", "-n", "together")
+    running = [subprocess.Popen((*command, path), stdout=subprocess.DEVNULL, cwd=ROOT) for path in paths]
+    assert [each.wait() for each in running] == [0] * 8
+    kept = ChangesetStorage().load_changeset_collection("together").repositories.values()
+    assert sorted(each.repository_path for each in kept) == paths
+
+
+# The file that the lines go to
+
+
+def lines(*given: bytes, fails: bool = False) -> Any:
+    yield from given
+    if fails:
+        raise RuntimeError
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "lines"
+    target.write_bytes(b"before")
+    target.chmod(0o640)
+    with pytest.raises(RuntimeError):
+        write(str(target), lines(b"1\n", fails=True), compress=False)
+    assert [each.name for each in tmp_path.iterdir()] == ["lines"]
+    assert target.read_bytes() == b"before"
+    assert write(str(target), lines(b"1\n", b"2\n"), compress=False) == (str(target), 4, 4)
+    assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"1\n2\n", 0o640)
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"before")
+    (tmp_path / "link").symlink_to("there")
+    write(str(tmp_path / "link"), lines(b"1\n"), compress=False)
+    assert ((tmp_path / "there").read_bytes(), (tmp_path / "link").is_symlink()) == (b"1\n", True)
+
+
+def test_a_pipe_gets_the_lines_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE)
+    write(str(pipe), lines(b"1\n"), compress=False)
+    assert reader.communicate()[0] == b"1\n"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        write(str(tmp_path), lines(b"1\n"), compress=False)
+
+
+@pytest.mark.parametrize(("name", "program"), [("x.gz", "gunzip"), ("x.xz", "xz"), ("x.zst", "zstd"), ("x", "zstd")])
+def test_what_is_compressed_is_anybodys(tmp_path: Path, name: str, program: str) -> None:
+    whole = b"".join(b'{"line":%d}\n' % number for number in range(1000))
+    written = write(str(tmp_path / name), lines(*whole.splitlines(keepends=True)), compress=True)
+    assert written.path == str(tmp_path / (name if "." in name else "x.zst"))
+    assert written[1:] == (len(whole), os.path.getsize(written.path))
+    done = subprocess.run([program, "-dc", written.path], capture_output=True, check=True)
+    assert done.stdout == whole
+
+
+# What it loads
+
+
+def test_one_repository_loads_no_more_than_it_needs(work: Repo) -> None:
+    # -S: what site loads is the environment's affair. cffi comes from where pygit2 does.
+    code = (
+        "import sys, json\n"
+        "sys.path[:0] = sys.argv[2:]\n"
+        "from mgit_hooks import cli\n"
+        "code = cli.main(['diff', '-q', sys.argv[1]])\n"
+        "print(json.dumps([code, sorted(sys.modules)]))"
+    )
+    folders = [str(ROOT), *(str(Path(find_spec(name).origin).parents[1]) for name in ("pygit2", "cffi"))]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, work.path, *folders], capture_output=True, check=True
+    )
+    status, modules = json.loads(done.stdout.splitlines()[-1])
+    assert status == 0
+    dear = {
+        "asyncio", "concurrent.futures", "jsonschema", "logging", "loguru", "multiprocessing",
+        "orjson", "pebble", "prometheus_client", "snappy", "sqlite3", "subprocess", "tempfile",
+        "mgit_hooks.bulk", "mgit_hooks.codecs", "mgit_hooks.journal", "mgit_hooks.judging.explain",
+        "mgit_hooks.pipeline", "mgit_hooks.recorder", "mgit_hooks.recovery", "mgit_hooks.changesets.storage",
+    }  # fmt: skip
+    assert set(modules) & dear == set()
