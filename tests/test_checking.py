@@ -376,6 +376,36 @@ def test_a_baseline_knows_them_after_a_rebase(ruled: Repo, mgit: Any) -> None:
     assert (told.code, told.json[0]["hidden"]) == (0, 3)
 
 
+def test_what_a_rebase_moved_is_not_new(ruled: Repo, mgit: Any) -> None:
+    """As in CI after a forced push, with the old tip as the base."""
+    start = ruled.git("rev-parse", "HEAD")
+    ruled.commit("An old sin that is far too long", {"large": "x" * 50})
+    before = ruled.git("rev-parse", "HEAD")
+    ruled.git("checkout", "-q", "-b", "other", start)
+    ruled.commit("Other", {"other": "x\n"}, GIT_AUTHOR_EMAIL="a@example.com")
+    ruled.git("rebase", "-q", "other", "main")
+    check = ("-C", ruled.path, "check", "--new-only", "--json", "--base")
+    told = mgit(*check, before)
+    assert (told.code, told.json[0]["judged"], told.json[0]["hidden"]) == (0, 2, 3)
+    assert "clean, 3 known already" in told.err
+    assert rules_of(mgit(*check, "other")) == ["subject", "author", "size"]  # there it never was
+    ruled.git("commit", "-q", "--allow-empty", "-m", "An old sin that is far too long")
+    for given in ((), ("main",), (f"{start}..main",)):
+        told = mgit(*check, before, *given)
+        assert (told.code, rules_of(told), told.json[0]["hidden"]) == (1, ["subject", "author"], 3), "once more"
+
+
+def test_a_baseline_and_what_is_not_new_add_up(ruled: Repo, mgit: Any) -> None:
+    ruled.commit("An old sin that is far too long", {"large": "x" * 50})
+    check = ("-C", ruled.path, "check")
+    assert mgit(*check, "--write-baseline", ".git/known.json").code == 0
+    before = ruled.git("rev-parse", "HEAD")
+    ruled.git("commit", "-q", "--amend", "--date", "2001-01-01T00:00:00Z", "--no-edit")
+    ruled.git("commit", "-q", "--allow-empty", "-m", "An old sin that is far too long")
+    told = mgit(*check, "--new-only", "--base", before, "--baseline", ".git/known.json", "--json")
+    assert (told.code, told.json[0]["judged"], told.json[0]["hidden"]) == (0, 2, 5)
+
+
 def test_the_baselines_of_two_branches_merge(ruled: Repo, mgit: Any) -> None:
     """By git itself, without a conflict, whatever is added where."""
     for number in range(12):

@@ -63,6 +63,15 @@ class Collected:
             self._counts[finding.fingerprint] += 1
             self._about.setdefault(finding.fingerprint, (finding, checked.subject))
 
+    def known(self) -> Baseline:
+        """These are told no more."""
+        return Baseline(
+            {
+                mark: Known(finding.rule, finding.file, subject.title, self._counts[mark])
+                for mark, (finding, subject) in self._about.items()
+            }
+        )
+
     def write(self, path: str) -> int:
         """How many entries. Raises OSError; killed anywhere, the old file or the new one is there."""
         with files.replacing(path, sync=False) as file:

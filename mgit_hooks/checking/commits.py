@@ -51,6 +51,17 @@ def listed(directory: str, given: Sequence[str], *, since: str | None, base: str
     return [Oid(oid) for seconds, oid in lines if int(seconds) >= earliest]
 
 
+def elsewhere(directory: str, given: Sequence[str], base: str) -> list[Oid]:
+    """The commits that ``base`` leads to and none that ``given`` names (or HEAD) does: what the others have meanwhile,
+    and what a rebase or a forced push has taken the place of. Raises UsageError.
+    """
+    words = ("rev-parse", "--revs-only", "--end-of-options", *(given or ("HEAD",)))
+    named = plumbing.run(words, directory=directory).stdout.decode("ascii", "replace").split()
+    tips = [f"^{oid}" for oid in named if not oid.startswith(("^", "-"))]
+    told = plumbing.run(("rev-list", _base(directory, base), *tips, "--"), directory=directory)
+    return [Oid(oid) for oid in told.stdout.decode("ascii").split()] if told.status == 0 else []
+
+
 def judged(policy: Policy, oids: Sequence[Oid]) -> Iterator[Checked]:
     """Each of ``oids`` with what was found in it, in their order.
 

@@ -62,7 +62,7 @@ class Checked(NamedTuple):
 
 class Totals(NamedTuple):
     judged: int
-    hidden: int  # known by the baseline
+    hidden: int  # known by the baseline, or to what --new-only compares with
     severities: Mapping[str, int]
     failing: int
 

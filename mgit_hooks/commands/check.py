@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from mgit_hooks.checking import baseline, commits, given, judging, provenance
@@ -50,7 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--mbox", action="append", default=[], metavar="FILE", help="mails with a patch each")
     less = parser.add_argument_group("what is left out")
     less.add_argument("--since", metavar="DATE|COMMIT", help="commits before DATE, or that COMMIT leads to")
-    less.add_argument("--new-only", action="store_true", help="commits that the upstream has")
+    less.add_argument(
+        "--new-only", action="store_true", help="commits that the upstream has, and findings of those it has besides"
+    )
     less.add_argument("--base", metavar="COMMIT", help=f"what --new-only compares with (default: {commits.UPSTREAM})")
     less.add_argument("--baseline", metavar="FILE", help="findings that FILE knows")
     told = parser.add_argument_group("how it is told")
@@ -83,7 +85,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     policy = _policy(args)
     judging.forget()
     settings = judging.settings(policy)
-    known = None if args.baseline is None else baseline.read(args.baseline, _path(args, args.baseline))
+    listed = None if args.baseline is None else baseline.read(args.baseline, _path(args, args.baseline))
+    known = [each for each in (_elsewhere(args, policy), listed) if each is not None]
     failing = FAIL_ON[args.fail_on or "error"]
     about = About(
         settings.level, settings.enforce, settings.rules, failing, provenance.of(policy.location, args.directory)
@@ -98,7 +101,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         told = _Begun(form, about, out)
         totals = _tell(_subjects(args, policy, out), told.add, known, failing)
         told.end(totals)
-    _remark(totals, known, policy, about, out)
+    _remark(totals, listed, policy, about, out)
     return 1 if totals.failing and settings.enforce else 0
 
 
@@ -181,7 +184,7 @@ def _subjects(args: argparse.Namespace, policy: Policy, out: Output) -> Iterator
                     if told.candidate is not None:
                         yield judging.checked(policy, told.subject, told.candidate)
     else:
-        base = (args.base or commits.UPSTREAM) if args.new_only else None
+        base = _base(args) if args.new_only else None
         oids = commits.listed(args.directory, args.range, since=args.since, base=base)
         with progress("checking", out) as show:
             for number, checked in enumerate(commits.judged(policy, oids), 1):
@@ -189,13 +192,29 @@ def _subjects(args: argparse.Namespace, policy: Policy, out: Output) -> Iterator
                 show(number, len(oids))
 
 
+def _elsewhere(args: argparse.Namespace, policy: Policy) -> Baseline | None:
+    """What was found before a rebase is not new because its commit is."""
+    if not args.new_only:
+        return None
+    found = Collected()
+    for checked in commits.judged(policy, commits.elsewhere(args.directory, args.range, _base(args))):
+        found.add(checked)
+    return found.known()
+
+
+def _base(args: argparse.Namespace) -> str:
+    return str(args.base or commits.UPSTREAM)
+
+
 def _tell(
-    subjects: Iterator[Checked], tell: Callable[[Checked], None], known: Baseline | None, failing: tuple[str, ...]
+    subjects: Iterator[Checked], tell: Callable[[Checked], None], known: Sequence[Baseline], failing: tuple[str, ...]
 ) -> Totals:
     judged = hidden = fails = 0
     severities: Counter[str] = Counter()
     for checked in subjects:
-        kept = checked if known is None else known.without_known(checked)
+        kept = checked
+        for each in known:
+            kept = each.without_known(kept)
         judged += 1
         hidden += len(checked.findings) - len(kept.findings)
         for finding in kept.findings:
@@ -232,7 +251,7 @@ def _remark(totals: Totals, known: Baseline | None, policy: Policy, about: About
         for name in ("critical", "error", "warning", "info")
         if name in totals.severities
     )
-    hidden = f", {totals.hidden} known by the baseline" if totals.hidden else ""
+    hidden = f", {totals.hidden} known {'by the baseline' if known else 'already'}" if totals.hidden else ""
     out.note(f"mgit-hooks: {totals.judged} judged at level {about.level}: {told or 'clean'}{hidden}")
     if policy.skip:
         out.note(f"mgit-hooks: MGIT_SKIP leaves out {escape(', '.join(sorted(policy.skip)))}")
