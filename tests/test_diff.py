@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -14,9 +15,12 @@ from typing import Any
 import pytest
 from conftest import Repo
 
-from mgit_hooks.changesets import ChangesetStorage
+from mgit_hooks.changesets import ChangesetStorage, working
+from mgit_hooks.changesets.embedding import Embedder
 from mgit_hooks.changesets.linesfile import write
 from mgit_hooks.errors import UsageError
+from mgit_hooks.git import worktree
+from mgit_hooks.pipeline import validate_changeset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,6 +85,65 @@ def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [each.wait() for each in running] == [0] * 8
     kept = ChangesetStorage().load_changeset_collection("together").repositories.values()
     assert sorted(each.repository_path for each in kept) == paths
+
+
+@pytest.mark.parametrize("strategy", ["ignore", "repair", "fallback", "checkpoint", "abort"])
+def test_what_cannot_be_read_never_takes_the_place_of_what_is_kept(work: Repo, mgit: Any, strategy: str) -> None:
+    mgit("diff", work.path, "-s")
+    kept = ChangesetStorage().load_json("default")
+    Path(work.path, ".git", "index").write_bytes(b"nonsense")
+    told = mgit("diff", work.path, "-s", "--recovery-strategy", strategy)
+    assert told.code == 1
+    assert ChangesetStorage().load_json("default") == kept
+    if strategy == "abort":
+        assert (told.out, "index" in told.err) == ("", True)
+    else:
+        (line,) = told.json
+        assert line["git_status"] == ("unknown" if strategy == "fallback" else "error")
+        assert "index" in line["error"]
+
+
+def test_a_failure_that_passes_is_tried_again(work: Repo, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a lock is let go of: the second look succeeds, and that one is told and kept."""
+    tries = []
+
+    def status(*given: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise BlockingIOError(errno.EAGAIN, "try again")
+        return real(*given)
+
+    real = worktree.status
+    monkeypatch.setattr(worktree, "status", status)
+    told = mgit("diff", work.path, "-s", "--recovery-strategy", "repair")
+    assert (told.code, told.json[0]["git_status"], len(tries)) == (0, "dirty", 3)
+    assert len(ChangesetStorage().load_changeset_collection("default").repositories) == 1
+    tries.clear()
+    assert mgit("diff", work.path).code == 1
+
+
+def test_abort_leaves_the_file_as_it_was(work: Repo, mgit: Any, tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("before")
+    Path(work.path, ".git", "index").write_bytes(b"nonsense")
+    assert mgit("diff", work.path, "-o", str(tmp_path / "lines"), "--recovery-strategy", "abort").code == 1
+    assert (tmp_path / "lines").read_text() == "before"
+
+
+def test_a_hash_is_of_one_moment_with_the_content(work: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written to while it is looked at."""
+    real = working._held
+
+    def held(path: bytes) -> Any:
+        found = real(path)
+        if path.endswith(b"b c"):
+            work.write("b c", "written meanwhile\n")
+        return found
+
+    monkeypatch.setattr(working, "_held", held)
+    found = working.read(work.path, content=Embedder("full"))
+    assert found.uncommitted_files is not None
+    assert found.uncommitted_files[0].size_bytes == 18
+    assert validate_changeset(found, "strict").issues == ()
 
 
 # The file that the lines go to

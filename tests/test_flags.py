@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import newergit
@@ -1016,3 +1017,65 @@ def test_diff_validation_level(work: Recording, mgit: Any, level: str) -> None:
     assert (told["validation"]["validation_level"], told["validation"]["is_valid"]) == (level, True)
     assert "validation" not in mgit("-C", work.path, "diff").json[0]
     assert mgit("-C", work.path, "diff", "--validation-level", "lax").code == 2
+
+
+def test_diff_embed_content(work: Recording, mgit: Any) -> None:
+    work.write("new", "its content\n")
+    work.write(".env", "TOKEN=hunter2\n")
+    (plain,) = mgit("-C", work.path, "diff").json
+    assert [each["embedded_content"] for each in plain["uncommitted_files"]] == [None, None]
+    told = mgit("-C", work.path, "diff", "--embed-content")
+    secret, new = (each["embedded_content"] for each in told.json[0]["uncommitted_files"])
+    assert (new["strategy"], new["content"], secret["strategy"]) == ("full", "its content\n", "none")
+    assert told.json[0]["content_embedding_stats"]["strategy"] == "sample"
+    assert "hunter2" not in told.out
+
+
+@pytest.mark.parametrize(
+    ("strategy", "held"), [("none", None), ("summary", "20000 bytes"), ("sample", "left out"), ("full", "x" * 20_000)]
+)
+def test_diff_content_strategy(work: Recording, mgit: Any, strategy: str, held: str | None) -> None:
+    work.write("new", "x" * 20_000)
+    (told,) = mgit("-C", work.path, "diff", "--embed-content", "--content-strategy", strategy).json
+    (new,) = (each["embedded_content"] for each in told["uncommitted_files"])
+    assert new["strategy"] == strategy
+    assert new["content"] is None if held is None else held in new["content"]
+    assert mgit("-C", work.path, "diff", "--content-strategy", strategy).code == 2
+    assert mgit("-C", work.path, "diff", "--embed-content", "--content-strategy", "all").code == 2
+
+
+def test_diff_content_memory_mb(work: Recording, mgit: Any) -> None:
+    words = ("-C", work.path, "diff", "--embed-content")
+    for given, budget in (((), 100), (("--content-memory-mb", "10"), 10), (("--content-memory-mb", "1000"), 1000)):
+        (told,) = mgit(*words, *given).json
+        assert told["content_embedding_stats"]["budget_bytes"] == budget * 1024 * 1024
+    for wrong in ("9", "1001", "-1", "ten"):
+        assert mgit(*words, f"--content-memory-mb={wrong}").code == 2
+    assert mgit("-C", work.path, "diff", "--content-memory-mb", "10").code == 2
+
+
+@pytest.mark.parametrize(
+    ("strategy", "code", "timestamp", "action", "kept"),
+    [
+        ("ignore", 1, "yesterday", "ignore_error", True),
+        ("repair", 0, None, "field_repair", True),
+        ("fallback", 1, None, "fallback_changeset_created", True),
+        ("checkpoint", 0, None, "checkpoint_created", True),
+        ("abort", 1, None, None, False),
+    ],
+)
+def test_diff_recovery_strategy(
+    work: Recording, mgit: Any, monkeypatch: pytest.MonkeyPatch, strategy: str, code: int, timestamp: str | None,
+    action: str | None, kept: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("mgit_hooks.changesets.working.dates", SimpleNamespace(now=lambda: "yesterday"))
+    told = mgit("-C", work.path, "diff", "-s", "--recovery-strategy", strategy)
+    assert told.code == code
+    assert bool(ChangesetStorage().names()) is kept
+    if action is None:
+        assert (told.out, "INVALID_DATE" in told.err, told.err.count("\n")) == ("", True, 2)
+        return
+    (line,) = told.json
+    assert action in [each["action_type"] for each in line["recovery"]["actions_taken"]]
+    assert line["validation"]["is_valid"] is (strategy != "ignore")
+    assert (line["timestamp"] == "yesterday") is (timestamp == "yesterday")

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgit_hooks import dates
-from mgit_hooks.changesets.shapes import CommitInfo, FileChange, RepositoryChangeset
+from mgit_hooks.changesets.shapes import CommitInfo, EmbeddedContent, FileChange, RepositoryChangeset
 from mgit_hooks.errors import MgitError, ObjectError, RepositoryError, reason
 from mgit_hooks.files import is_folder, lexists
 from mgit_hooks.files import read as read_file
@@ -22,6 +22,7 @@ from mgit_hooks.git.porcelain import Entry
 from mgit_hooks.record import Json, Oid, readable
 
 if TYPE_CHECKING:
+    from mgit_hooks.changesets.embedding import Embedder
     from mgit_hooks.git.backend import Backend, Head
 
 COMMITS: Final = 10
@@ -46,21 +47,27 @@ class Place(NamedTuple):
         return os.path.basename(self.path).removesuffix(".git") or "/"
 
 
-def read(path: str, *, commits: int = COMMITS) -> RepositoryChangeset:
-    """The repository at ``path`` itself: the top of a worktree, a bare repository or a git directory.
-
-    Never raises for one that cannot be read: its changeset has ``git_status`` ``error``, and says why in ``error``.
-    """
+def read(path: str, *, commits: int = COMMITS, content: Embedder | None = None) -> RepositoryChangeset:
+    """As ``capture``, but never raises for a repository that cannot be read: its changeset has ``git_status``
+    ``error``, and says why in ``error``."""
     timestamp = dates.now()
-    place = Place(os.path.realpath(path), "")
     try:
-        place = place_of(path)
-        return _read(place, timestamp, commits)
+        return capture(path, commits=commits, content=content)
     except (MgitError, OSError) as error:
         why = reason(error)
     except Exception as error:  # one repository in whatever state must not take the others with it
         why = f"internal error: {type(error).__name__}: {error}"
+    place = Place(os.path.realpath(path), "")
     return RepositoryChangeset(place.path, place.name, timestamp, False, "error", error=readable(os.fsencode(why))[0])
+
+
+def capture(path: str, *, commits: int = COMMITS, content: Embedder | None = None) -> RepositoryChangeset:
+    """The repository at ``path`` itself: the top of a worktree, a bare repository or a git directory.
+
+    Its last ``commits`` commits, and of its changed files what ``content`` embeds. Raises RepositoryError, OSError.
+    """
+    timestamp = dates.now()
+    return _read(place_of(path), timestamp, commits, content)
 
 
 def place_of(path: str) -> Place:
@@ -106,7 +113,7 @@ def _is_git_dir(path: str) -> bool:
     return head and is_folder(os.path.join(path, "objects")) and is_folder(os.path.join(path, "refs"))
 
 
-def _read(place: Place, timestamp: str, commits: int) -> RepositoryChangeset:
+def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) -> RepositoryChangeset:
     from mgit_hooks.git import worktree
     from mgit_hooks.git.opening import open_backend
 
@@ -122,7 +129,7 @@ def _read(place: Place, timestamp: str, commits: int) -> RepositoryChangeset:
             worktree.require_trusted(place.git_dir)
         else:
             entries = worktree.status(top, git, None if top == place.path else place.git_dir)
-            files, problems = _files(entries, top)
+            files, problems = _files(entries, top, content)
         head = git.head()
         recent, missing = _recent(git, place.git_dir, head, commits)
     finally:
@@ -142,23 +149,24 @@ def _read(place: Place, timestamp: str, commits: int) -> RepositoryChangeset:
         files,
         recent,
         metadata=metadata,
+        content_embedding_stats=None if content is None else content.stats(),
     )
 
 
 # The worktree
 
 
-def _files(entries: list[Entry], top: str) -> tuple[tuple[FileChange, ...], list[Json]]:
+def _files(entries: list[Entry], top: str, content: Embedder | None) -> tuple[tuple[FileChange, ...], list[Json]]:
     """The changed files by path, and what of them could not be read."""
     problems: list[Json] = []
     entries.sort(key=lambda entry: entry.path)
-    return tuple(_change(entry, os.fsencode(top), problems) for entry in entries), problems
+    return tuple(_change(entry, top, content, problems) for entry in entries), problems
 
 
-def _change(entry: Entry, top: bytes, problems: list[Json]) -> FileChange:
+def _change(entry: Entry, top: str, content: Embedder | None, problems: list[Json]) -> FileChange:
     filename, filename_bytes = readable(entry.path)
     old_filename, old_filename_bytes = readable(entry.old_path) if entry.old_path else (None, None)
-    path = os.path.join(top, entry.path)
+    path = os.path.join(os.fsencode(top), entry.path)
     held = _NOTHING
     if entry.worktree_mode or entry.worktree_status == "?":
         try:
@@ -169,6 +177,9 @@ def _change(entry: Entry, top: bytes, problems: list[Json]) -> FileChange:
     new_oid = entry.index_oid if entry.worktree_status == "." else None
     if held.mode == _GITLINK and entry.worktree_status != "?":
         new_oid = _submodules_head(path) or new_oid
+    embedded = None if content is None or held.sha256 is None else _embedded(entry, top, content)
+    if embedded is not None and embedded.hash_covers == "file":  # of one moment with the content
+        held = held._replace(size=embedded.original_size, sha256=embedded.content_hash)
     return FileChange(
         filename,
         change_type,
@@ -176,7 +187,7 @@ def _change(entry: Entry, top: bytes, problems: list[Json]) -> FileChange:
         entry.worktree_status,
         held.size,
         held.sha256,
-        None,
+        embedded,
         old_filename,
         _octal(entry.head_mode),
         _octal(entry.worktree_mode or held.mode),
@@ -185,6 +196,12 @@ def _change(entry: Entry, top: bytes, problems: list[Json]) -> FileChange:
         filename_bytes=filename_bytes,
         old_filename_bytes=old_filename_bytes,
     )
+
+
+def _embedded(entry: Entry, top: str, content: Embedder) -> EmbeddedContent:
+    from mgit_hooks.changesets.embedding import file_in
+
+    return content.embed(entry.path, file_in(top, entry.path), entry.old_path)
 
 
 def _type(entry: Entry) -> str:

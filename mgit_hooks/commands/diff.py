@@ -5,19 +5,29 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from mgit_hooks.changesets import increments, working
 from mgit_hooks.changesets.looking import Seen, Wanted, look
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.encoding import encode_json
-from mgit_hooks.errors import RepositoryError
+from mgit_hooks.errors import MgitError, RepositoryError, UsageError
 from mgit_hooks.judging.validate import LEVELS
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
 from mgit_hooks.report import counted
 
-DEFAULT_NAME = "default"
+DEFAULT_NAME: Final = "default"
+DEFAULT_CONTENT: Final = "sample"
+DEFAULT_MEMORY: Final = 100  # MiB
+STRATEGIES: Final = ("ignore", "repair", "fallback", "checkpoint", "abort")
+
+
+class Stopped(MgitError):
+    """Strategy abort: nothing further is read, and nothing is saved."""
+
+    exit_code = 1
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,12 +57,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation-level", choices=LEVELS, help="judge each changeset, and tell the verdict in its line"
     )
+    parser.add_argument(
+        "--recovery-strategy",
+        choices=STRATEGIES,
+        help="what becomes of an invalid changeset, or of a repository that cannot be read; judges at level standard "
+        "where no level is given",
+    )
+    parser.add_argument("--embed-content", action="store_true", help="put contents of the changed files in")
+    parser.add_argument(
+        "--content-strategy",
+        choices=("none", "summary", "sample", "full"),
+        help=f"the most that a file gets (default: {DEFAULT_CONTENT})",
+    )
+    parser.add_argument(
+        "--content-memory-mb",
+        type=_megabytes,
+        metavar="MB",
+        help="of all contents together, 10 to 1000 (default: 100)",
+    )
+
+
+def _megabytes(text: str) -> int:
+    if not text.isdecimal() or not 10 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 10 to 1000")
+    return int(text)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a repository could not be read or a changeset is invalid: its line says which."""
     paths = _paths(below(args.directory, args.path))
-    run = _Run(args, out)
+    run = _Run(args, _wanted(args, len(paths)), out)
     if args.output is None or args.output == "-":
         for line in run.lines(paths):
             out.encoded(line)
@@ -68,6 +102,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 1 if run.faults else 0
 
 
+def _wanted(args: argparse.Namespace, repositories: int) -> Wanted:
+    """The budget is cut into equal parts, so that what is told of a repository does not depend on the others."""
+    if not args.embed_content:
+        if args.content_strategy is not None or args.content_memory_mb is not None:
+            raise UsageError("there are no contents without --embed-content", "add it")
+        return Wanted(args.validation_level, args.recovery_strategy)
+    memory = (args.content_memory_mb or DEFAULT_MEMORY) * 1024 * 1024
+    strategy = args.content_strategy or DEFAULT_CONTENT
+    return Wanted(args.validation_level, args.recovery_strategy, strategy, memory // repositories)
+
+
 def _paths(path: str) -> list[str]:
     if not os.access(path, os.F_OK):
         raise RepositoryError(f"there is no {os.path.abspath(path)}", "name a folder in a repository")
@@ -80,9 +125,9 @@ def _paths(path: str) -> list[str]:
 class _Run:
     """One run of the command: what it has told, and what it keeps in the end."""
 
-    def __init__(self, args: argparse.Namespace, out: Output) -> None:
+    def __init__(self, args: argparse.Namespace, wanted: Wanted, out: Output) -> None:
         self._out = out
-        self._wanted = Wanted(args.validation_level)
+        self._wanted = wanted
         self._name: str = args.changeset_name
         self._saves: bool = args.save_changeset
         self._smallest: bool = args.enable_compression
@@ -92,28 +137,30 @@ class _Run:
         self._unchanged = 0
 
     def lines(self, paths: Iterable[str]) -> Iterator[bytes]:
+        """Raises Stopped."""
         for path in paths:
             seen = look(path, self._wanted)
+            if seen.stopped is not None:
+                raise Stopped(f"{path}: {seen.stopped}", "nothing was saved; mend that, or choose another strategy")
             self.faults += not seen.fine
-            told = self._told(seen)
-            if seen.changeset.git_status != "error":
+            if seen.keeps and isinstance(seen.changeset, RepositoryChangeset):
                 self._seen.append(seen.changeset)
+            told = self._told(seen)
             if told is None:
                 self._unchanged += 1
             else:
-                yield encode_json(told)
+                yield encode_json({**told, **seen.verdicts})
 
     def _told(self, seen: Seen) -> Json | None:
-        """The line's JSON; None where all is as it was saved."""
-        changeset: RepositoryChangeset | None = seen.changeset
-        if self._before is not None and seen.changeset.git_status != "error":
-            changeset = increments.between(self._before.get(seen.changeset.repository_key), seen.changeset)
-        if changeset is None and (seen.validation is None or seen.fine):
-            return None
-        told = (changeset or seen.changeset).to_json()
-        if seen.validation is not None:
-            told["validation"] = seen.validation
-        return told
+        """The line's JSON; None where all is as it was saved, and nothing is wrong with it."""
+        if not isinstance(seen.changeset, RepositoryChangeset):
+            return seen.changeset
+        if self._before is None or not seen.keeps:
+            return seen.changeset.to_json()
+        increment = increments.between(self._before.get(seen.changeset.repository_key), seen.changeset)
+        if increment is None and not seen.fine:
+            return seen.changeset.to_json()
+        return None if increment is None else increment.to_json()
 
     def _saved(self) -> dict[str, RepositoryChangeset]:
         from mgit_hooks.changesets.storage import ChangesetStorage
