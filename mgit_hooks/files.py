@@ -86,7 +86,7 @@ def open_to_overwrite(path: str) -> int:
     return descriptor
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Every byte of ``data``, however few the system takes at a time. Raises OSError; a part may then be written."""
     written = os.write(descriptor, data)
     while written < len(data):  # a signal, or a disk that is nearly full: the next one says which

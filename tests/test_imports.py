@@ -27,6 +27,7 @@ DEAR = frozenset(
         "jsonschema",
         "logging",
         "loguru",
+        "mgit_hooks.bulk",
         "mgit_hooks.changesets",
         "mgit_hooks.cli",
         "mgit_hooks.codecs",

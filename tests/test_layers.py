@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mgit_hooks"
 # No files, environment, clock or subprocess.
 PURE = frozenset(
     (
+        "bulk.frames",
+        "bulk.outcomes",
         "errors",
         "record",
         "encoding",
@@ -117,6 +119,7 @@ PURE_STDLIB = frozenset(
         "collections.abc",
         "copy",
         "difflib",
+        "errno",
         "fractions",
         "enum",
         "functools",

@@ -55,6 +55,12 @@ def spare_memory() -> None:
     pygit2.settings.mwindow_mapped_limit = 16 * 1024 * 1024
 
 
+def keep_at_most(size: int) -> None:
+    """Bytes of objects that are kept once they were read, and of packs that are mapped at once."""
+    pygit2.settings.cache_max_size(size)
+    pygit2.settings.mwindow_mapped_limit = max(size, 1024 * 1024)
+
+
 def open_repository(git_dir: str) -> pygit2.Repository:
     """The repository whose git directory (or a linked worktree's) this is, and no other.
 

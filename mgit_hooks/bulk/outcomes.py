@@ -1,0 +1,82 @@
+"""What a run is bounded by, and what comes of each item."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, Final, NamedTuple
+
+from mgit_hooks.errors import MgitError
+
+# Of the system's errors, those that another try may not meet: someone holds it, or something was short for a moment.
+_PASSING: Final = frozenset(
+    (errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ETXTBSY, errno.EDEADLK, errno.ENFILE, errno.EMFILE, errno.ESTALE)
+)
+
+
+class Plan(NamedTuple):
+    """The numbers of one run. ``pipeline.planning`` makes them for a strategy, a workload and a machine.
+
+    ``prefetch`` counts items that are handed out, or done and not handed on yet. ``timeout`` is seconds of one item,
+    with all of its tries. ``memory`` is bytes that a worker may take beyond those that it begins with. ``cache`` is
+    bytes of git objects that a worker keeps. ``codec`` and ``quality`` are for what the caller stores.
+    """
+
+    workers: int = 1
+    batch: int = 1  # items that a worker is handed at once, at most
+    prefetch: int = 4
+    timeout: float | None = None
+    memory: int | None = None
+    attempts: int = 3
+    niceness: int = 0
+    cache: int | None = None
+    codec: str = "zstd"
+    quality: str = "balanced"
+
+
+class Outcome(NamedTuple):
+    """``error`` is what the function raised, or an ItemError; then ``value`` is None. ``seconds`` are of work."""
+
+    item: Any
+    value: Any
+    error: Exception | None
+    attempts: int
+    seconds: float
+
+
+class ItemError(MgitError):
+    """Why an item has no value, where that is not just an error that its function raised.
+
+    ``kind`` is one of ``timeout``, ``memory`` (the ceiling), ``died`` (its process did), ``exit`` (the function wanted
+    to end the process), ``raised`` (an error that cannot be brought over as it is: the message names it) and
+    ``pickling`` (the item or its value cannot be brought over).
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str, kind: str) -> None:
+        super().__init__(message, remedy)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ItemError, (self.message, self.remedy, self.kind)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another try can end otherwise: a lock, a shortage, a file that goes and comes; never a refusal."""
+    if isinstance(error, (BlockingIOError, InterruptedError, FileNotFoundError)):
+        return True
+    return isinstance(error, OSError) and error.errno in _PASSING
+
+
+def require(plan: Plan) -> Plan:
+    """Raises ValueError where a number makes no sense."""
+    for name in ("workers", "batch", "prefetch", "attempts"):
+        if getattr(plan, name) < 1:
+            raise ValueError(f"{name} is {getattr(plan, name)}, and must be 1 or more")
+    for name in ("timeout", "memory"):
+        value = getattr(plan, name)
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} is {value}, and must be more than 0, or None")
+    if not 0 <= plan.niceness <= 19:
+        raise ValueError(f"niceness is {plan.niceness}, and must be 0 to 19")
+    return plan
