@@ -22,6 +22,7 @@ PURE = frozenset(
         "encoding",
         "restored",
         "git.porcelain",
+        "git.configtext",
         "git.rawoutput",
         "git.refspec",
         "recorder.event",
