@@ -13,6 +13,7 @@ from conftest import Repo
 from kinds.gits import second_git
 
 from mgit_hooks.changesets import FileChange, RepositoryChangeset, working
+from mgit_hooks.git.place import Place
 from mgit_hooks.pipeline import validate_changeset
 from mgit_hooks.record import readable
 
@@ -358,6 +359,38 @@ def test_nothing_that_a_repository_names_is_run(work: Repo, tmp_path: Path) -> N
     assert (tmp_path / "ran").exists()  # planted as git would run it
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["submodule", "submodule of a submodule"])
+def test_nothing_that_a_submodule_names_is_run(work: Repo, tmp_path: Path, inside: bool) -> None:
+    """git asks a submodule by a process of its own, which reads the submodule's configuration."""
+    program = tmp_path / "program"
+    program.write_text(PROGRAM.format(marker=tmp_path / "ran"))
+    program.chmod(0o755)
+    inner = Repo(tmp_path / "inner")
+    subprocess.run(["git", "init", "-q", inner.path], check=True)
+    inner.commit("inner", {".gitattributes": "*.f filter=theirs\n", "x.f": "1\n"})
+    top, path = work, "sub"
+    if inside:
+        middle = Repo(tmp_path / "middle")
+        subprocess.run(["git", "init", "-q", middle.path], check=True)
+        middle.git("submodule", "--quiet", "add", inner.path, "deep")
+        middle.commit("middle")
+        work.git("submodule", "--quiet", "add", middle.path, "sub")
+        work.git("submodule", "--quiet", "update", "--init", "--recursive")
+        path = "sub/deep"
+    else:
+        work.git("submodule", "--quiet", "add", inner.path, "sub")
+    work.commit("with a submodule")
+    theirs = Repo(Path(top.path, path))
+    for key in ("core.fsmonitor", "filter.theirs.clean"):
+        theirs.git("config", key, str(program))
+    theirs.write("x.f", "2\n")
+    (only,) = working.read(work.path).uncommitted_files or ()
+    assert (only.filename, only.worktree_status) == ("sub", "M")
+    assert not (tmp_path / "ran").exists()
+    work.run("status")
+    assert (tmp_path / "ran").exists()
+
+
 # Repositories of every kind
 
 
@@ -480,7 +513,7 @@ def test_a_repository_that_cannot_be_read_says_why(work: Repo, tmp_path: Path) -
 def test_a_folder_inside_of_a_repository_is_not_that_repository(work: Repo) -> None:
     work.write("folder/x", "1")
     assert_failed(working.read(os.path.join(work.path, "folder")), "is not a git repository")
-    assert (working.enclosing(os.path.join(work.path, "folder")) or working.Place("", "")).path == work.path
+    assert (working.enclosing(os.path.join(work.path, "folder")) or Place("", "")).path == work.path
 
 
 def test_an_index_that_is_damaged_is_an_error_and_stays(work: Repo) -> None:

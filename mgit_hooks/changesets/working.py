@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.changesets.shapes import CommitInfo, EmbeddedContent, FileChange, RepositoryChangeset
 from mgit_hooks.errors import MgitError, ObjectError, RepositoryError, reason
-from mgit_hooks.files import is_folder, lexists
-from mgit_hooks.files import read as read_file
 from mgit_hooks.git import gitfiles
+from mgit_hooks.git.place import Place, place_of
 from mgit_hooks.git.porcelain import Entry
 from mgit_hooks.record import Json, Oid, readable
 
@@ -29,22 +28,9 @@ COMMITS: Final = 10
 """So many of the last commits a changeset has, unless it is asked for another number."""
 _GITLINK: Final = 0o160000
 _PIECE: Final = 1024 * 1024
-_LONGEST_GITFILE: Final = 64 * 1024
 _TYPES: Final = {
     "A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange", "?": "untracked",
 }  # fmt: skip
-
-
-class Place(NamedTuple):
-    """Where a repository is: ``path`` is the top of its worktree, or the folder of a bare one."""
-
-    path: str
-    git_dir: str
-
-    @property
-    def name(self) -> str:
-        """The folder people know the repository by, without the ``.git`` of a bare one."""
-        return os.path.basename(self.path).removesuffix(".git") or "/"
 
 
 def read(path: str, *, commits: int = COMMITS, content: Embedder | None = None) -> RepositoryChangeset:
@@ -70,19 +56,6 @@ def capture(path: str, *, commits: int = COMMITS, content: Embedder | None = Non
     return _read(place_of(path), timestamp, commits, content)
 
 
-def place_of(path: str) -> Place:
-    """Raises RepositoryError where no repository is at ``path`` itself."""
-    real = os.path.realpath(path)
-    inner = os.path.join(real, ".git")
-    if is_folder(inner):
-        return Place(real, inner)
-    if lexists(inner):
-        return Place(real, _linked(inner))
-    if _is_git_dir(real):
-        return Place(real, real)
-    raise RepositoryError(f"{real} is not a git repository", "name the top of one")
-
-
 def enclosing(path: str) -> Place | None:
     """The repository that ``path``, or a folder above it, is the top of; None where there is none."""
     at = os.path.realpath(path)
@@ -94,23 +67,6 @@ def enclosing(path: str) -> Place | None:
         if above == at:
             return None
         at = above
-
-
-def _linked(gitfile: str) -> str:
-    """The git directory that a ``.git`` file names: of a linked worktree, or a submodule."""
-    said = os.fsdecode(read_file(gitfile, _LONGEST_GITFILE)).rstrip("\r\n")
-    if not said.startswith("gitdir: "):
-        raise RepositoryError(f"{gitfile} does not say where its repository is", "see what 'git status' says there")
-    found = os.path.normpath(os.path.join(os.path.dirname(gitfile), said.removeprefix("gitdir: ")))
-    if not is_folder(found):
-        raise RepositoryError(f"{gitfile} leads to {found}, and there is none", "see what 'git status' says there")
-    return os.path.realpath(found)
-
-
-def _is_git_dir(path: str) -> bool:
-    """As git's is_git_directory: a HEAD, and folders for objects and refs."""
-    head = lexists(os.path.join(path, "HEAD"))
-    return head and is_folder(os.path.join(path, "objects")) and is_folder(os.path.join(path, "refs"))
 
 
 def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) -> RepositoryChangeset:

@@ -10,13 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from mgit_hooks.errors import RepositoryError
+from mgit_hooks.capture.rawdiff import GITLINK
+from mgit_hooks.errors import MgitError, RepositoryError
+from mgit_hooks.files import read
 from mgit_hooks.git import plumbing, porcelain
 from mgit_hooks.git.asking import reason
 from mgit_hooks.git.backend import Backend
+from mgit_hooks.git.opening import open_backend
+from mgit_hooks.git.place import place_of
 
 _COMMAND = ("status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=none", "--no-ahead-behind")
 _COPIES = ("copies", "copy")
+_MODE = GITLINK.to_bytes(4, "big")
+_LARGEST_INDEX = 1 << 30
+_DEEPEST = 16  # submodules in each other
 
 
 def status(top: str, git: Backend, git_dir: str | None = None) -> list[porcelain.Entry]:
@@ -53,13 +60,52 @@ def environment(top: str, git: Backend, git_dir: str | None) -> dict[str, str]:
         ("core.fsmonitor", "false"),
         ("status.renames", "copies" if looked_for.lower() in _COPIES else "true"),
         ("status.relativePaths", "false"),
-        *_without_programs(git.filters()),
+        *_without_programs(_filters(top, git)),
     ]
     env["GIT_CONFIG_COUNT"] = str(len(given))
     for number, (key, value) in enumerate(given):
         env[f"GIT_CONFIG_KEY_{number}"] = key
         env[f"GIT_CONFIG_VALUE_{number}"] = value
     return env
+
+
+def _filters(top: str, git: Backend, depth: int = 0) -> set[str]:
+    """Of the repository and of the submodules in its worktree: what git asks them about runs their own filters."""
+    found = set(git.filters())
+    for path in _submodules(top, git) if depth < _DEEPEST else ():
+        try:
+            inner = open_backend(place_of(path).git_dir)
+        except (MgitError, OSError):  # not checked out, or nothing that git can ask either
+            continue
+        try:
+            found |= _filters(path, inner, depth + 1)
+        finally:
+            inner.close()
+    return found
+
+
+def _submodules(top: str, git: Backend) -> list[str]:
+    """The paths of all entries of the index that are submodules."""
+    if not _may_have_submodules(git.git_dir):
+        return []
+    told = plumbing.run(
+        ("ls-files", "--stage", "-z"),
+        directory=top,
+        env={**_only_at(top), "GIT_DIR": git.git_dir, "GIT_WORK_TREE": top},
+    )
+    mode = b"%o " % GITLINK
+    named = (entry.partition(b"\t")[2] for entry in told.stdout.split(b"\0") if entry.startswith(mode))
+    return [os.path.join(top, os.fsdecode(path)) for path in named]
+
+
+def _may_have_submodules(git_dir: str) -> bool:
+    """Whether the bytes of their mode are in an index at all (gitformat-index(5)): listing it costs as much as a
+    status."""
+    try:
+        names = [name for name in os.listdir(git_dir) if name == "index" or name.startswith("sharedindex.")]
+        return any(_MODE in read(os.path.join(git_dir, name), _LARGEST_INDEX) for name in names)
+    except OSError:
+        return True
 
 
 def _without_programs(filters: Iterable[str]) -> Iterable[tuple[str, str]]:
