@@ -20,11 +20,11 @@ def main(arguments: list[str]) -> int:
 def _gate(stage: str, git: str, arguments: list[str]) -> int:
     """A gate that fails must not pass for one that let through: where the policy may refuse, git stops."""
     try:
-        if _is_quickly_clean(stage, git, arguments):
-            return 0
-        from mgit_hooks.gatekeeper import gate
+        from mgit_hooks.operation import HOOK, Operation
 
-        return gate.main(stage, git, arguments)
+        with Operation(HOOK, f"gate.{stage}") as operation:
+            operation.code = _judged(stage, git, arguments)
+        return operation.code
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -36,6 +36,14 @@ def _gate(stage: str, git: str, arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 1 if armed else 0
+
+
+def _judged(stage: str, git: str, arguments: list[str]) -> int:
+    if _is_quickly_clean(stage, git, arguments):
+        return 0
+    from mgit_hooks.gatekeeper import gate
+
+    return gate.main(stage, git, arguments)
 
 
 def _is_quickly_clean(stage: str, git: str, arguments: list[str]) -> bool:
@@ -50,9 +58,12 @@ def _is_quickly_clean(stage: str, git: str, arguments: list[str]) -> bool:
 def _drain(arguments: list[str]) -> int:
     """It runs where nobody reads what it prints, and writes its own log; the spool waits for the next one."""
     try:
+        from mgit_hooks.operation import DRAIN, Operation
         from mgit_hooks.recorder import drain
 
-        return drain.main(arguments)
+        with Operation(DRAIN, "drain") as operation:
+            operation.code = drain.main(arguments)
+        return operation.code
     except Exception:
         return 1
 

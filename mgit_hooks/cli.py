@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
+from contextlib import suppress
 from importlib import import_module
 
 from mgit_hooks import __version__
 from mgit_hooks.errors import MgitError, UsageError, reason
+from mgit_hooks.operation import COMMAND, HOOK, Operation
 from mgit_hooks.output import Output, open_streams
 
 COMMANDS = {
@@ -41,9 +42,14 @@ COMMANDS = {
     "schema": "the JSON Schemas that records and configuration are judged by",
     "pipeline": "compress files, bring them back, judge saved changesets",
     "diff": "what a repository's worktree differs by, and its last commits, as JSON lines",
+    "monitoring": "what operations cost, and what they did",
+    "stats": "how many operations, how fast: 'monitoring pipeline-stats'",
     "drain": "turn what the hooks spooled into records now",
 }
 INTERNAL = {"gate": "judge one hook's event (called by the hooks)"}
+
+_OVER_MANY = frozenset(("diff",))  # writes nothing into the repositories that it reads
+_OUTSIDE = _OVER_MANY | {"pipeline"}
 
 
 def build_parser(name: str | None) -> argparse.ArgumentParser:
@@ -150,13 +156,34 @@ def _run(given: list[str]) -> int:
         parser.print_help()
         return 2 if given else 0
     out = Output(json=args.json, z=args.z, quiet=args.quiet, verbose=args.verbose, color=args.color)
-    began = time.monotonic()
-    try:
-        code: int = _module(args.command).run(args, out)
-    finally:
-        out.flush()
-    out.detail(f"mgit-hooks: {args.command} took {time.monotonic() - began:.2f} s")
-    return code
+    with _operation(args) as operation:
+        try:
+            operation.code = _module(args.command).run(args, out)
+        finally:
+            out.flush()
+        if operation.folder in (None, operation.otherwise) and args.command in _OUTSIDE:
+            _make_place(operation)
+    out.detail(f"mgit-hooks: {args.command} took {operation.elapsed:.2f} s")
+    return operation.code
+
+
+def _operation(args: argparse.Namespace) -> Operation:
+    """The one place where commands are counted: by their own names, and by no other word of their command line."""
+    from mgit_hooks.datafolder import data_folder
+
+    if args.command == "gate":
+        return Operation(HOOK, f"gate.{args.stage}")
+    name = " ".join(filter(None, (args.command, getattr(args, "part", None))))
+    folder = data_folder()
+    return Operation(COMMAND, name, folder if args.command in _OVER_MANY else None, otherwise=folder)
+
+
+def _make_place(operation: Operation) -> None:
+    """What is done outside of any repository is counted in the user's own folder. No other command makes that."""
+    from mgit_hooks.layout import make_private_dir
+
+    with suppress(OSError):
+        make_private_dir(operation.otherwise or "")
 
 
 def _report(what: str, remedy: str, code: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from mgit_hooks import operation
 from mgit_hooks.errors import RepositoryError
 from mgit_hooks.files import is_folder, sync_directory
 from mgit_hooks.git import plumbing
@@ -81,7 +82,9 @@ def locate(directory: str = ".") -> Location:
     root = None
     if bare != "true":
         root = _ask(directory, "--show-toplevel") or None
-    return Location(os.path.realpath(git_dir), os.path.realpath(common_dir), root)
+    found = Location(os.path.realpath(git_dir), os.path.realpath(common_dir), root)
+    operation.at(found.mgit_dir)
+    return found
 
 
 def _ask(directory: str, question: str) -> str:

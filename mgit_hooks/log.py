@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from mgit_hooks import credentials
+from mgit_hooks import credentials, operation
 from mgit_hooks.files import open_to_append
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _line(record: Any) -> str:
             "level": record["level"].name,
             "message": credentials.strip(record["message"]),
             "pid": record["process"].id,
+            "operation": None if (of := operation.under_way()) is None else of.id,
             **_plain(record["extra"]["fields"]),
         },
         default=str,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mgit_hooks import operation
 from mgit_hooks.output import Output
 
 _WIDTH = 30
@@ -14,15 +15,19 @@ _EVERY = 0.1  # seconds between two drawings
 
 
 @contextmanager
-def progress(what: str, out: Output) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to call with what is done and the total; the bar is gone when the work ends."""
-    if out.quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
+def progress(what: str, out: Output, *, unit: str = "items") -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to call with what is done and the total; the bar is gone when the work ends.
+
+    ``unit`` (items or bytes) is what they count: the operation under way has worked off so much.
+    """
     drawn = 0.0
+    silent = out.quiet or not sys.stderr.isatty()
 
     def show(done: int, total: int) -> None:
         nonlocal drawn
+        operation.done(**{unit: done})
+        if silent:
+            return
         if time.monotonic() - drawn < _EVERY:
             return
         drawn = time.monotonic()
@@ -31,7 +36,8 @@ def progress(what: str, out: Output) -> Iterator[Callable[[int, int], None]]:
         sys.stderr.flush()
 
     try:
-        yield show
+        with operation.phase(what):
+            yield show
     finally:
         if drawn:
             sys.stderr.write("\r\x1b[K")

@@ -949,6 +949,35 @@ def test_pipeline_validate(work: Recording, mgit: Any, flags: tuple[str, ...], c
     assert "pipeline took " in mgit("-v", "-C", work.path, "pipeline", "validate", *flags).err
 
 
+# monitoring; tests/metrics has the rest
+
+STATS = [("stats",), ("monitoring", "pipeline-stats"), ("pipeline", "stats")]
+
+
+@pytest.mark.parametrize("words", STATS)
+def test_stats_by_each_of_its_names(work: Recording, mgit: Any, words: tuple[str, ...]) -> None:
+    assert mgit("-C", work.path, *words).out == "no operation is counted yet\n"
+    assert mgit("-C", work.path, "verify").code == 0
+    for told in (mgit("-C", work.path, *words), mgit(*words, "-C", work.path)):
+        assert (told.code, "verify  " in told.out, "bottleneck" in told.out) == (0, True, False)
+    assert "bottleneck  " in mgit("-C", work.path, *words, "--detailed").out
+    ended = mgit("-C", work.path, *words, "-z").raw
+    assert (ended.count(b"\n"), ended.count(b"\0")) == (0, mgit("-C", work.path, *words).raw.count(b"\n"))
+    (told,) = mgit("-C", work.path, *words, "--json").json
+    (verify,) = [each for each in told["operations"] if each["name"] == "verify"]
+    assert (verify["count"], verify["failed"], verify["success_percent"]) == (1, 0, 100.0)
+    assert mgit("-C", work.path, *words, "-q").err == ""
+    assert f"{words[0]} took " in mgit("-v", "-C", work.path, *words).err
+
+
+def test_stats_since(work: Recording, mgit: Any) -> None:
+    mgit("-C", work.path, "verify")
+    assert "verify  " in mgit("-C", work.path, "stats", "--since", "2.weeks").out
+    assert mgit("-C", work.path, "stats", "--since", "now").out == "no operation is counted since then\n"
+    told = mgit("-C", work.path, "stats", "--since=nonsense")
+    assert (told.code, told.out, "git does not read 'nonsense' as a date" in told.err) == (2, "", True)
+
+
 @pytest.mark.parametrize(("flag", "level"), [("--validation-level", "strict"), ("--level", "basic")])
 def test_validate_level(work: Recording, mgit: Any, flag: str, level: str) -> None:
     assert f"at level {level}" in mgit("-C", work.path, "validate", flag, level).out

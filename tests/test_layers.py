@@ -85,6 +85,7 @@ PURE = frozenset(
         "journal.wanted",
         "journal.manifest",
         "journal.checked",
+        "metrics.figures",
     )
 )
 # What talks to people, to hooks and to hook managers. Nothing below may depend on it.
@@ -116,6 +117,7 @@ PURE_STDLIB = frozenset(
         "_sha256",
         "array",
         "binascii",
+        "bisect",
         "collections",
         "collections.abc",
         "copy",
@@ -165,19 +167,17 @@ HEAVY = {
     "referencing": (),
     "shutil": (),
     "snappy": (),
-    "sqlite3": tuple(
-        f"journal.{name}"
-        for name in (
-            "advance",
-            "beginning",
-            "commitset",
-            "database",
-            "index",
-            "indexing",
-            "places",
-            "postings",
-            "tables",
-        )
+    "sqlite3": (
+        "journal.advance",
+        "journal.beginning",
+        "journal.commitset",
+        "journal.database",
+        "journal.index",
+        "journal.indexing",
+        "journal.places",
+        "journal.postings",
+        "journal.tables",
+        "metrics.folded",
     ),
     "subprocess": (),
     "tempfile": (),

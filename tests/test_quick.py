@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import Repo
 
+from mgit_hooks import boot
 from mgit_hooks.gatekeeper import gate, quick, remembered
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.judging import library
 from mgit_hooks.layout import locate
+from mgit_hooks.metrics import spooled
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = """
@@ -188,6 +190,14 @@ def test_what_is_unusual_is_left_to_the_gate(hook: Hook, name: str) -> None:
     before = hook.spool()
     assert hook.quick("commit-msg") is None
     assert hook.spool() == before
+
+
+def test_what_it_lets_through_is_counted_as_what_the_gate_does(hook: Hook) -> None:
+    hook.remember()
+    assert boot.main(["gate", "pre-commit", hook.git, "--"]) == 0
+    assert quick.usable
+    (read,) = spooled.read(os.path.join(hook.repo.path, ".git/mgit/metrics/now")).noted
+    assert (read.type, read.name, read.phases, read.success) == ("hook", "gate.pre-commit", {}, True)
 
 
 def edited(path: str, old: str, new: str) -> Callable[[Hook], None]:

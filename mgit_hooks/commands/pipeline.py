@@ -13,6 +13,7 @@ from mgit_hooks.output import Output
 PARTS = {
     "compress": ("pack a file", "pipelinecompress"),
     "decompress": ("bring a packed file back", "pipelinedecompress"),
+    "stats": ("how many operations, how fast, and what took the time", "stats"),
     "validate": ("judge a saved collection, or the records on file", "pipelinevalidate"),
 }
 

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     from mgit_hooks.pipeline.compression import DataCompressor, FileCompressor
 
     compressor = FileCompressor(DataCompressor(args.method, args.quality, verify=args.verify))
-    with progress("compressing", out) as show:
+    with progress("compressing", out, unit="bytes") as show:
         result = compressor.compress_file(
             below(args.directory, args.input_file),
             args.output_file and below(args.directory, args.output_file),

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     path = below(args.directory, args.input_file)
     limit = args.max_size or None
     compressor = FileCompressor()
-    with progress("decompressing", out) as show:
+    with progress("decompressing", out, unit="bytes") as show:
         if args.check:
             found = compressor.check_file(
                 path, method=args.method, use_meta=not args.no_meta, limit=limit, progress=show

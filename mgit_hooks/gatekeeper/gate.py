@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mgit_hooks import layout
+from mgit_hooks import layout, operation
 from mgit_hooks.errors import ConfigError, MgitError
 from mgit_hooks.files import is_file, is_folder, read
 from mgit_hooks.gatekeeper import quick
@@ -49,7 +49,9 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
     started = time.time()
     try:
         location = _here()
-        config = gateflag.refresh(location)
+        operation.at(location.mgit_dir)
+        with operation.phase("policy"):
+            config = gateflag.refresh(location)
         if not policy.armed(config):
             return 0
         if (because := _skipped(stage)) is not None:
@@ -190,7 +192,8 @@ def _judge(
 
     skip, objects = _names(os.environ.get("MGIT_SKIP")), os.path.join(location.common_dir, "objects")
     facts = Facts(folder=objects)
-    found = gather(candidates, config, schemas.load(), skip, facts)
+    with operation.phase("judge"):
+        found = gather(candidates, config, schemas.load(), skip, facts)
     candidate, judgement = found.judged[0]
     if lasting and candidate.message is not None and judgement.issues and any(rule.repair for rule in config.rules):
         found = _repaired(found, config, skip, facts, location, git, flag)
@@ -279,8 +282,11 @@ def _write(location: Location, git: str, verdict: Verdict, flag: str) -> bool:
     """Before git goes on. A spool that cannot take the verdict (a full disk, a read-only one) stops nobody."""
     from mgit_hooks.gatekeeper import verdicts
 
+    if verdict.status == "skipped":
+        operation.count("skipped")
     try:
-        verdicts.write(location, git, verdict, flag)
+        with operation.phase("write"):
+            verdicts.write(location, git, verdict, flag)
     except OSError as error:
         where = error.filename or location.spool_dir
         _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])
@@ -309,6 +315,7 @@ def _fails_open(location: Location | None, config: Config | None) -> bool:
 def _not_judged(stage: str, error: MgitError, *, stops: bool) -> int:
     from mgit_hooks.credentials import strip
 
+    operation.failed(error)
     effect = "git stops here" if stops else "git goes on"
     lines = [f"mgit-hooks: {stage} was not judged, {effect}: {error.message}"]
     if error.remedy:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from mgit_hooks import __version__, dates
+from mgit_hooks import __version__, dates, operation
 from mgit_hooks.gatekeeper import loose
 from mgit_hooks.gatekeeper.commitmessage import NO_EDITOR, amends, as_utf8, clean, sha256, style
 from mgit_hooks.git.environment import environment
@@ -67,6 +67,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int | None:
         if memo is None:
             return None
         usable = True
+        operation.at(os.path.join(git_dir, "mgit"))
         _judge(memo, git_dir, stage, git, arguments)
     except Exception:  # whatever it is: the gate comes to it too, and says so
         return None

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from mgit_hooks import dates, log
+from mgit_hooks import dates, log, operation
 from mgit_hooks.files import is_folder
 from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.journal import identity
@@ -97,6 +97,7 @@ class Pass:
             cursor = journal.cursor or written.found.batch.cursor
         anchor(self._location, written.config)
         self._log(written)
+        self._count(written)
         return Done(written.records, len(written.found.batch.garbled), cursor, again)
 
     def _write(self, journal: Appender) -> _Written:
@@ -197,6 +198,12 @@ class Pass:
         reading, rest = written.found.reading, written.rest
         read = state.Read(reading.look.without(rest.unsettled), written.how, reading.places, rest.unreadable)
         state.write(location.mgit_dir, written.before, read, journal.next_seq, journal.cursor)
+
+    def _count(self, written: _Written) -> None:
+        """The hooks themselves run no Python where nothing is armed: they are counted where their lines are read."""
+        operation.count("records", written.records)
+        for event in written.found.batch.events:
+            operation.count(f"hook.{event.hook}")
 
     def _log(self, written: _Written) -> None:
         for line in written.found.batch.garbled:

@@ -1,0 +1,1 @@
+"""What operations cost: noted as they end (``operation``), folded together, and shown."""

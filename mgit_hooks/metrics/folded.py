@@ -1,0 +1,260 @@
+"""Operations folded into SQLite: the newest one by one, all of them by day.
+
+What is lost here is figures, and no more. So a file that is damaged is set aside and begun anew, and nothing waits for
+the disk. One process at a time writes, under ``metrics/lock``; who may not write reads all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from mgit_hooks.files import is_file
+from mgit_hooks.lock import exclusive
+from mgit_hooks.metrics import spooled
+from mgit_hooks.metrics.figures import BUCKETS, bucket
+from mgit_hooks.metrics.spooled import Noted
+
+KEPT: Final = 50_000
+"""So many of the newest operations are kept one by one."""
+_PATIENCE: Final = 10.0
+_VERSION: Final = 1
+_TABLES: Final = """
+CREATE TABLE operation (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, started REAL NOT NULL, type TEXT NOT NULL,
+  name TEXT NOT NULL, seconds REAL NOT NULL, cpu REAL NOT NULL, memory INTEGER, items INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, code INTEGER NOT NULL, error TEXT, phases TEXT NOT NULL, counts TEXT NOT NULL);
+CREATE INDEX operation_started ON operation (started);
+CREATE TABLE day (day INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
+  failed INTEGER NOT NULL, seconds REAL NOT NULL, cpu REAL NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  buckets TEXT NOT NULL, PRIMARY KEY (day, type, name)) WITHOUT ROWID;
+CREATE TABLE kept (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Day(NamedTuple):
+    """What was done under one name within one day (UTC; days since 1970). ``buckets``: how many took no longer than
+    each of figures.BUCKETS and longer than the one before; last, how many took longer."""
+
+    day: int
+    type: str
+    name: str
+    runs: int
+    failed: int
+    seconds: float
+    cpu: float
+    items: int
+    bytes: int
+    buckets: tuple[int, ...]
+
+
+class Store:
+    """The operations of one folder, as they were when it was opened."""
+
+    def __init__(self, database: sqlite3.Connection, cut: int, *, damaged: bool = False, durable: bool = True) -> None:
+        self._database = database
+        self.cut = cut
+        self.damaged = damaged
+        self.durable = durable
+        """False where this folder cannot be written: what is kept here is gone with the process."""
+
+    def noted(self, since: float = 0.0) -> Iterator[Noted]:
+        """In the order in which they were folded."""
+        query = (
+            "SELECT id, started, type, name, seconds, cpu, memory, items, bytes, code, error, phases, counts "
+            "FROM operation WHERE started >= ? ORDER BY number"
+        )
+        for *values, phases, counts in self._database.execute(query, (since,)):
+            yield Noted._make((*values, json.loads(phases), json.loads(counts)))
+
+    def days(self, first: int = 0) -> Iterator[Day]:
+        for *values, buckets in self._database.execute("SELECT * FROM day WHERE day >= ? ORDER BY day", (first,)):
+            yield Day._make((*values, tuple(json.loads(buckets))))
+
+    def after(self, number: int) -> Iterator[tuple[int, Noted]]:
+        """The operations with a greater number, each with its own: for who passes them on, once each."""
+        query = (
+            "SELECT number, id, started, type, name, seconds, cpu, memory, items, bytes, code, error, phases, counts "
+            "FROM operation WHERE number > ? ORDER BY number"
+        )
+        for at, *values, phases, counts in self._database.execute(query, (number,)):
+            yield at, Noted._make((*values, json.loads(phases), json.loads(counts)))
+
+    def kept(self, name: str) -> int:
+        return _kept(self._database, name)
+
+    def keep(self, name: str, value: int) -> None:
+        self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (name, value))
+
+
+@contextmanager
+def opened(folder: str) -> Iterator[Store | None]:
+    """All that was noted in ``folder`` until now; None where nothing ever was. Raises OSError."""
+    database, cut, damaged, durable = _open(folder)
+    if database is None:
+        yield None
+        return
+    with closing(database):
+        yield Store(database, cut, damaged=damaged, durable=durable)
+
+
+def fold(folder: str) -> None:
+    """For who wants no figures: nothing is raised."""
+    with suppress(OSError, sqlite3.Error), opened(folder):
+        pass
+
+
+def _open(folder: str) -> tuple[sqlite3.Connection | None, int, bool, bool]:
+    place = spooled.folder_of(folder)
+    path = os.path.join(place, "metrics.sqlite")
+    if not is_file(path) and not spooled.waiting(folder):
+        return None, 0, False, True
+    try:
+        with exclusive(os.path.join(place, "lock"), wait=_PATIENCE) as got:
+            if got:
+                return _folded(folder, path)
+    except (OSError, sqlite3.OperationalError):  # read-only, full, or a path that is too long for SQLite
+        pass
+    database = _in_memory(path)
+    return database, _take_in(database, folder), False, False
+
+
+def _folded(folder: str, path: str) -> tuple[sqlite3.Connection, int, bool, bool]:
+    damaged = False
+    try:
+        database = _connect(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        os.replace(path, f"{path}.damaged")
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}-journal")
+        damaged, database = True, _connect(path)
+    try:
+        spooled.set_aside(folder)
+        cut = _take_in(database, folder)
+        _tidy(database, folder)
+        return database, cut, damaged, True
+    except BaseException:
+        database.close()
+        raise
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    """Raises sqlite3.DatabaseError where what is there is damaged, and OSError where it is none of ours."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    os.close(os.open(path, flags, 0o600))
+    database = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=rw", uri=True, timeout=30, isolation_level=None)
+    try:
+        database.execute("PRAGMA synchronous = OFF")
+        return _prepared(database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if not version:
+        database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version != _VERSION or database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise sqlite3.DatabaseError("not as it was written")
+    return database
+
+
+def _in_memory(path: str) -> sqlite3.Connection:
+    """A copy of what is there that goes with the process; of what cannot be read, an empty one."""
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    with suppress(sqlite3.Error):
+        source = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)
+        with closing(source):
+            source.backup(database)
+            return _prepared(database)
+    database.close()
+    return _prepared(sqlite3.connect(":memory:", isolation_level=None))
+
+
+def _take_in(database: sqlite3.Connection, folder: str) -> int:
+    """Fold every line that waits, each once, however often it is read; how many of all so far were cut."""
+    cut = 0
+    for path in spooled.waiting(folder):
+        try:
+            found = spooled.read(path)
+        except OSError:  # a link or a pipe that somebody has put there
+            continue
+        cut += found.cut
+        _insert(database, found.noted)
+    return cut + _kept(database, "cut")
+
+
+def _insert(database: sqlite3.Connection, noted: Iterable[Noted]) -> None:
+    """In one transaction: a kill leaves all of them to be folded again, or none."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        new = [each for each in noted if _is_new(database, each)]
+        for key, of_day in _by_day(new).items():
+            _add(database, key, of_day)
+        database.execute(
+            "DELETE FROM operation WHERE number <= (SELECT max(number) FROM operation) - ?",
+            (KEPT,),
+        )
+        database.execute("COMMIT")
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+
+
+def _is_new(database: sqlite3.Connection, each: Noted) -> bool:
+    values = (*each[:11], json.dumps(each.phases), json.dumps(each.counts))
+    done = database.execute(
+        "INSERT OR IGNORE INTO operation (id, started, type, name, seconds, cpu, memory, items, bytes, code, error, "
+        "phases, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        values,
+    )
+    return done.rowcount == 1
+
+
+def _by_day(noted: Iterable[Noted]) -> dict[tuple[int, str, str], list[Noted]]:
+    found: dict[tuple[int, str, str], list[Noted]] = {}
+    for each in noted:
+        found.setdefault((int(each.started // 86400), each.type, each.name), []).append(each)
+    return found
+
+
+def _add(database: sqlite3.Connection, key: tuple[int, str, str], noted: list[Noted]) -> None:
+    row = database.execute("SELECT * FROM day WHERE day = ? AND type = ? AND name = ?", key).fetchone()
+    before = (0, 0, 0.0, 0.0, 0, 0) if row is None else row[3:9]
+    more = (
+        len(noted), sum(not each.success for each in noted), sum(each.seconds for each in noted),
+        sum(each.cpu for each in noted), sum(each.items for each in noted), sum(each.bytes for each in noted),
+    )  # fmt: skip
+    buckets = Counter(bucket(each.seconds) for each in noted)
+    counted = [buckets[at] + (json.loads(row[9])[at] if row else 0) for at in range(len(BUCKETS) + 1)]
+    totals = (min(a + b, 1 << 62) for a, b in zip(before, more, strict=True))
+    values = (*key, *totals, json.dumps(counted))
+    database.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _tidy(database: sqlite3.Connection, folder: str) -> None:
+    """Delete what was set aside long ago, and is folded; what somebody who had it open has written since is too."""
+    for path in spooled.waiting(folder):
+        with suppress(OSError):
+            if path.endswith("now") or time.time() - os.stat(path).st_mtime < spooled.GRACE:
+                continue
+            gone = spooled.removed(path)
+            _insert(database, gone.noted)
+            database.execute(
+                "INSERT INTO kept VALUES ('cut', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                (gone.cut,),
+            )
+
+
+def _kept(database: sqlite3.Connection, name: str) -> int:
+    row = database.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
+    return 0 if row is None else int(row[0])
