@@ -223,3 +223,26 @@ def test_one_repository_loads_no_more_than_it_needs(work: Repo) -> None:
         "mgit_hooks.pipeline", "mgit_hooks.recorder", "mgit_hooks.recovery", "mgit_hooks.changesets.storage",
     }  # fmt: skip
     assert set(modules) & dear == set()
+
+
+def test_a_folder_that_cannot_be_looked_into_and_a_damaged_repository_stop_nothing(
+    tmp_path: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("closed", "sound"):
+        subprocess.run(["git", "init", "-q", tmp_path / each], check=True)
+    (tmp_path / "damaged" / ".git").mkdir(parents=True)
+    scandir = os.scandir
+
+    def closed(path: str) -> Any:
+        if path == str(tmp_path / "closed"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)  # nothing is unreadable to root
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    told = mgit("diff", str(tmp_path))
+    assert told.code == 1
+    assert [(os.path.basename(each["repository_path"]), each["git_status"]) for each in told.json] == [
+        ("damaged", "error"),
+        ("sound", "clean"),
+    ]
+    assert "closed: Permission denied: what is in there is not known" in told.err

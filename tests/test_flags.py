@@ -994,6 +994,44 @@ def test_diff_path(work: Recording, mgit: Any, tmp_path: Path) -> None:
     assert mgit("diff", str(tmp_path / "nothing")).code == 128
 
 
+@pytest.fixture
+def forge(tmp_path: Path) -> Path:
+    """A folder of repositories: two, one in another, and one elsewhere."""
+    for name in ("forge/api", "forge/web", "forge/web/inner", "elsewhere/old"):
+        subprocess.run(["git", "init", "-q", tmp_path / name], check=True)
+    Repo(tmp_path / "forge/web").git("remote", "add", "origin", "https://example.org/acme/front.git")
+    return tmp_path / "forge"
+
+
+def told_of(told: Any, *words: str) -> str:
+    done = told("diff", *words)
+    assert done.code == 0
+    return " ".join(os.path.basename(each["repository_path"]) for each in done.json)
+
+
+@pytest.mark.parametrize("flag", ["-r", "--recursive"])
+def test_diff_recursive(forge: Path, mgit: Any, flag: str) -> None:
+    assert told_of(mgit, str(forge)) == "api web"
+    assert told_of(mgit, str(forge), flag) == "api web inner"
+    assert told_of(mgit, str(forge / "web")) == "web"
+    assert told_of(mgit, str(forge / "web"), flag) == "web inner"
+
+
+def test_diff_discover_pattern(forge: Path, mgit: Any) -> None:
+    assert told_of(mgit, str(forge), "--discover-pattern", "a*") == "api"
+    assert told_of(mgit, str(forge), "--discover-pattern", "*/acme/front.git") == "web"
+    assert told_of(mgit, str(forge), "-r", "--discover-pattern", "web/*", "--discover-pattern", "api") == "api inner"
+    none = mgit("diff", str(forge), "--discover-pattern", "x*")
+    assert (none.code, "fits x*" in none.err) == (128, True)
+
+
+def test_diff_merge_discovered(forge: Path, mgit: Any) -> None:
+    mgit("diff", str(forge.parent / "elsewhere"), "-s", "-n", "all")
+    assert told_of(mgit, str(forge), "--merge-discovered", "-n", "all") == "old api web"
+    assert told_of(mgit, str(forge), "--merge-discovered") == "api web"
+    assert told_of(mgit, str(forge), "-n", "all") == "api web"
+
+
 @pytest.mark.parametrize("flag", ["-o", "--output"])
 def test_diff_output(work: Recording, mgit: Any, tmp_path: Path, flag: str) -> None:
     target = tmp_path / "lines"

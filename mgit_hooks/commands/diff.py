@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from mgit_hooks.changesets import increments, working
+from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted, look
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
 from mgit_hooks.commands.pipelinepaths import below
+from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import MgitError, RepositoryError, UsageError
 from mgit_hooks.judging.validate import LEVELS
@@ -31,7 +32,27 @@ class Stopped(MgitError):
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="in a repository (default: .)")
+    parser.add_argument(
+        "path",
+        nargs="?",
+        default=".",
+        metavar="PATH",
+        help="in a repository, or a folder of repositories (default: .)",
+    )
+    parser.add_argument(
+        "-r", "--recursive", action="store_true", help="all repositories at and below PATH, those inside others too"
+    )
+    parser.add_argument(
+        "--discover-pattern",
+        action="append",
+        metavar="GLOB",
+        help="only repositories of which the path, the name or a remote's URL fits (can be repeated)",
+    )
+    parser.add_argument(
+        "--merge-discovered",
+        action="store_true",
+        help="those that the collection has too, wherever they are, and not only those at PATH",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the lines to FILE, in the place of what it is")
     parser.add_argument(
         "-s", "--save-changeset", action="store_true", help="keep what was seen in a collection, by repository"
@@ -85,7 +106,8 @@ def _megabytes(text: str) -> int:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a repository could not be read or a changeset is invalid: its line says which."""
-    paths = _paths(below(args.directory, args.path))
+    places = _places(args, out)
+    paths = places.repositories
     run = _Run(args, _wanted(args, len(paths)), out)
     if args.output is None or args.output == "-":
         for line in run.lines(paths):
@@ -99,7 +121,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.note(f"mgit-hooks: {_saving(written.path, written.length, written.size)}")
     run.save()
     out.detail(f"mgit-hooks: {run.words()}")
-    return 1 if run.faults else 0
+    return 1 if run.faults or places.problems else 0
 
 
 def _wanted(args: argparse.Namespace, repositories: int) -> Wanted:
@@ -113,13 +135,52 @@ def _wanted(args: argparse.Namespace, repositories: int) -> Wanted:
     return Wanted(args.validation_level, args.recovery_strategy, strategy, memory // repositories)
 
 
-def _paths(path: str) -> list[str]:
-    if not os.access(path, os.F_OK):
-        raise RepositoryError(f"there is no {os.path.abspath(path)}", "name a folder in a repository")
-    place = working.enclosing(path)
-    if place is None:
-        raise RepositoryError(f"{os.path.realpath(path)} is not in a git repository", "name a folder that is")
-    return [place.path]
+class _Places(NamedTuple):
+    repositories: list[str]
+    problems: int  # folders that could not be looked into
+
+
+def _places(args: argparse.Namespace, out: Output) -> _Places:
+    """Raises RepositoryError where there is none."""
+    root = below(args.directory, args.path)
+    if not os.access(root, os.F_OK):
+        raise RepositoryError(f"there is no {os.path.abspath(root)}", "name a folder in a repository")
+    paths: set[str] = set()
+    problems = 0
+    for found in discovery.find(root, recursive=args.recursive, patterns=args.discover_pattern or ()):
+        if found.kind == discovery.FOLDER:
+            problems += 1
+            out.note(f"mgit-hooks: {escape(found.path)}: {found.problem}: what is in there is not known")
+        else:
+            paths.add(found.path)
+    if args.merge_discovered:
+        paths.update(each.repository_path for each in (_collected(args.changeset_name) or {}).values())
+    if not paths:
+        raise _nothing(args, root)
+    return _Places(sorted(paths), problems)
+
+
+def _nothing(args: argparse.Namespace, root: str) -> RepositoryError:
+    where = f"{'below' if args.recursive else 'directly below'} {os.path.realpath(root)}"
+    if args.discover_pattern:
+        return RepositoryError(f"no repository {where} fits {' or '.join(args.discover_pattern)}", "try it without")
+    if args.recursive:
+        return RepositoryError(f"there is no repository {where}", "name another folder")
+    return RepositoryError(
+        f"{os.path.realpath(root)} is not in a git repository, and none is directly below it",
+        "name a folder that is, or look deeper with -r",
+    )
+
+
+def _collected(name: str) -> dict[str, RepositoryChangeset] | None:
+    """What the collection has, by its keys; None where there is none yet."""
+    from mgit_hooks.changesets.storage import ChangesetStorage
+    from mgit_hooks.errors import ChangesetMissingError
+
+    try:
+        return dict(ChangesetStorage().load_changeset_collection(name).repositories)
+    except ChangesetMissingError:
+        return None
 
 
 class _Run:
@@ -163,14 +224,10 @@ class _Run:
         return None if increment is None else increment.to_json()
 
     def _saved(self) -> dict[str, RepositoryChangeset]:
-        from mgit_hooks.changesets.storage import ChangesetStorage
-        from mgit_hooks.errors import ChangesetMissingError
-
-        try:
-            return dict(ChangesetStorage().load_changeset_collection(self._name).repositories)
-        except ChangesetMissingError:
+        saved = _collected(self._name)
+        if saved is None:
             self._out.note(f"mgit-hooks: there is no collection '{self._name}' yet: all is told")
-            return {}
+        return saved or {}
 
     def save(self) -> None:
         """What could be read goes into the collection; what could not stays there as it was."""
@@ -207,7 +264,5 @@ def _repositories(count: int) -> str:
 
 
 def _saving(path: str, length: int, size: int) -> str:
-    from mgit_hooks.display import escape
-
     saved = 100 * (1 - size / length) if length else 0.0
     return f"{escape(path)}: {length:,} bytes to {size:,}, {saved:.1f} % saved"
