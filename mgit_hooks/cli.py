@@ -41,7 +41,7 @@ COMMANDS = {
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
     "pipeline": "compress files, bring them back, judge saved changesets",
-    "diff": "what a repository's worktree differs by, and its last commits, as JSON lines",
+    "diff": "what repositories are now, and what changed since they were last looked at",
     "monitoring": "what operations cost, and what they did",
     "stats": "how many operations, how fast: 'monitoring pipeline-stats'",
     "drain": "turn what the hooks spooled into records now",

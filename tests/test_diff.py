@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -196,6 +197,72 @@ def test_what_is_compressed_is_anybodys(tmp_path: Path, name: str, program: str)
     assert written[1:] == (len(whole), os.path.getsize(written.path))
     done = subprocess.run([program, "-dc", written.path], capture_output=True, check=True)
     assert done.stdout == whole
+
+
+# Many repositories
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve repositories, of which one cannot be read; looked at in workers."""
+    monkeypatch.setattr("mgit_hooks.changesets.sweeping._QUICKLY", 0.0)
+    return folder_of(tmp_path / "many", 12)
+
+
+def folder_of(root: Path, count: int) -> Path:
+    for number in range(count):
+        made = Repo(root / f"repo {number:03}")
+        subprocess.run(["git", "init", "-q", made.path], check=True)
+        if number % 3:
+            made.write("a b", f"{number}\n")
+            made.git("add", "-A")
+            made.git("commit", "-qm", f"commit {number}")
+            made.git("mv", "a b", "c -> d")
+    return root
+
+
+def test_lines_come_in_the_order_of_paths_and_a_failure_costs_its_own_only(folder: Path, mgit: Any) -> None:
+    (folder / "repo 007" / ".git" / "index").write_bytes(b"nonsense")
+    told = mgit("diff", str(folder), "-s")
+    assert told.code == 1
+    assert [line["repository_name"] for line in told.json] == [f"repo {number:03}" for number in range(12)]
+    assert [line["git_status"] for line in told.json].count("error") == 1
+    assert told.json[7]["git_status"] == "error"
+    renamed = told.json[8]["uncommitted_files"]
+    assert [(each["change_type"], each["old_filename"], each["filename"]) for each in renamed] == [
+        ("renamed", "a b", "c -> d")
+    ]
+    kept = ChangesetStorage().load_changeset_collection("default").repositories.values()
+    assert {each.repository_name for each in kept} == {f"repo {number:03}" for number in range(12) if number != 7}
+
+
+def test_workers_say_what_one_process_says(folder: Path, mgit: Any) -> None:
+    def told(*words: str) -> list[Any]:
+        return [{**line, "timestamp": None} for line in mgit("diff", str(folder), "--embed-content", *words).json]
+
+    assert told("-c", "3") == told("-c", "1")
+
+
+def test_a_worker_that_dies_costs_one_repository(folder: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(working, "read", dying)
+    told = mgit("diff", str(folder))
+    assert told.code == 1
+    assert [line["repository_name"] for line in told.json if line["git_status"] == "error"] == ["repo 004"]
+    assert "died" in told.json[4]["error"] or "ended" in told.json[4]["error"]
+
+
+def dying(path: str, **given: Any) -> Any:
+    if path.endswith("004"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return working.capture(path, **given)
+
+
+def test_abort_stops_all_and_saves_nothing(folder: Path, mgit: Any, tmp_path: Path) -> None:
+    (folder / "repo 007" / ".git" / "index").write_bytes(b"nonsense")
+    told = mgit("diff", str(folder), "-s", "-o", str(tmp_path / "lines"), "--recovery-strategy", "abort")
+    assert (told.code, "repo 007" in told.err) == (1, True)
+    assert ChangesetStorage().names() == []
+    assert not (tmp_path / "lines").exists()
 
 
 # What it loads

@@ -16,7 +16,7 @@ from recording import Recording
 from samples import changeset
 from terminal import on_a_terminal
 
-from mgit_hooks import cli
+from mgit_hooks import bulk, cli
 from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage, RepositoryChangeset
 from mgit_hooks.journal.segment import segment_names
 
@@ -1057,7 +1057,7 @@ def test_diff_save_changeset_and_its_name(work: Recording, mgit: Any, save: str,
 @pytest.mark.parametrize("flag", ["-i", "--incremental"])
 def test_diff_incremental(work: Recording, mgit: Any, flag: str) -> None:
     first = mgit("-C", work.path, "diff", flag, "-s")
-    assert (len(first.json), "there is no collection 'default' yet: all is told" in first.err) == (1, True)
+    assert (len(first.json), "there is no collection 'default' yet" in first.err) == (1, True)
     assert mgit("-C", work.path, "diff", flag).out == ""
     assert len(mgit("-C", work.path, "diff", flag, "-n", "other").json) == 1
     work.write("new", "1")
@@ -1146,3 +1146,22 @@ def test_diff_recovery_strategy(
     assert action in [each["action_type"] for each in line["recovery"]["actions_taken"]]
     assert line["validation"]["is_valid"] is (strategy != "ignore")
     assert (line["timestamp"] == "yesterday") is (timestamp == "yesterday")
+
+
+@pytest.mark.parametrize("flag", ["-c", "--concurrency"])
+def test_diff_concurrency(forge: Path, mgit: Any, flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgit_hooks.changesets.sweeping._QUICKLY", 0.0)
+    plans = []
+
+    def planned(paths: Any, function: Any, plan: Any) -> Any:
+        plans.append(plan)
+        return bulk.run(paths, function, plan)
+
+    monkeypatch.setattr("mgit_hooks.changesets.sweeping.running", planned)
+    for given, workers in (((), 3), ((flag, "2"), 2), ((flag, "50"), 3)):
+        assert told_of(mgit, "-r", str(forge), *given) == "api web inner"
+        assert plans.pop().workers == workers
+    assert len(mgit("diff", "-r", str(forge), flag, "1").json) == 3
+    assert plans == []
+    for wrong in ("0", "51", "many"):
+        assert mgit("diff", flag, wrong, str(forge)).code == 2

@@ -13,7 +13,6 @@ from conftest import Repo
 from kinds.gits import second_git
 
 from mgit_hooks.changesets import FileChange, RepositoryChangeset, working
-from mgit_hooks.git.place import Place
 from mgit_hooks.pipeline import validate_changeset
 from mgit_hooks.record import readable
 
@@ -513,7 +512,6 @@ def test_a_repository_that_cannot_be_read_says_why(work: Repo, tmp_path: Path) -
 def test_a_folder_inside_of_a_repository_is_not_that_repository(work: Repo) -> None:
     work.write("folder/x", "1")
     assert_failed(working.read(os.path.join(work.path, "folder")), "is not a git repository")
-    assert (working.enclosing(os.path.join(work.path, "folder")) or Place("", "")).path == work.path
 
 
 def test_an_index_that_is_damaged_is_an_error_and_stays(work: Repo) -> None:

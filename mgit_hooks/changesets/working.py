@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgit_hooks import dates
 from mgit_hooks.changesets.shapes import CommitInfo, EmbeddedContent, FileChange, RepositoryChangeset
-from mgit_hooks.errors import MgitError, ObjectError, RepositoryError, reason
+from mgit_hooks.errors import MgitError, ObjectError, reason
 from mgit_hooks.git import gitfiles
 from mgit_hooks.git.place import Place, place_of
 from mgit_hooks.git.porcelain import Entry
@@ -54,19 +54,6 @@ def capture(path: str, *, commits: int = COMMITS, content: Embedder | None = Non
     """
     timestamp = dates.now()
     return _read(place_of(path), timestamp, commits, content)
-
-
-def enclosing(path: str) -> Place | None:
-    """The repository that ``path``, or a folder above it, is the top of; None where there is none."""
-    at = os.path.realpath(path)
-    while True:
-        try:
-            return place_of(at)
-        except RepositoryError:
-            above = os.path.dirname(at)
-        if above == at:
-            return None
-        at = above
 
 
 def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) -> RepositoryChangeset:

@@ -1,15 +1,16 @@
-"""``diff``: what a repository's worktree differs by, and its last commits, as JSON lines."""
+"""``diff``: what the worktrees of repositories differ by, and their last commits, as JSON lines."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from mgit_hooks.changesets import discovery, increments
-from mgit_hooks.changesets.looking import Seen, Wanted, look
+from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
+from mgit_hooks.changesets.sweeping import sweep
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
@@ -20,6 +21,7 @@ from mgit_hooks.record import Json
 from mgit_hooks.report import counted
 
 DEFAULT_NAME: Final = "default"
+DEFAULT_CONCURRENCY: Final = 5
 DEFAULT_CONTENT: Final = "sample"
 DEFAULT_MEMORY: Final = 100  # MiB
 STRATEGIES: Final = ("ignore", "repair", "fallback", "checkpoint", "abort")
@@ -52,6 +54,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--merge-discovered",
         action="store_true",
         help="those that the collection has too, wherever they are, and not only those at PATH",
+    )
+    parser.add_argument(
+        "-c",
+        "--concurrency",
+        type=_number(1, 50),
+        default=DEFAULT_CONCURRENCY,
+        metavar="N",
+        help=f"read so many repositories at a time at most, 1 to 50 (default: {DEFAULT_CONCURRENCY})",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the lines to FILE, in the place of what it is")
     parser.add_argument(
@@ -92,16 +102,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--content-memory-mb",
-        type=_megabytes,
+        type=_number(10, 1000),
         metavar="MB",
         help="of all contents together, 10 to 1000 (default: 100)",
     )
 
 
-def _megabytes(text: str) -> int:
-    if not text.isdecimal() or not 10 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 10 to 1000")
-    return int(text)
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return number
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -189,6 +202,7 @@ class _Run:
     def __init__(self, args: argparse.Namespace, wanted: Wanted, out: Output) -> None:
         self._out = out
         self._wanted = wanted
+        self._workers: int = args.concurrency
         self._name: str = args.changeset_name
         self._saves: bool = args.save_changeset
         self._smallest: bool = args.enable_compression
@@ -197,10 +211,9 @@ class _Run:
         self.faults = 0
         self._unchanged = 0
 
-    def lines(self, paths: Iterable[str]) -> Iterator[bytes]:
+    def lines(self, paths: Sequence[str]) -> Iterator[bytes]:
         """Raises Stopped."""
-        for path in paths:
-            seen = look(path, self._wanted)
+        for path, seen in zip(paths, sweep(paths, self._wanted, self._workers), strict=True):
             if seen.stopped is not None:
                 raise Stopped(f"{path}: {seen.stopped}", "nothing was saved; mend that, or choose another strategy")
             self.faults += not seen.fine
