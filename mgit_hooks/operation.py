@@ -64,6 +64,11 @@ class Operation:
         return self.seconds if self.ended else time.perf_counter() - self._began
 
     @property
+    def started_at(self) -> float:
+        """When it began, by ``time.perf_counter``."""
+        return self._began
+
+    @property
     def success(self) -> bool:
         """A gate that refuses and a check that finds something have done what they are for."""
         return self.error is None and self.code in (0, 1)

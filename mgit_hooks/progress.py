@@ -6,12 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from mgit_hooks import operation
 from mgit_hooks.output import Output
 
+if TYPE_CHECKING:
+    from mgit_hooks.metrics.running import Beacon
+
 _WIDTH = 30
 _EVERY = 0.1  # seconds between two drawings
+LONG = 1.0
+"""Seconds after which other processes are told, too."""
 
 
 @contextmanager
@@ -22,10 +28,18 @@ def progress(what: str, out: Output, *, unit: str = "items") -> Iterator[Callabl
     """
     drawn = 0.0
     silent = out.quiet or not sys.stderr.isatty()
+    of = operation.under_way()
+    beacon: Beacon | None = None
 
     def show(done: int, total: int) -> None:
-        nonlocal drawn
+        nonlocal drawn, beacon
         operation.done(**{unit: done})
+        if beacon is None and of is not None and of.elapsed > LONG:
+            from mgit_hooks.metrics.running import Beacon
+
+            beacon = Beacon(of)
+        if beacon is not None:
+            beacon.tell(total if unit == "items" else 0)
         if silent:
             return
         if time.monotonic() - drawn < _EVERY:
@@ -39,6 +53,8 @@ def progress(what: str, out: Output, *, unit: str = "items") -> Iterator[Callabl
         with operation.phase(what):
             yield show
     finally:
+        if beacon is not None:
+            beacon.end()
         if drawn:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

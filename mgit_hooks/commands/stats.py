@@ -26,12 +26,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
         remark(found, out)
         noted = [each for place in found for each in place.store.noted(since)]
         operations = figures.of(noted)
+        going = [each for place in found for each in place.running()]
         if out.as_json:
-            out.json(_json(operations, found, since))
+            out.json(_json(operations, found, since) | {"running": [each.to_json() for each in going]})
         elif not noted:
             out.line("no operation is counted" + (" since then" if since else " yet"))
         else:
             out.lines(shown.detailed(operations) if args.detailed else shown.summary(operations))
+            out.lines(map(shown.going, going))
     return 0
 
 

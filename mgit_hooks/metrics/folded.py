@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from mgit_hooks.files import is_file
 from mgit_hooks.lock import exclusive
-from mgit_hooks.metrics import spooled
+from mgit_hooks.metrics import running, spooled
 from mgit_hooks.metrics.figures import BUCKETS, bucket
 from mgit_hooks.metrics.spooled import Noted
 
@@ -113,7 +113,7 @@ def fold(folder: str) -> None:
 def _open(folder: str) -> tuple[sqlite3.Connection | None, int, bool, bool]:
     place = spooled.folder_of(folder)
     path = os.path.join(place, "metrics.sqlite")
-    if not is_file(path) and not spooled.waiting(folder):
+    if not is_file(path) and not spooled.waiting(folder) and not any(running.listed(folder)):
         return None, 0, False, True
     try:
         with exclusive(os.path.join(place, "lock"), wait=_PATIENCE) as got:
@@ -140,6 +140,7 @@ def _folded(folder: str, path: str) -> tuple[sqlite3.Connection, int, bool, bool
         spooled.set_aside(folder)
         cut = _take_in(database, folder)
         _tidy(database, folder)
+        _bury(database, folder)
         return database, cut, damaged, True
     except BaseException:
         database.close()
@@ -253,6 +254,14 @@ def _tidy(database: sqlite3.Connection, folder: str) -> None:
                 "INSERT INTO kept VALUES ('cut', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
                 (gone.cut,),
             )
+
+
+def _bury(database: sqlite3.Connection, folder: str) -> None:
+    """Count what was killed: an operation that ended by itself has taken its file away."""
+    for each, alive in running.listed(folder):
+        if not alive:
+            _insert(database, [each.killed])
+            running.forget(folder, each)
 
 
 def _kept(database: sqlite3.Connection, name: str) -> int:

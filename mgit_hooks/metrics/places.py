@@ -10,8 +10,9 @@ from typing import NamedTuple
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.errors import MgitError, RepositoryError, reason
 from mgit_hooks.layout import Location, locate
-from mgit_hooks.metrics import folded
+from mgit_hooks.metrics import folded, running
 from mgit_hooks.metrics.folded import Store
+from mgit_hooks.metrics.running import Running
 
 
 class Place(NamedTuple):
@@ -20,6 +21,10 @@ class Place(NamedTuple):
     folder: str
     location: Location | None
     store: Store
+
+    def running(self) -> Iterator[Running]:
+        """What goes on there at this moment, and has for more than a second."""
+        return (each for each, alive in running.listed(os.path.dirname(self.folder)) if alive)
 
 
 class UnreadableError(MgitError):

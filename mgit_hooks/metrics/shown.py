@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mgit_hooks.metrics.figures import Figures
+from mgit_hooks.metrics.running import Running
 
 _NAME: Final = 24
 
@@ -41,6 +42,13 @@ def detailed(found: Sequence[Figures]) -> Iterator[str]:
             yield f"  slowest     {slowest}"
         yield f"  bottleneck  {each.bottleneck}"
         yield f"  to do       {each.advice}"
+
+
+def going(each: Running) -> str:
+    """One that has not ended."""
+    done = f"{each.items}/{each.total} items" if each.total else f"{each.items} items"
+    done = size(each.bytes) if each.bytes and not each.items else done
+    return f"{each.name}: under way for {duration(max(time.time() - each.started, 0))}, {done}"
 
 
 def _times(each: Figures) -> str:

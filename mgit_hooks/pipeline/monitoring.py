@@ -1,0 +1,346 @@
+"""Monitoring of operations of any kind, beside those that the tool counts by itself: the public names.
+
+What is counted here is shown by ``monitoring pipeline-stats``, and kept as that is: names and numbers, for good.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import wraps
+from threading import Lock
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar, cast
+
+from mgit_hooks import credentials
+from mgit_hooks.datafolder import data_folder
+from mgit_hooks.layout import make_private_dir
+from mgit_hooks.metrics import figures, folded, spooled
+from mgit_hooks.metrics.running import Beacon, listed
+from mgit_hooks.operation import Operation
+from mgit_hooks.record import Json
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class MetricType(StrEnum):
+    """As Prometheus has them: a counter only grows, a gauge is what something is now, a histogram counts values by
+    bounds, a summary has quantiles."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    SUMMARY = "summary"
+
+
+class PipelineMetric(NamedTuple):
+    """One figure. ``labels`` say what of; ``value`` is in base units (seconds, bytes)."""
+
+    name: str
+    type: MetricType
+    value: float
+    labels: Mapping[str, str] = {}
+
+    def to_json(self) -> Json:
+        return {**self._asdict(), "type": str(self.type), "labels": dict(self.labels)}
+
+
+class OperationMetrics(NamedTuple):
+    """One operation, under way or ended. ``started`` is seconds since 1970; ``duration`` and ``cpu`` are seconds, of
+    the processor by the whole process; ``memory_peak`` is bytes, the most that process ever had, None where the system
+    does not tell. ``total`` is how many items there are, 0 where nobody said. ``success`` is None while it runs."""
+
+    operation_id: str
+    name: str
+    type: str
+    started: float
+    duration: float
+    items: int
+    bytes: int
+    total: int
+    success: bool | None
+    error: str | None
+    errors: Mapping[str, int]
+    memory_peak: int | None
+    cpu: float
+    phases: Mapping[str, float]
+
+    @property
+    def throughput(self) -> float:
+        """Items a second."""
+        return self.items / self.duration if self.duration else 0.0
+
+    @property
+    def bytes_per_second(self) -> float:
+        return self.bytes / self.duration if self.duration else 0.0
+
+    @property
+    def progress(self) -> float | None:
+        """The part that is done, 0 to 1; None where nobody said how much there is."""
+        return min(self.items / self.total, 1.0) if self.total else None
+
+    def metrics(self) -> tuple[PipelineMetric, ...]:
+        labels = {"operation": self.name, "type": self.type}
+        told = [
+            ("operation_duration_seconds", MetricType.SUMMARY, self.duration),
+            ("operation_cpu_seconds", MetricType.SUMMARY, self.cpu),
+            ("operation_items_total", MetricType.COUNTER, self.items),
+            ("operation_bytes_total", MetricType.COUNTER, self.bytes),
+            ("operation_throughput", MetricType.GAUGE, self.throughput),
+        ]
+        if self.memory_peak is not None:
+            told.append(("operation_memory_peak_bytes", MetricType.GAUGE, self.memory_peak))
+        return tuple(PipelineMetric(name, type, value, labels) for name, type, value in told)
+
+    def to_json(self) -> Json:
+        told = {**self._asdict(), "errors": dict(self.errors), "phases": dict(self.phases)}
+        return told | {"throughput": self.throughput, "progress": self.progress}
+
+
+class _Watched:
+    def __init__(self, operation: Operation, total: int) -> None:
+        self.operation, self.total, self.beacon = operation, total, Beacon(operation)
+
+
+class PipelineMonitor:
+    """Counts operations, from any thread and any process, into ``folder`` (without one: the user's data folder).
+
+    Counting never makes an operation fail: what cannot be written is not counted.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = data_folder() if folder is None else os.path.abspath(folder)
+        self._watched: dict[str, _Watched] = {}
+        self._lock = Lock()
+        try:
+            make_private_dir(self.folder)
+        except OSError:
+            pass
+
+    def start_operation(self, name: str, operation_type: str = "pipeline", *, total: int = 0) -> str:
+        """The id of an operation that begins now; ``total`` items are to be done, if that is known."""
+        operation = Operation(_plain(operation_type), _plain(name), self.folder)
+        with self._lock:
+            self._watched[operation.id] = _Watched(operation, total)
+        return operation.id
+
+    def update_operation_progress(
+        self,
+        operation_id: str,
+        items: int | None = None,
+        bytes: int | None = None,
+        *,
+        total: int | None = None,
+        phases: Mapping[str, float] | None = None,
+    ) -> OperationMetrics:
+        """So much is done by now, in all: ``items`` and ``bytes``; ``phases`` are seconds to be added, by name.
+
+        Other processes see it within a second. Raises ValueError where no operation under way has the id, or a number
+        is negative.
+        """
+        if min(items or 0, bytes or 0, total or 0, *(phases or {"": 0}).values()) < 0:
+            raise ValueError("what is done cannot be less than nothing")
+        with self._lock:
+            watched = self._of(operation_id)
+            of = watched.operation
+            of.items = of.items if items is None else items
+            of.bytes = of.bytes if bytes is None else bytes
+            watched.total = watched.total if total is None else total
+            for name, seconds in (phases or {}).items():
+                of.add_phase(_plain(name), seconds)
+            watched.beacon.tell(watched.total)
+            return _metrics(of, watched.total)
+
+    def record_error(self, operation_id: str, error: BaseException | str) -> None:
+        """One item, or one try, went wrong, and the operation goes on. Of the error its class alone is kept.
+
+        Raises ValueError as ``update_operation_progress``.
+        """
+        name = f"error.{_class_of(error)}"
+        with self._lock:
+            counts = self._of(operation_id).operation.counts
+            counts[name] = counts.get(name, 0) + 1
+
+    def end_operation(
+        self, operation_id: str, success: bool = True, error: BaseException | str | None = None
+    ) -> OperationMetrics:
+        """What it came to, which is on file when this returns. An ``error`` means no success.
+
+        Raises ValueError where no operation under way has the id: it has ended before, or was never begun.
+        """
+        with self._lock:
+            watched = self._of(operation_id)
+            del self._watched[operation_id]
+        of = watched.operation
+        if error is not None or not success:
+            of.error = "Failed" if error is None else _class_of(error)
+        of.end()
+        spooled.note(self.folder, of)
+        watched.beacon.end()
+        return _metrics(of, watched.total)
+
+    def get_operation(self, operation_id: str) -> OperationMetrics:
+        """As it is now. Raises ValueError as ``update_operation_progress``."""
+        with self._lock:
+            watched = self._of(operation_id)
+            return _metrics(watched.operation, watched.total)
+
+    def get_performance_summary(self, since: float = 0.0) -> Json:
+        """All that ended in this folder since then (seconds since 1970), in whatever process, and what still runs.
+
+        ``operations`` has, for each type and name, what ``monitoring pipeline-stats --json`` has. Raises OSError.
+        """
+        with folded.opened(self.folder) as store:
+            found = [] if store is None else figures.of(store.noted(since))
+            cut = 0 if store is None else store.cut
+        total, failed = sum(each.runs for each in found), sum(each.failed for each in found)
+        errors: dict[str, int] = {}
+        for each in found:
+            for name, count in each.errors.items():
+                errors[name] = errors.get(name, 0) + count
+        return {
+            "total_operations": total,
+            "successful_operations": total - failed,
+            "failed_operations": failed,
+            "success_rate_percent": 100.0 * (total - failed) / total if total else 100.0,
+            "errors": errors,
+            "operations": [each.to_json() for each in found],
+            "running": self._running(),
+            "cut_lines": cut,
+        }
+
+    def _running(self) -> list[Json]:
+        with self._lock:
+            mine = {id: _metrics(each.operation, each.total).to_json() for id, each in self._watched.items()}
+        others = [each for each, alive in listed(self.folder) if alive and each.id not in mine]
+        return [*mine.values(), *(each.to_json() for each in others)]
+
+    def _of(self, operation_id: str) -> _Watched:
+        try:
+            return self._watched[operation_id]
+        except KeyError:
+            raise ValueError(f"no operation under way has the id {operation_id!r}") from None
+
+
+class monitor_pipeline_operation:
+    """Counts what a function does, or a block, by whichever of the four one writes::
+
+        @monitor_pipeline_operation                      # by the function's name; async functions too
+        @monitor_pipeline_operation("compress", "pipeline")
+        with monitor_pipeline_operation("compress") as operation: operation.update(items=3)
+        async with monitor_pipeline_operation("compress") as operation: ...
+
+    An exception ends it as a failure, by its class, and is raised on.
+    """
+
+    def __new__(cls, name: str | Callable[..., Any] | None = None, *given: Any, **named: Any) -> Any:
+        made = super().__new__(cls)
+        if not callable(name):
+            return made
+        made.__init__(None, *given, **named)  # type: ignore[misc]  # bare, over a function: that one, counted
+        return made._wrapped(name)
+
+    def __init__(
+        self,
+        name: str | None = None,
+        operation_type: str = "pipeline",
+        *,
+        monitor: PipelineMonitor | None = None,
+        total: int = 0,
+    ) -> None:
+        self._name, self._type, self._monitor, self._total = name, operation_type, monitor, total
+        self._open: list[Monitored] = []
+
+    def __call__(self, function: F) -> F:
+        return self._wrapped(function)
+
+    def _wrapped(self, function: F) -> F:
+        from inspect import iscoroutinefunction
+
+        def once() -> monitor_pipeline_operation:
+            name = self._name or getattr(function, "__qualname__", type(function).__name__)
+            return monitor_pipeline_operation(name, self._type, monitor=self._monitor, total=self._total)
+
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def awaited(*args: Any, **named: Any) -> Any:
+                with once():
+                    return await function(*args, **named)
+
+            return cast(F, awaited)
+
+        @wraps(function)
+        def called(*args: Any, **named: Any) -> Any:
+            with once():
+                return function(*args, **named)
+
+        return cast(F, called)
+
+    def __enter__(self) -> Monitored:
+        monitor = PipelineMonitor() if self._monitor is None else self._monitor
+        name = self._name or "operation"
+        self._open.append(Monitored(monitor, monitor.start_operation(name, self._type, total=self._total)))
+        return self._open[-1]
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._open.pop().end(error)
+
+    async def __aenter__(self) -> Monitored:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+class Monitored:
+    """The operation of one block."""
+
+    def __init__(self, monitor: PipelineMonitor, operation_id: str) -> None:
+        self.monitor, self.operation_id = monitor, operation_id
+        self.metrics: OperationMetrics | None = None
+        """What it came to, once the block has ended."""
+
+    def update(self, items: int | None = None, bytes: int | None = None, *, total: int | None = None) -> None:
+        """As ``PipelineMonitor.update_operation_progress``."""
+        self.monitor.update_operation_progress(self.operation_id, items, bytes, total=total)
+
+    def record_error(self, error: BaseException | str) -> None:
+        self.monitor.record_error(self.operation_id, error)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """A part of it, timed: that of the slowest is named where it is the bottleneck."""
+        from time import perf_counter
+
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.monitor.update_operation_progress(self.operation_id, phases={name: perf_counter() - began})
+
+    def end(self, error: BaseException | None) -> None:
+        self.metrics = self.monitor.end_operation(self.operation_id, error is None, error)
+
+
+def _metrics(of: Operation, total: int) -> OperationMetrics:
+    errors = {name.removeprefix("error."): n for name, n in of.counts.items() if name.startswith("error.")}
+    return OperationMetrics(
+        of.id, of.name, of.type, of.started, of.elapsed, of.items, of.bytes, total, of.success if of.ended else None,
+        of.error, errors, of.memory, of.cpu, dict(of.phases),
+    )  # fmt: skip
+
+
+def _class_of(error: BaseException | str) -> str:
+    return type(error).__name__ if isinstance(error, BaseException) else _plain(error)
+
+
+def _plain(text: str) -> str:
+    """As it will be read back: a name, with nothing in it that could be somebody's secret."""
+    from mgit_hooks.operation import word
+
+    return word(credentials.strip(text))
