@@ -19,6 +19,7 @@ _RATIOS = {
     "check.py": 2,
     "commit.py": 6,
     "compression.py": 35,
+    "diff.py": 6,
     "gate.py": 8,
     "growth.py": 13,
     "journal.py": 8,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from mgit_hooks.changesets.embedding import Embedder
 from mgit_hooks.changesets.linesfile import write
 from mgit_hooks.errors import UsageError
 from mgit_hooks.git import worktree
-from mgit_hooks.pipeline import validate_changeset
+from mgit_hooks.pipeline import validate_changeset, validate_collection
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -263,6 +266,63 @@ def test_abort_stops_all_and_saves_nothing(folder: Path, mgit: Any, tmp_path: Pa
     assert (told.code, "repo 007" in told.err) == (1, True)
     assert ChangesetStorage().names() == []
     assert not (tmp_path / "lines").exists()
+
+
+# The commands as they are written
+
+VERBATIM = (
+    "mgit diff . --enable-compression --validation-level strict --recovery-strategy repair --verbose",
+    "mgit diff REPO --enable-compression --embed-content --save-changeset",
+)
+
+
+def as_written(command: str, mgit: Any, place: Path) -> Any:
+    """As a shell would run it at ``place``."""
+    program, *words = shlex.split(command)
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"][program] == "mgit_hooks.cli:main"
+    with contextlib.chdir(place):
+        return mgit(*(str(place) if word in ("REPO", "ROOT") else word for word in words))
+
+
+@pytest.mark.parametrize("command", VERBATIM)
+def test_the_commands_as_written_in_one_repository(command: str, work: Repo, mgit: Any) -> None:
+    told = as_written(command, mgit, Path(work.path))
+    assert told.code == 0
+    (line,) = told.json
+    assert_does_what_it_says(command, told, [line])
+
+
+@pytest.mark.parametrize("command", VERBATIM)
+@pytest.mark.parametrize("count", [12, pytest.param(200, marks=pytest.mark.full)])
+def test_the_commands_as_written_in_a_folder_of_repositories(
+    command: str, count: int, tmp_path: Path, mgit: Any
+) -> None:
+    told = as_written(command, mgit, folder_of(tmp_path / "many", count))
+    assert told.code == 0
+    assert [line["repository_name"] for line in told.json] == [f"repo {number:03}" for number in range(count)]
+    for number, line in enumerate(told.json):
+        changes = [(each["change_type"], each["old_filename"], each["filename"]) for each in line["uncommitted_files"]]
+        assert changes == ([("renamed", "a b", "c -> d")] if number % 3 else [])
+    assert_does_what_it_says(command, told, told.json)
+
+
+def assert_does_what_it_says(command: str, told: Any, lines: list[Any]) -> None:
+    kept = ChangesetStorage().names()
+    if "--save-changeset" in command:
+        collection = ChangesetStorage().load_changeset_collection("default")
+        assert [each.to_json() for each in collection.repositories.values()] == lines
+        assert told.err.count(" % saved\n") == 1
+        contents = [each["embedded_content"] for line in lines for each in line["uncommitted_files"]]
+        assert {each["strategy"] for each in contents} == {"full"}
+        assert validate_collection(collection, "strict").issues == ()
+    else:
+        assert kept == []
+    if "--validation-level" in command:
+        assert {line["validation"]["validation_level"] for line in lines} == {"strict"}
+        assert {line["validation"]["is_valid"] for line in lines} == {True}
+        assert {line["recovery"]["recovery_successful"] for line in lines} == {True}
+    if "--verbose" in command:
+        assert f"{len(lines)} repositor" in told.err
 
 
 # What it loads

@@ -13,6 +13,7 @@ from conftest import Repo
 from kinds.gits import second_git
 
 from mgit_hooks.changesets import FileChange, RepositoryChangeset, working
+from mgit_hooks.git import plumbing
 from mgit_hooks.pipeline import validate_changeset
 from mgit_hooks.record import readable
 
@@ -271,6 +272,16 @@ def test_every_kind_of_change_is_as_git_says(work: Repo, change: Callable[[Repo]
     assert validate_changeset(found, "strict").issues == ()
     for each in found.uncommitted_files or ():
         assert_is_of_the_file(Path(work.path), each)
+
+
+def test_a_status_that_writes_would_be_seen(work: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug that the picture is there for: a status that refreshes the index."""
+    touched(work)
+    before = picture(Path(work.path))
+    real = plumbing.environment
+    monkeypatch.setattr(plumbing, "environment", lambda base: {**real(base), "GIT_OPTIONAL_LOCKS": "1"})
+    working.read(work.path)
+    assert picture(Path(work.path)) != before
 
 
 def assert_is_of_the_file(top: Path, change: FileChange) -> None:

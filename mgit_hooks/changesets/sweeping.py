@@ -15,7 +15,7 @@ from mgit_hooks.git.place import Place
 if TYPE_CHECKING:
     from mgit_hooks.bulk import Outcome, Plan
 
-_QUICKLY: Final = 0.1
+_QUICKLY: Final = 0.25
 """Seconds of work that one process does by itself before it starts others: many small repositories take no longer."""
 
 
