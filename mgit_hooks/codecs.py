@@ -85,7 +85,7 @@ def _packed(pieces: Iterable[bytes], method: str, level: int, size: int | None) 
     elif method == "snappy":
         yield from framed(taken)
     else:
-        encoder = _encoder(method, level, size)
+        encoder = encoder_of(method, level, size)
         try:
             for piece in taken:
                 if out := encoder.compress(piece):
@@ -108,7 +108,8 @@ class _Counted:
             yield piece
 
 
-def _encoder(method: str, level: int, size: int | None) -> Encoder:
+def encoder_of(method: str, level: int, size: int | None) -> Encoder:
+    """What packs ``size`` bytes under a method other than none and snappy."""
     if method in ("gzip", "zlib"):
         return zlib.compressobj(level, _DEFLATED, _GZIP_WBITS if method == "gzip" else zlib.MAX_WBITS)
     if method == "lzma":

@@ -299,7 +299,7 @@ def test_deleting_takes_all_of_one_collection_and_nothing_of_another(store: Chan
 def test_what_is_missing_is_said_with_what_there_is(store: ChangesetStorage) -> None:
     with pytest.raises(ChangesetMissingError) as raised:
         store.load_changeset_collection("work")
-    assert "save_changeset_collection" in raised.value.remedy
+    assert "--save-changeset" in raised.value.remedy
     store.save_changeset_collection(collection())
     with pytest.raises(ChangesetMissingError, match="there is no backup of a collection 'work'"):
         store.load_changeset_collection("work", "backup")
@@ -462,7 +462,7 @@ def test_a_checksum_that_always_fits_is_caught(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("payload", [b"", b"[]", b"7", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_whole_and_holds_no_object_is_damage(store: ChangesetStorage, payload: bytes) -> None:
     path = Path(store.save_changeset_collection(collection()).path)
-    path.write_bytes(container.pack("work", payload, "none", "fast"))
+    path.write_bytes(container.pack("work", [payload], "none", "fast"))
     with pytest.raises(ChangesetDamageError):
         store.load_json("work")
 
@@ -558,7 +558,7 @@ def test_a_save_in_place_is_caught_by_the_kills(tmp_path: Path, monkeypatch: pyt
         os.close(descriptor)
         yield path
 
-    monkeypatch.setattr(storage, "_written", in_place)
+    monkeypatch.setattr(storage, "written", in_place)
     with pytest.raises((AssertionError, ChangesetDamageError)):
         test_killed_anywhere_the_old_one_or_the_new_one_is_there(tmp_path, 1, Tally())
 

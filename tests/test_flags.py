@@ -18,6 +18,7 @@ from terminal import on_a_terminal
 
 from mgit_hooks import bulk, cli
 from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage, RepositoryChangeset
+from mgit_hooks.errors import ChangesetBusyError
 from mgit_hooks.journal.segment import segment_names
 
 # Every command, with what makes it run in a repository that is recorded; whether it needs one.
@@ -1165,3 +1166,162 @@ def test_diff_concurrency(forge: Path, mgit: Any, flag: str, monkeypatch: pytest
     assert plans == []
     for wrong in ("0", "51", "many"):
         assert mgit("diff", flag, wrong, str(forge)).code == 2
+
+
+# pipeline recover and pipeline checkpoint
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChangesetStorage:
+    """A collection of two saves, of a repository that is nowhere, in a data folder of its own."""
+    monkeypatch.setenv("MGIT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    storage = ChangesetStorage()
+    for number in range(2):
+        one = RepositoryChangeset.from_json({**changeset(), "metadata": {"n": number}})
+        saved = ChangesetCollection("work", one.timestamp, one.timestamp, {}, {"n": number})
+        storage.save_changeset_collection(saved.with_repository(one))
+    return storage
+
+
+def spoil(storage: ChangesetStorage, generation: str = "mgitc") -> bytes:
+    path = Path(storage.path("work", generation))
+    before = path.read_bytes()
+    path.write_bytes(b"damaged")
+    return before
+
+
+RECOVER = ("pipeline", "recover", "--collection-name", "work")
+KEEP = ("pipeline", "checkpoint", "--collection-name", "work")
+
+
+@pytest.mark.parametrize("words", [RECOVER, KEEP], ids=["recover", "checkpoint"])
+def test_pipeline_recovery_takes_the_common_options(kept: ChangesetStorage, mgit: Any, words: tuple[str, ...]) -> None:
+    plain = mgit(*words)
+    assert (plain.code, plain.err) == (0, "")
+    for told in (mgit(*words, "--json"), mgit("--json", *words)):
+        (value,) = told.json
+        assert value["collection"] == "work"
+    ended = mgit(*words, "-z").raw
+    assert (ended.count(b"\n"), ended.count(b"\0")) == (0, plain.raw.count(b"\n"))
+    assert (mgit(*words, "-q").err, mgit("-q", *words).err) == ("", "")
+    assert "pipeline took " in mgit(*words, "--verbose").err
+    assert mgit(*words, "--color", "always", "--no-pager").out == plain.out
+    unnamed = mgit(*words[:2])
+    assert (unnamed.code, "which collection?" in unnamed.err) == (2, True)
+    unknown = mgit(*words[:3], "wrok")
+    assert (unknown.code, "did you mean 'work'?" in unknown.err) == (2, True)
+
+
+def test_pipeline_recover_finds_nothing_to_do(kept: ChangesetStorage, mgit: Any) -> None:
+    told = mgit(*RECOVER)
+    assert told.out.splitlines()[0].startswith("ok file_intact: ")
+    assert told.out.splitlines()[-1] == "work: nothing to recover"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "code", "says"),
+    [
+        ("repair", 0, "work: recovered"),
+        ("checkpoint", 0, "ok checkpoint_created: "),
+        ("fallback", 0, "work: recovered"),
+        ("abort", 1, "-- operation_failed: refused by strategy abort: nothing was changed"),
+        ("ignore", 1, "ok ignore_error: left as it is"),
+    ],
+)
+def test_pipeline_recover_strategy(kept: ChangesetStorage, mgit: Any, strategy: str, code: int, says: str) -> None:
+    spoil(kept)
+    told = mgit(*RECOVER, "--strategy", strategy)
+    assert (told.code, says in told.out) == (code, True)
+    whole = Path(kept.path("work")).read_bytes() != b"damaged"
+    assert whole is (code == 0)
+    if whole:
+        assert kept.load_changeset_collection("work").metadata == {"n": 0}
+    if strategy == "repair":
+        assert mgit(*RECOVER).out == mgit(*RECOVER, "--strategy", "repair").out
+
+
+@pytest.mark.parametrize(("level", "code"), [("basic", 0), ("standard", 0), ("strict", 1)])
+def test_pipeline_recover_validation_level(kept: ChangesetStorage, mgit: Any, level: str, code: int) -> None:
+    """A clean status with uncommitted files is found at level strict alone."""
+    value = kept.load_json("work")
+    (one,) = value["repositories"].values()
+    one["git_status"] = "clean"
+    kept.save_changeset_collection(ChangesetCollection.from_json(value))
+    assert mgit(*RECOVER, "--validation-level", level, "--dry-run").code == code
+    assert mgit(*RECOVER, "--validation-level", level).code == 0
+    (one,) = kept.load_changeset_collection("work").repositories.values()
+    assert one.git_status == ("dirty" if code else "clean")
+
+
+def test_pipeline_recover_from(kept: ChangesetStorage, mgit: Any, repo: Repo) -> None:
+    told = mgit(*RECOVER, "--from", "backup")
+    assert (told.code, kept.load_changeset_collection("work").metadata) == (0, {"n": 0})
+    assert mgit(*RECOVER, "--from", "checkpoint").code == 1
+    assert kept.load_changeset_collection("work").metadata == {"n": 0}
+    repo.commit("one", {"a": "a"})
+    told = mgit(*RECOVER, "--from", "git", "--repository", repo.path)
+    assert told.code == 0
+    assert {each.repository_path for each in kept.load_changeset_collection("work").repositories.values()} == {
+        "/src/repo",
+        repo.path,
+    }
+
+
+def test_pipeline_recover_repository(kept: ChangesetStorage, mgit: Any, repo: Repo) -> None:
+    repo.commit("one", {"a": "a"})
+    for generation in ("mgitc", "backup"):
+        spoil(kept, generation)
+    assert mgit(*RECOVER).code == 1
+    assert mgit("-C", repo.path, *RECOVER, "--repository", ".").code == 0
+    (one,) = kept.load_changeset_collection("work").repositories.values()
+    assert (one.repository_path, len(one.recent_commits or ())) == (repo.path, 1)
+
+
+def test_pipeline_recover_max_attempts(kept: ChangesetStorage, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(self: ChangesetStorage, *_: Any) -> None:
+        raise ChangesetBusyError("the collection 'work' is in use by another process", "wait for it to end")
+
+    monkeypatch.setattr(ChangesetStorage, "replace_json", busy)
+    spoil(kept)
+    for flags, times in (((), 3), (("--max-attempts", "1"), 1), (("--max-attempts=5",), 5)):
+        told = mgit(*RECOVER, *flags)
+        assert (told.code, told.out.count("is in use by another process")) == (1, times)
+    for wrong in ("0", "101", "x"):
+        assert mgit(*RECOVER, "--max-attempts", wrong).code == 2
+
+
+def test_pipeline_recover_dry_run(kept: ChangesetStorage, mgit: Any) -> None:
+    assert mgit(*RECOVER, "--dry-run").code == 0
+    spoil(kept)
+    told = mgit(*RECOVER, "--dry-run")
+    assert (told.code, told.out.splitlines()[-1]) == (1, "work: would be recovered")
+    (value,) = mgit(*RECOVER, "--dry-run", "--json").json
+    assert (value["recovery_successful"], value["written"], value["dry_run"]) == (True, False, True)
+    assert Path(kept.path("work")).read_bytes() == b"damaged"
+    (value,) = mgit(*RECOVER, "--json").json
+    assert (value["recovery_successful"], value["written"], value["dry_run"]) == (True, True, False)
+
+
+def test_pipeline_recover_statistics(kept: ChangesetStorage, mgit: Any) -> None:
+    flags = ("pipeline", "recover", "--statistics")
+    assert mgit(*flags).out.splitlines()[0] == "attempts: 0"
+    mgit(*RECOVER)
+    spoil(kept)
+    mgit(*RECOVER, "--strategy", "abort")
+    (value,) = mgit(*flags, "--json").json
+    assert (value["attempts"], value["failures"], value["success_rate_percent"]) == (2, 1, 50.0)
+
+
+def test_pipeline_checkpoint_is_what_recover_brings_back(kept: ChangesetStorage, mgit: Any) -> None:
+    told = mgit(*KEEP, "--dry-run")
+    assert (told.code, told.out) == (0, f"{kept.path('work', 'checkpoint')}: 1 repository would be kept\n")
+    assert not Path(kept.path("work", "checkpoint")).exists()
+    told = mgit(*KEEP)
+    assert (told.code, told.out) == (0, f"{kept.path('work', 'checkpoint')}: 1 repository kept\n")
+    for generation in ("mgitc", "backup"):
+        spoil(kept, generation)
+    damaged = mgit(*KEEP)
+    assert (damaged.code, "is damaged" in damaged.err) == (1, True)
+    assert mgit(*RECOVER).code == 0
+    assert kept.load_changeset_collection("work").metadata == {"n": 1}

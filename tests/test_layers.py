@@ -71,6 +71,7 @@ PURE = frozenset(
         "changesets.shapes",
         "changesets.names",
         "changesets.container",
+        "changesets.frames",
         "changesets.secretforms",
         "codecs",
         "containers",

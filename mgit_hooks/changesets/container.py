@@ -1,21 +1,28 @@
 """The bytes of a collection's file: what holds the collection, and says whether it is what was written.
 
     mgitc sha256:HEX
-    {"format":"mgit-hooks collection","version":1,"name":NAME,"codec":CODEC,"length":BYTES,"stored":BYTES}
+    {"format":"mgit-hooks collection","version":1,"name":NAME,"codec":CODEC,"length":BYTES,"stored":BYTES,
+     "frames":[BYTES,...],"marks":"HEX...","paths":"BASE64"}
     the collection's JSON in UTF-8, BYTES long, under CODEC
 
 HEX is the SHA-256 of all that follows its line, so that every flipped bit is seen before anything is made of it, and
 ``tail -n +2 FILE | sha256sum`` tells by hand. What stands from the third line on is a standard container:
-``tail -n +3 FILE | zstd -d`` gives the JSON.
+``tail -n +3 FILE | zstd -d`` gives the JSON. The second line is one line; its frames are how long each of the
+container's members is, its marks a short hash of each piece of the JSON (``frames``), its paths, under zlib and with
+NUL between them, those of the repositories: what a damaged file has lost, and what of it is still whole, is known by
+them. Nothing else needs them.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import zlib
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from mgit_hooks.containers import METHODS
+from mgit_hooks.containers import METHODS, recognized
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import CompressionError
 from mgit_hooks.record import Json
@@ -26,7 +33,8 @@ LIMIT: Final = 2 * 1024**3
 _FORMAT: Final = "mgit-hooks collection"
 _MAGIC: Final = b"mgitc sha256:"
 _FIRST_LINE: Final = len(_MAGIC) + 64 + 1
-_LONGEST_HEADER: Final = 4096  # bytes; a name has at most 255, each of which JSON may write in six
+_LONGEST_HEADER: Final = 16 * 1024**2  # bytes: a name has at most 255; a changeset takes 12 for its mark
+_SHIFTED: Final = 64  # bytes: how far from its place the second line of a damaged file is looked for
 _DEEPEST: Final = 200
 # Written one after the other as escapes, the two halves would be read as one character.
 _SPLIT_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -43,28 +51,91 @@ class Later(ValueError):
     """A later version of the program wrote this."""
 
 
-def pack(name: str, payload: bytes, method: str, quality: str) -> bytes:
-    """The file's bytes for ``payload``, under ``method`` or as it is where that is not smaller.
+def pack(name: str, pieces: Sequence[bytes], method: str, quality: str, paths: Sequence[str] = ()) -> bytes:
+    """The file's bytes for JSON in pieces, under ``method`` or as it is where that is not smaller.
+
+    ``paths`` are those of the repositories in it.
 
     Raises ValueError where it is longer than LIMIT, or where what was packed does not come back the same.
     """
     from hashlib import sha256
 
-    from mgit_hooks import codecs
+    from mgit_hooks.changesets import frames
 
+    payload = b"".join(pieces)
     if len(payload) > LIMIT:
         raise ValueError(f"it has {len(payload)} bytes, more than {LIMIT}")
-    codec, stored = method, codecs.pack(payload, method, quality)
-    if len(stored) >= len(payload):
-        codec, stored = "none", payload
+    codec, members = method, frames.packed(pieces, method, quality)
+    if sum(map(len, members)) >= len(payload):
+        codec, members = "none", [payload]
+    stored = b"".join(members)
     header: Json = {"format": _FORMAT, "version": VERSION, "name": name, "codec": codec}
-    line = encode_json({**header, "length": len(payload), "stored": len(stored)}) + b"\n"
+    header |= {"length": len(payload), "stored": len(stored), "frames": list(map(len, members))}
+    header |= {"marks": "".join(map(frames.mark, pieces)), "paths": _packed_paths(paths)}
+    line = encode_json(header) + b"\n"
     digest = sha256(line)
     digest.update(stored)
     packed = b"".join((_MAGIC, digest.hexdigest().encode(), b"\n", line, stored))
     if unpack(packed)[1] != payload:
         raise ValueError("what was packed does not come back the same")
     return packed
+
+
+def _packed_paths(paths: Sequence[str]) -> str:
+    raw = "\0".join(paths).encode("utf-8", "surrogatepass")
+    return b2a_base64(zlib.compress(raw, 9), newline=False).decode("ascii")
+
+
+def _unpacked_paths(said: Any) -> tuple[str, ...] | None:
+    try:
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(a2b_base64(said), _LONGEST_HEADER)
+        return tuple(raw.decode("utf-8", "surrogatepass").split("\0")) if unpacker.eof and raw else None
+    except (TypeError, ValueError, zlib.error):
+        return None
+
+
+class Salvaged(NamedTuple):
+    """What of a damaged file is known to be as it was written. ``paths``: those of all repositories that it held, where
+    that can still be told; ``fields``: the collection's own."""
+
+    paths: tuple[str, ...] | None
+    fields: Json
+    repositories: dict[str, Json]
+
+
+def salvage(data: bytes) -> Salvaged:
+    """What is whole in the file's bytes, damaged or cut anywhere; nothing of it is guessed."""
+    from mgit_hooks.changesets import frames
+
+    begins = data.find(b"{", 0, _FIRST_LINE + _SHIFTED)
+    end = data.find(b"\n", begins, begins + _LONGEST_HEADER) if begins >= 0 else -1
+    try:
+        value = json.loads(data[begins:end]) if end >= 0 else None
+    except (ValueError, RecursionError):
+        value = None
+    header: Json = value if isinstance(value, dict) else {}
+    codec = header.get("codec")
+    at = end + 1
+    if codec not in METHODS:
+        codec, at = _found_codec(data)
+    if codec is None:
+        return Salvaged(None, {}, {})
+    lengths, marks = header.get("frames"), header.get("marks")
+    known = isinstance(lengths, list) and all(isinstance(each, int) and each > 0 for each in lengths)
+    mark = marks if isinstance(marks, str) else ""
+    fields, found = frames.salvaged(data[at:], codec, lengths if known and lengths else (), mark)
+    return Salvaged(_unpacked_paths(header.get("paths")), fields, found)
+
+
+def _found_codec(data: bytes) -> tuple[str | None, int]:
+    """The container that begins a line of ``data``, which has lost what names it, and where it begins."""
+    at = data.find(b"\n") + 1
+    while 0 < at <= _LONGEST_HEADER and (at := data.find(b"\n", at) + 1):
+        codec = recognized(data[at : at + 16])
+        if codec is not None:
+            return codec, at
+    return None, 0
 
 
 def unpack(data: bytes) -> tuple[Header, bytes]:

@@ -16,21 +16,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, NamedTuple
 
 from mgit_hooks import dates
-from mgit_hooks.changesets import container
+from mgit_hooks.changesets import container, frames
 from mgit_hooks.changesets.names import escaped, unescaped
+from mgit_hooks.changesets.placing import failing, require_name, unpacked, unreadable, written
 from mgit_hooks.changesets.shapes import ChangesetCollection
 from mgit_hooks.containers import METHODS
 from mgit_hooks.datafolder import data_folder
-from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import (
     ChangesetBusyError,
     ChangesetDamageError,
     ChangesetMissingError,
-    ChangesetStorageError,
     ChangesetValidationError,
-    reason,
 )
-from mgit_hooks.files import create, lexists, read, sync_directory, write_all
+from mgit_hooks.files import lexists, read, sync_directory
 from mgit_hooks.layout import make_lasting_dir
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json
@@ -89,7 +87,19 @@ class ChangesetStorage:
     def load_json(self, name: str, generation: str = CURRENT) -> Json:
         """As ``load_changeset_collection``, but whatever JSON object it is: to be judged, or repaired."""
         path = self.path(name, generation)
-        payload = self._read(name, path)
+        try:
+            data = read(path, _LONGEST_FILE)
+        except FileNotFoundError:
+            raise self._missing(name, path) from None
+        except OSError as error:
+            raise unreadable(error) from error
+        return self.parsed(name, data, generation)
+
+    def parsed(self, name: str, data: bytes, generation: str = CURRENT) -> Json:
+        """What ``load_json`` makes of a file's bytes. Raises as it does."""
+        path = self.path(name, generation)
+        header, payload = unpacked(path, data)
+        require_name(path, header.name, name)
         try:
             value = json.loads(payload)
         except (ValueError, RecursionError) as error:
@@ -105,7 +115,7 @@ class ChangesetStorage:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _unreadable(error) from error
+            raise unreadable(error) from error
         found = (unescaped(file.removesuffix(f".{CURRENT}")) for file in files if file.endswith(f".{CURRENT}"))
         return sorted(name for name in found if name is not None)
 
@@ -148,13 +158,42 @@ class ChangesetStorage:
 
     def save_checkpoint(self, collection: ChangesetCollection) -> Stored:
         """Write ``collection`` as its checkpoint, beside what is saved under its name. Raises as saving does."""
-        length, packed = self._packed(collection)
-        path = self._file(collection.name, CHECKPOINT)
-        failing = _failing(f"cannot save a checkpoint of '{collection.name}'")
-        with self._alone(collection.name), failing, _written(path, packed) as new:
+        return self._put_checkpoint(collection.name, *self._packed(collection))
+
+    def save_json_checkpoint(self, name: str, value: Json) -> Stored:
+        """As ``save_checkpoint``, of whatever JSON object a collection's file holds."""
+        length, packed = self._packed_json(name, lambda: value)
+        return self._put_checkpoint(name, length, packed)
+
+    def replace_json(self, name: str, value: Json, seen: bytes | None) -> tuple[Stored, str | None]:
+        """Put ``value`` in the place of a file that held ``seen`` (None: there was none), which goes aside; the backup
+        stays. Where the old file is now.
+
+        On the disk when this returns; killed anywhere, the old file or the new one is under the name. Raises
+        ChangesetBusyError where the file is another one by now, else as saving does.
+        """
+        length, packed = self._packed_json(name, lambda: value)
+        path = self._file(name, CURRENT)
+        aside = None
+        with self._alone(name), failing(f"cannot save '{name}'"), written(path, packed) as new:
+            if self.content(name) != seen:
+                raise ChangesetBusyError(f"the collection '{name}' was changed meanwhile", "try again")
+            if lexists(path):
+                aside = self._free(name)
+                try:
+                    os.link(path, aside)
+                except OSError:  # no file, or a file system without links: for a moment nothing is under the name
+                    os.rename(path, aside)
             os.replace(new, path)
             sync_directory(self.storage_dir)
-        return Stored(path, length, len(packed))
+        return Stored(path, length, len(packed)), aside
+
+    def content(self, name: str, generation: str = CURRENT) -> bytes | None:
+        """The bytes of a generation's file, whatever they are; None where there is no such file. Raises OSError."""
+        try:
+            return read(self.path(name, generation), _LONGEST_FILE)
+        except FileNotFoundError:
+            return None
 
     def delete_collection(self, name: str) -> list[str]:
         """Remove the collection with all that is kept of it, and say which files went.
@@ -163,7 +202,7 @@ class ChangesetStorage:
         """
         if not self._files(name):
             raise self._missing(name, "")
-        with self._alone(name), _failing(f"cannot delete '{name}'"):
+        with self._alone(name), failing(f"cannot delete '{name}'"):
             removed = self._files(name)
             for path in removed:  # the collection itself last: killed before that, it is still there
                 os.unlink(path)
@@ -174,34 +213,32 @@ class ChangesetStorage:
 
     # Below
 
-    def _read(self, name: str, path: str) -> bytes:
-        try:
-            data = read(path, _LONGEST_FILE)
-        except FileNotFoundError:
-            raise self._missing(name, path) from None
-        except OSError as error:
-            raise _unreadable(error) from error
-        header, payload = _unpacked(path, data)
-        _require_name(path, header.name, name)
-        return payload
-
     def _packed(self, collection: ChangesetCollection) -> tuple[int, bytes]:
+        return self._packed_json(collection.name, collection.to_json)
+
+    def _packed_json(self, name: str, make: Callable[[], Json]) -> tuple[int, bytes]:
         """How many bytes of JSON, and the file's bytes."""
-        self._file(collection.name, CURRENT)  # a name that can be none is said before any work
+        self._file(name, CURRENT)  # a name that can be none is said before any work
         try:
-            value = collection.to_json()
+            value = make()
             container.require_plain(value)
-            payload = encode_json(value)
-            return len(payload), container.pack(collection.name, payload, self._method, self._quality)
+            parts = frames.pieces(value)
+            packed = container.pack(name, parts, self._method, self._quality, frames.paths(value))
+            return sum(map(len, parts)), packed
         except ValueError as error:
-            raise ChangesetValidationError(
-                f"'{collection.name}' cannot be saved: {error}", "mend that first"
-            ) from error
+            raise ChangesetValidationError(f"'{name}' cannot be saved: {error}", "mend that first") from error
+
+    def _put_checkpoint(self, name: str, length: int, packed: bytes) -> Stored:
+        path = self._file(name, CHECKPOINT)
+        with self._alone(name), failing(f"cannot save a checkpoint of '{name}'"), written(path, packed) as new:
+            os.replace(new, path)
+            sync_directory(self.storage_dir)
+        return Stored(path, length, len(packed))
 
     def _put(self, name: str, length: int, packed: bytes) -> Stored:
         """Under the lock. A kill leaves ``.new`` files, which mean nothing, or the two generations as one file."""
         path = self._file(name, CURRENT)
-        with _failing(f"cannot save '{name}'"), _written(path, packed) as new:
+        with failing(f"cannot save '{name}'"), written(path, packed) as new:
             self._retire(name, path)
             os.replace(new, path)
             sync_directory(self.storage_dir)
@@ -210,19 +247,19 @@ class ChangesetStorage:
     def _retire(self, name: str, path: str) -> None:
         """What is under the name becomes the backup; what cannot be taken for a collection goes aside."""
         try:
-            header, _ = _unpacked(path, read(path, _LONGEST_FILE))
+            header, _ = unpacked(path, read(path, _LONGEST_FILE))
         except (FileNotFoundError, ChangesetDamageError):
             if lexists(path):  # a folder or a pipe of that name is nothing to read, and is not ours to lose
                 os.rename(path, self._free(name))
             return
-        _require_name(path, header.name, name)
+        require_name(path, header.name, name)
         backup = self._file(name, BACKUP)
         with suppress(FileNotFoundError):
             os.unlink(f"{backup}.new")
         try:
             os.link(path, f"{backup}.new")
         except OSError:  # a file system without links
-            with _written(backup, read(path, _LONGEST_FILE)) as new:
+            with written(backup, read(path, _LONGEST_FILE)) as new:
                 os.replace(new, backup)
             return
         os.replace(f"{backup}.new", backup)
@@ -252,10 +289,10 @@ class ChangesetStorage:
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        with _failing(f"cannot write to {self.storage_dir}"):
+        with failing(f"cannot write to {self.storage_dir}"):
             make_lasting_dir(self.storage_dir)
         with ExitStack() as stack:
-            with _failing(f"cannot lock '{name}'"):
+            with failing(f"cannot lock '{name}'"):
                 held = stack.enter_context(exclusive(self._file(name, "lock"), wait=self._wait))
             if not held:
                 raise ChangesetBusyError(
@@ -272,51 +309,3 @@ class ChangesetStorage:
         hint = f"did you mean '{near[0]}'?" if near and near[0] != name else f"there are: {', '.join(known[:9])}"
         remedy = hint if known else "'mgit-hooks diff --save-changeset' saves one"
         return ChangesetMissingError(f"there is no{kind} collection '{name}' in {self.storage_dir}", remedy)
-
-
-def _unpacked(path: str, data: bytes) -> tuple[container.Header, bytes]:
-    try:
-        return container.unpack(data)
-    except container.Later as error:
-        raise ChangesetStorageError(f"{path}: {error}", "read it with a newer mgit-hooks") from error
-    except ValueError as error:
-        raise ChangesetDamageError(path, str(error)) from error
-
-
-def _require_name(path: str, found: str, wanted: str) -> None:
-    """Where a file system takes two names for one, and where a file was renamed by hand."""
-    if found != wanted:
-        raise ChangesetStorageError(
-            f"{path} holds the collection '{found}', not '{wanted}'", "choose another name, or rename the file"
-        )
-
-
-@contextmanager
-def _written(path: str, data: bytes) -> Iterator[str]:
-    """A file with ``data`` beside ``path``, on the disk; it is gone after the block unless it was renamed."""
-    new = f"{path}.new"
-    try:
-        descriptor = create(new)
-        try:
-            os.fchmod(descriptor, 0o600)
-            write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        yield new
-    finally:
-        with suppress(OSError):
-            os.unlink(new)
-
-
-@contextmanager
-def _failing(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        why = reason(error) if error.filename else error.strerror
-        raise ChangesetStorageError(f"{what}: {why}", "mend that and try again") from error
-
-
-def _unreadable(error: OSError) -> ChangesetStorageError:
-    return ChangesetStorageError(reason(error), "see that it can be read, and try again")

@@ -11,8 +11,10 @@ from mgit_hooks.output import Output
 
 # Each module has ``configure(parser)`` and ``run(args, out)``, as those of commands have.
 PARTS = {
+    "checkpoint": ("keep a copy of a saved collection", "pipelinecheckpoint"),
     "compress": ("pack a file", "pipelinecompress"),
     "decompress": ("bring a packed file back", "pipelinedecompress"),
+    "recover": ("bring a saved collection back", "pipelinerecover"),
     "stats": ("how many operations, how fast, and what took the time", "stats"),
     "validate": ("judge a saved collection, or the records on file", "pipelinevalidate"),
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RecoveryResult,
         RecoveryStrategy,
         recover_changeset_operation,
+        recover_storage_operation,
     )
     from mgit_hooks.pipeline.validation import (
         ChangesetValidator,
@@ -59,6 +60,7 @@ _MODULES = {
     "ValidationSeverity": "validation",
     "monitor_pipeline_operation": "monitoring",
     "recover_changeset_operation": "recovery",
+    "recover_storage_operation": "recovery",
     "validate_changeset": "validation",
     "validate_collection": "validation",
 }
@@ -82,6 +84,7 @@ __all__ = [
     "ValidationSeverity",
     "monitor_pipeline_operation",
     "recover_changeset_operation",
+    "recover_storage_operation",
     "validate_changeset",
     "validate_collection",
 ]

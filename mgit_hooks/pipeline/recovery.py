@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mgit_hooks import dates
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
 from mgit_hooks.changesets.storage import ChangesetStorage
 from mgit_hooks.datafolder import data_folder
-from mgit_hooks.errors import MgitError
+from mgit_hooks.errors import MgitError, reason
 from mgit_hooks.pipeline.validation import ValidationLevel
 from mgit_hooks.record import Action
 from mgit_hooks.recovery import checkpoints, statistics
+from mgit_hooks.recovery.collection import SOURCES, Wanted
+from mgit_hooks.recovery.collection import recover as recover_collection
 from mgit_hooks.recovery.operation import Manner
 from mgit_hooks.recovery.operation import run as run_operation
+from mgit_hooks.recovery.passing import may_pass
 from mgit_hooks.recovery.results import RecoveryResult as RecoveryResult
 from mgit_hooks.recovery.results import RecoveryStrategy as RecoveryStrategy
 from mgit_hooks.recovery.statistics import Counts
@@ -71,6 +74,33 @@ class ChangesetRecoveryManager:
         self._count(result)
         return result
 
+    def recover_storage_operation(
+        self,
+        collection_name: str,
+        operation_type: str,
+        strategy: RecoveryStrategy | str | None = None,
+        *,
+        source: str | None = None,
+        repositories: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> RecoveryResult:
+        """Bring back a collection that ``operation_type`` (load, save, a word of yours) failed with: from its file,
+        ``.backup``, ``.checkpoint``, the journal of each repository that it named, and the repositories themselves.
+
+        ``recovered_data`` is the collection as it is now in its place; what was there is beside it. ``source``:
+        ``backup``, ``checkpoint`` or ``git``, in place of what there is. ``repositories``: paths of such as belong
+        into it, where nothing is left that names them. ``abort`` and ``ignore`` change nothing. Raises ValueError on an
+        unknown strategy or source.
+        """
+        if source is not None and source not in SOURCES:
+            raise ValueError(f"unknown source {source!r}: it is one of {', '.join(SOURCES)}")
+        manner = self._manner(strategy)
+        wanted = Wanted(collection_name, operation_type, source, tuple(map(os.path.abspath, repositories)), dry_run)
+        result = self._recovered(wanted, manner)
+        if not dry_run:
+            self._count(result)
+        return result
+
     def create_recovery_checkpoint(self, collection_name: str, data: Any) -> RecoveryAction:
         """Save a restorable copy; its path is ``checkpoint_path`` in the action's ``data_context``.
 
@@ -99,6 +129,21 @@ class ChangesetRecoveryManager:
             "max_attempts": self.max_recovery_attempts,
         }
 
+    def _recovered(self, wanted: Wanted, manner: Manner) -> RecoveryResult:
+        """What may pass (another process that writes the collection) is tried again."""
+        failed: list[Action] = []
+        for attempt in range(1, manner.attempts + 1):
+            try:
+                result = recover_collection(self.storage, wanted, manner)
+                return result._replace(actions_taken=(*failed, *result.actions_taken))
+            except (MgitError, OSError) as error:
+                what = f"attempt {attempt} of {manner.attempts} failed"
+                context = {"operation": wanted.operation}
+                failed.append(Action("storage_recovery_failed", what, False, reason(error), context))
+                if not may_pass(error):
+                    break
+        return RecoveryResult(False, tuple(failed))
+
     def _manner(self, strategy: RecoveryStrategy | str | None) -> Manner:
         chosen = self.strategy if strategy is None else RecoveryStrategy(strategy)
         return Manner(chosen.value, self.level.value, self.max_recovery_attempts, self.folder, self._against_git)
@@ -109,6 +154,8 @@ class ChangesetRecoveryManager:
                 raise ValueError(f"the collection is named '{data.name}', not '{name}'")
             return self.storage.save_checkpoint(data).path
         value = data.to_json() if hasattr(data, "to_json") else data
+        if isinstance(value, dict) and "repositories" in value and value.get("name") in (name, None):
+            return self.storage.save_json_checkpoint(name, value).path
         kept = {"collection_name": name, "data": value}
         return checkpoints.write(self.folder, "data", kept, (), dates.now())
 
@@ -145,3 +192,10 @@ def recover_changeset_operation(
 ) -> RecoveryResult:
     """As ``ChangesetRecoveryManager().recover_changeset_operation``."""
     return ChangesetRecoveryManager().recover_changeset_operation(operation, changeset, strategy, **kwargs)
+
+
+def recover_storage_operation(
+    collection_name: str, operation_type: str, strategy: RecoveryStrategy | str | None = None
+) -> RecoveryResult:
+    """As ``ChangesetRecoveryManager().recover_storage_operation``."""
+    return ChangesetRecoveryManager().recover_storage_operation(collection_name, operation_type, strategy)
