@@ -77,6 +77,11 @@ def test_incremental_twice_says_what_came_since(work: Repo, mgit: Any) -> None:
     assert "increment" not in (kept.metadata or {})
 
 
+def test_a_name_that_can_be_none_is_said_before_any_work(work: Repo, mgit: Any, tmp_path: Path) -> None:
+    told = mgit("diff", work.path, "-s", "-n", "x" * 300, "-o", str(tmp_path / "lines"))
+    assert (told.code, told.out, (tmp_path / "lines").exists()) == (1, "", False)
+
+
 def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
     """Whole processes, each with a repository of its own, into one collection."""
     paths = []

@@ -1075,6 +1075,8 @@ def test_diff_enable_compression(work: Recording, mgit: Any, tmp_path: Path) -> 
     assert told.err.count(" % saved\n") == 2
     packed = (tmp_path / "lines.zst").read_bytes()
     assert json.loads(codecs.unpack(packed, "zstd"))["repository_path"] == work.path
+    weighed = mgit("-C", work.path, "diff", "--enable-compression")
+    assert (len(weighed.json), " % saved, were it stored" in weighed.err) == (1, True)
     mgit("-C", work.path, "diff", "-o", str(tmp_path / "x.gz"), "--enable-compression")
     assert json.loads(codecs.unpack((tmp_path / "x.gz").read_bytes(), "gzip"))["repository_path"] == work.path
 
@@ -1325,3 +1327,18 @@ def test_pipeline_checkpoint_is_what_recover_brings_back(kept: ChangesetStorage,
     assert (damaged.code, "is damaged" in damaged.err) == (1, True)
     assert mgit(*RECOVER).code == 0
     assert kept.load_changeset_collection("work").metadata == {"n": 1}
+
+
+def test_diff_batch_size(forge: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgit_hooks.changesets.sweeping._QUICKLY", 0.0)
+    plans = []
+
+    def planned(paths: Any, function: Any, plan: Any) -> Any:
+        plans.append(plan)
+        return bulk.run(paths, function, plan)
+
+    monkeypatch.setattr("mgit_hooks.changesets.sweeping.running", planned)
+    for given, batch in (((), 1), (("--batch-size", "2"), 2), (("--batch-size", "200"), 200)):
+        assert told_of(mgit, "-r", str(forge), *given) == "api web inner"
+        assert plans.pop().batch == batch
+    assert mgit("diff", "--batch-size", "0", str(forge)).code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -520,6 +521,25 @@ def test_a_repository_that_cannot_be_read_says_why(work: Repo, tmp_path: Path) -
     assert_failed(working.read(work.path), work.path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_someone_elses_repository_is_not_read_and_it_is_said_what_to_do(work: Repo) -> None:
+    os.chown(work.path, 12345, 12345)
+    os.chown(os.path.join(work.path, ".git"), 12345, 12345)
+    found = working.read(work.path)
+    assert_failed(found, "owned by someone else")
+    assert "safe.directory" in (found.metadata or {})["hint"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_nor_where_git_reads_it(tmp_path: Path) -> None:
+    for name, words in (("bare", ("--bare",)), ("work", ())):
+        made = Repo(tmp_path / name)
+        subprocess.run(["git", "init", "-q", "--object-format=sha256", *words, made.path], check=True)
+        for path in (Path(made.path), *Path(made.path).rglob("*")):
+            os.chown(path, 12345, 12345)
+        assert_failed(working.read(made.path), "dubious ownership")
+
+
 def test_a_folder_inside_of_a_repository_is_not_that_repository(work: Repo) -> None:
     work.write("folder/x", "1")
     assert_failed(working.read(os.path.join(work.path, "folder")), "is not a git repository")
@@ -543,12 +563,19 @@ def test_no_other_repository_is_read_for_it(work: Repo, monkeypatch: pytest.Monk
     assert (found.git_status, found.current_branch) == ("clean", "main")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_cannot_be_read_is_named(work: Repo) -> None:
+def test_a_file_that_cannot_be_read_is_named(work: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     work.write("secret", "1")
-    os.chmod(Path(work.path, "secret"), 0)
+    opened = working._opened
+
+    def closed(path: bytes) -> int:
+        if path.endswith(b"/secret"):  # nothing is unreadable to root
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return opened(path)
+
+    monkeypatch.setattr(working, "_opened", closed)
     found = working.read(work.path)
     assert (found.metadata or {})["unreadable"] == [{"filename": "secret", "error": "Permission denied"}]
+    assert [each.content_hash for each in found.uncommitted_files or ()] == [None]
 
 
 def test_a_name_that_is_no_utf_8_keeps_its_bytes(work: Repo) -> None:

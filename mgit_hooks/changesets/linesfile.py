@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
@@ -55,6 +55,11 @@ def write(path: str, lines: Iterable[bytes], *, compress: bool) -> Written:
 
 
 def _into(file: BinaryIO, lines: Iterable[bytes], method: str) -> tuple[int, int]:
+    return compressed(lines, method, file.write)
+
+
+def compressed(lines: Iterable[bytes], method: str, take: Callable[[bytes], object]) -> tuple[int, int]:
+    """Give ``take`` the container of ``lines``; how many bytes they have, and it. Each line is asked for once."""
     length = size = 0
 
     def counted() -> Iterator[bytes]:
@@ -69,5 +74,6 @@ def _into(file: BinaryIO, lines: Iterable[bytes], method: str) -> tuple[int, int
 
         pieces = codecs.packed(pieces, method, "best", None)
     for piece in pieces:
-        size += file.write(piece)
+        take(piece)
+        size += len(piece)
     return length, size

@@ -8,9 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mgit_hooks import dates
+from mgit_hooks.changesets import working
 from mgit_hooks.changesets.looking import Seen, Wanted, look
-from mgit_hooks.changesets.shapes import RepositoryChangeset
-from mgit_hooks.git.place import Place
 
 if TYPE_CHECKING:
     from mgit_hooks.bulk import Outcome, Plan
@@ -19,8 +18,9 @@ _QUICKLY: Final = 0.25
 """Seconds of work that one process does by itself before it starts others: many small repositories take no longer."""
 
 
-def sweep(paths: Sequence[str], wanted: Wanted, workers: int) -> Iterator[Seen]:
-    """At most ``workers`` at a time, in processes of their own where it is not done at once."""
+def sweep(paths: Sequence[str], wanted: Wanted, workers: int, batch: int | None = None) -> Iterator[Seen]:
+    """At most ``workers`` at a time, in processes of their own where it is not done at once; each is handed at most
+    ``batch`` repositories at once."""
     waiting = list(reversed(paths))
     left = _QUICKLY
     while waiting and (left > 0 or workers == 1 or len(waiting) == 1):
@@ -32,7 +32,8 @@ def sweep(paths: Sequence[str], wanted: Wanted, workers: int) -> Iterator[Seen]:
         from mgit_hooks.bulk import Plan
 
         count = min(workers, len(waiting))
-        yield from sweep_by(waiting[::-1], wanted, Plan(workers=count, prefetch=4 * count))
+        each = batch or 1
+        yield from sweep_by(waiting[::-1], wanted, Plan(workers=count, batch=each, prefetch=4 * count * each))
 
 
 def sweep_by(paths: Sequence[str], wanted: Wanted, plan: Plan) -> Iterator[Seen]:
@@ -50,8 +51,6 @@ def _seen(outcome: Outcome) -> Seen:
     if outcome.error is None:
         seen: Seen = outcome.value
         return seen
-    place = Place(outcome.item, "")
-    failed = RepositoryChangeset(
-        place.path, place.name, dates.now(), False, "error", error=f"{outcome.error}" or type(outcome.error).__name__
-    )
-    return Seen(failed, {}, False, False)
+    why = f"{outcome.error}" or type(outcome.error).__name__
+    hint = getattr(outcome.error, "remedy", "")
+    return Seen(working.failed(outcome.item, dates.now(), why, hint), {}, keeps=False, fine=False)

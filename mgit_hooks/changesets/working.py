@@ -35,16 +35,24 @@ _TYPES: Final = {
 
 def read(path: str, *, commits: int = COMMITS, content: Embedder | None = None) -> RepositoryChangeset:
     """As ``capture``, but never raises for a repository that cannot be read: its changeset has ``git_status``
-    ``error``, and says why in ``error``."""
+    ``error``, and says why in ``error``; in ``metadata.hint`` what to do about it."""
     timestamp = dates.now()
+    hint = ""
     try:
         return capture(path, commits=commits, content=content)
     except (MgitError, OSError) as error:
-        why = reason(error)
+        why, hint = reason(error), getattr(error, "remedy", "")
     except Exception as error:  # one repository in whatever state must not take the others with it
         why = f"internal error: {type(error).__name__}: {error}"
+    return failed(path, timestamp, why, hint)
+
+
+def failed(path: str, timestamp: str, why: str, hint: str = "") -> RepositoryChangeset:
+    """What there is to tell of a repository that could not be read."""
     place = Place(os.path.realpath(path), "")
-    return RepositoryChangeset(place.path, place.name, timestamp, False, "error", error=readable(os.fsencode(why))[0])
+    said, remedy = (readable(os.fsencode(text))[0] for text in (why, hint))
+    metadata = {"hint": remedy} if remedy else None
+    return RepositoryChangeset(place.path, place.name, timestamp, False, "error", error=said, metadata=metadata)
 
 
 def capture(path: str, *, commits: int = COMMITS, content: Embedder | None = None) -> RepositoryChangeset:

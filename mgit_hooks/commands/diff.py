@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
 from mgit_hooks.changesets.sweeping import sweep
+from mgit_hooks.commands.diffoptions import CONCURRENCY, CONTENT, MEMORY
+from mgit_hooks.commands.diffoptions import configure as configure
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import MgitError, RepositoryError, UsageError
-from mgit_hooks.judging.validate import LEVELS
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
 from mgit_hooks.report import counted
 
-DEFAULT_NAME: Final = "default"
-DEFAULT_CONCURRENCY: Final = 5
-DEFAULT_CONTENT: Final = "sample"
-DEFAULT_MEMORY: Final = 100  # MiB
-STRATEGIES: Final = ("ignore", "repair", "fallback", "checkpoint", "abort")
+if TYPE_CHECKING:
+    from mgit_hooks.changesets.storage import ChangesetStorage
 
 
 class Stopped(MgitError):
@@ -33,108 +31,46 @@ class Stopped(MgitError):
     exit_code = 1
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path",
-        nargs="?",
-        default=".",
-        metavar="PATH",
-        help="in a repository, or a folder of repositories (default: .)",
-    )
-    parser.add_argument(
-        "-r", "--recursive", action="store_true", help="all repositories at and below PATH, those inside others too"
-    )
-    parser.add_argument(
-        "--discover-pattern",
-        action="append",
-        metavar="GLOB",
-        help="only repositories of which the path, the name or a remote's URL fits (can be repeated)",
-    )
-    parser.add_argument(
-        "--merge-discovered",
-        action="store_true",
-        help="those that the collection has too, wherever they are, and not only those at PATH",
-    )
-    parser.add_argument(
-        "-c",
-        "--concurrency",
-        type=_number(1, 50),
-        default=DEFAULT_CONCURRENCY,
-        metavar="N",
-        help=f"read so many repositories at a time at most, 1 to 50 (default: {DEFAULT_CONCURRENCY})",
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the lines to FILE, in the place of what it is")
-    parser.add_argument(
-        "-s", "--save-changeset", action="store_true", help="keep what was seen in a collection, by repository"
-    )
-    parser.add_argument(
-        "-n",
-        "--changeset-name",
-        metavar="NAME",
-        default=DEFAULT_NAME,
-        help=f"the collection for -s and -i (default: {DEFAULT_NAME})",
-    )
-    parser.add_argument(
-        "-i",
-        "--incremental",
-        action="store_true",
-        help="tell only what is not as the collection has it, by content",
-    )
-    parser.add_argument(
-        "--enable-compression",
-        action="store_true",
-        help="compress --output FILE and the saved collection as small as they get, and say what that saves",
-    )
-    parser.add_argument(
-        "--validation-level", choices=LEVELS, help="judge each changeset, and tell the verdict in its line"
-    )
-    parser.add_argument(
-        "--recovery-strategy",
-        choices=STRATEGIES,
-        help="what becomes of an invalid changeset, or of a repository that cannot be read; judges at level standard "
-        "where no level is given",
-    )
-    parser.add_argument("--embed-content", action="store_true", help="put contents of the changed files in")
-    parser.add_argument(
-        "--content-strategy",
-        choices=("none", "summary", "sample", "full"),
-        help=f"the most that a file gets (default: {DEFAULT_CONTENT})",
-    )
-    parser.add_argument(
-        "--content-memory-mb",
-        type=_number(10, 1000),
-        metavar="MB",
-        help="of all contents together, 10 to 1000 (default: 100)",
-    )
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
-        return int(text)
-
-    return number
-
-
 def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a repository could not be read or a changeset is invalid: its line says which."""
     places = _places(args, out)
     paths = places.repositories
     run = _Run(args, _wanted(args, len(paths)), out)
-    if args.output is None or args.output == "-":
-        for line in run.lines(paths):
-            out.encoded(line)
+    lines = run.lines(paths)
+    if args.output is not None and args.output != "-":
+        _write(lines, args, out)
+    elif args.enable_compression and not args.save_changeset:
+        _print_and_weigh(lines, out)
     else:
-        from mgit_hooks.changesets.linesfile import write
-
-        ended = (line + (b"\0" if args.z else b"\n") for line in run.lines(paths))
-        written = write(below(args.directory, args.output), ended, compress=args.enable_compression)
-        if args.enable_compression:
-            out.note(f"mgit-hooks: {_saving(written.path, written.length, written.size)}")
+        for line in lines:
+            out.encoded(line)
     run.save()
     out.detail(f"mgit-hooks: {run.words()}")
     return 1 if run.faults or places.problems else 0
+
+
+def _write(lines: Iterator[bytes], args: argparse.Namespace, out: Output) -> None:
+    from mgit_hooks.changesets.linesfile import write
+
+    end = b"\0" if args.z else b"\n"
+    written = write(
+        below(args.directory, args.output), (line + end for line in lines), compress=args.enable_compression
+    )
+    if args.enable_compression:
+        out.note(f"mgit-hooks: {escape(written.path)}: {_saving(written.length, written.size)}")
+
+
+def _print_and_weigh(lines: Iterator[bytes], out: Output) -> None:
+    """Nothing is to be stored: it is said what that would take."""
+    from mgit_hooks.changesets.linesfile import compressed
+
+    def printed() -> Iterator[bytes]:
+        for line in lines:
+            out.encoded(line)
+            yield line + b"\n"
+
+    length, size = compressed(printed(), "zstd", lambda piece: None)
+    out.note(f"mgit-hooks: {_saving(length, size)}, were it stored: -o FILE or -s does that")
 
 
 def _wanted(args: argparse.Namespace, repositories: int) -> Wanted:
@@ -143,8 +79,8 @@ def _wanted(args: argparse.Namespace, repositories: int) -> Wanted:
         if args.content_strategy is not None or args.content_memory_mb is not None:
             raise UsageError("there are no contents without --embed-content", "add it")
         return Wanted(args.validation_level, args.recovery_strategy)
-    memory = (args.content_memory_mb or DEFAULT_MEMORY) * 1024 * 1024
-    strategy = args.content_strategy or DEFAULT_CONTENT
+    memory = (args.content_memory_mb or MEMORY) * 1024 * 1024
+    strategy = args.content_strategy or CONTENT
     return Wanted(args.validation_level, args.recovery_strategy, strategy, memory // repositories)
 
 
@@ -196,34 +132,51 @@ def _collected(name: str) -> dict[str, RepositoryChangeset] | None:
         return None
 
 
+def _storage(args: argparse.Namespace) -> ChangesetStorage | None:
+    """Where to keep what is seen. Raises ChangesetValidationError where nothing can have the collection's name."""
+    if not args.save_changeset:
+        return None
+    from mgit_hooks.changesets.storage import ChangesetStorage
+
+    storage = ChangesetStorage(quality="best" if args.enable_compression else "balanced")
+    storage.path(args.changeset_name)  # before any work
+    return storage
+
+
 class _Run:
     """One run of the command: what it has told, and what it keeps in the end."""
 
     def __init__(self, args: argparse.Namespace, wanted: Wanted, out: Output) -> None:
         self._out = out
         self._wanted = wanted
-        self._workers: int = args.concurrency
+        self._args = args
         self._name: str = args.changeset_name
-        self._saves: bool = args.save_changeset
+        self._storage = _storage(args)
         self._smallest: bool = args.enable_compression
         self._seen: list[RepositoryChangeset] = []
         self._before = self._saved() if args.incremental else None
         self.faults = 0
-        self._unchanged = 0
+        self._count = self._dirty = self._unchanged = 0
 
     def lines(self, paths: Sequence[str]) -> Iterator[bytes]:
         """Raises Stopped."""
-        for path, seen in zip(paths, sweep(paths, self._wanted, self._workers), strict=True):
+        for path, seen in zip(paths, self._sweep(paths), strict=True):
             if seen.stopped is not None:
                 raise Stopped(f"{path}: {seen.stopped}", "nothing was saved; mend that, or choose another strategy")
+            self._count += 1
             self.faults += not seen.fine
-            if seen.keeps and isinstance(seen.changeset, RepositoryChangeset):
-                self._seen.append(seen.changeset)
+            if isinstance(seen.changeset, RepositoryChangeset):
+                self._dirty += seen.changeset.has_uncommitted_changes
+                if seen.keeps and self._storage is not None:
+                    self._seen.append(seen.changeset)
             told = self._told(seen)
             if told is None:
                 self._unchanged += 1
             else:
                 yield encode_json({**told, **seen.verdicts})
+
+    def _sweep(self, paths: Sequence[str]) -> Iterator[Seen]:
+        return sweep(paths, self._wanted, self._args.concurrency or CONCURRENCY, self._args.batch_size)
 
     def _told(self, seen: Seen) -> Json | None:
         """The line's JSON; None where all is as it was saved, and nothing is wrong with it."""
@@ -244,14 +197,11 @@ class _Run:
 
     def save(self) -> None:
         """What could be read goes into the collection; what could not stays there as it was."""
-        if not self._saves or not self._seen:
+        if self._storage is None or not self._seen:
             return
-        from mgit_hooks.changesets.storage import ChangesetStorage
-
-        storage = ChangesetStorage(quality="best" if self._smallest else "balanced")
-        stored = storage.update_changeset_collection(self._name, self._added)
+        stored = self._storage.update_changeset_collection(self._name, self._added)
         if self._smallest:
-            self._out.note(f"mgit-hooks: {_saving(stored.path, stored.length, stored.size)}")
+            self._out.note(f"mgit-hooks: {escape(stored.path)}: {_saving(stored.length, stored.size)}")
         self._out.detail(f"mgit-hooks: {_repositories(len(self._seen))} saved in the collection '{self._name}'")
 
     def _added(self, before: ChangesetCollection | None) -> ChangesetCollection:
@@ -263,8 +213,7 @@ class _Run:
         return after._replace(updated_at=now, repositories={**after.repositories, **added})
 
     def words(self) -> str:
-        dirty = sum(changeset.has_uncommitted_changes for changeset in self._seen)
-        told = [_repositories(len(self._seen)), f"{dirty} with uncommitted changes"]
+        told = [_repositories(self._count), f"{self._dirty} with uncommitted changes"]
         if self._before is not None:
             told.append(f"{self._unchanged} as saved")
         if self.faults:
@@ -276,6 +225,5 @@ def _repositories(count: int) -> str:
     return f"{count} {'repository' if count == 1 else 'repositories'}"
 
 
-def _saving(path: str, length: int, size: int) -> str:
-    saved = 100 * (1 - size / length) if length else 0.0
-    return f"{escape(path)}: {length:,} bytes to {size:,}, {saved:.1f} % saved"
+def _saving(length: int, size: int) -> str:
+    return f"{length:,} bytes to {size:,}, {100 * (1 - size / length) if length else 0.0:.1f} % saved"
