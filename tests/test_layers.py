@@ -78,6 +78,8 @@ PURE = frozenset(
         "pieces",
         "snappyframes",
         "pipeline.choice",
+        "pipeline.planning",
+        "pipeline.profiles",
         "pipeline.jsontext",
         "pipeline.results",
         "journal.cursor",

@@ -17,8 +17,9 @@ class Plan(NamedTuple):
     """The numbers of one run. ``pipeline.planning`` makes them for a strategy, a workload and a machine.
 
     ``prefetch`` counts items that are handed out, or done and not handed on yet. ``timeout`` is seconds of one item,
-    with all of its tries. ``memory`` is bytes that a worker may take beyond those that it begins with. ``cache`` is
-    bytes of git objects that a worker keeps. ``codec`` and ``quality`` are for what the caller stores.
+    with all of its tries. ``memory`` is bytes that a worker may take beyond those that it begins with. ``processors``
+    is how many all workers share, with what they start; None: any. ``cache`` is bytes of git objects that a worker
+    keeps. ``codec`` and ``quality`` are for what the caller stores. ``reasons`` are for people, by number.
     """
 
     workers: int = 1
@@ -28,9 +29,11 @@ class Plan(NamedTuple):
     memory: int | None = None
     attempts: int = 3
     niceness: int = 0
+    processors: int | None = None
     cache: int | None = None
     codec: str = "zstd"
     quality: str = "balanced"
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 class Outcome(NamedTuple):

@@ -168,3 +168,16 @@ def nap_or_bring(given: float) -> Any:
 def nap_and_tell(seconds: float) -> int:
     time.sleep(seconds)
     return os.getpid()
+
+
+def processors(seconds: float) -> tuple[int, ...]:
+    time.sleep(seconds)
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def object_cache(item: Any) -> int:
+    import pygit2
+
+    from mgit_hooks.git import library  # noqa: F401
+
+    return int(pygit2.settings.cached_memory[1])
