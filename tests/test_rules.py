@@ -209,7 +209,7 @@ def test_what_one_hook_waits_for_is_bounded_though_it_judges_many(monkeypatch: p
         ("^a+.*b", Cost(1, 2)),
         ("^(ab)*$", Cost(1, 1)),
         (r"^(feat|fix)(\(.+\))?: .+", Cost(4, 2)),
-        ("^[0-9a-f]{40}$", Cost(1, 0)),
+        ("^[0-9a-f]{40}$", Cost(6, 0)),
         ("^([0-9]{1,3}\\.){3}x", Cost(27, 0)),
         ("(a+)+", None),
         ("(ab|cd)*", None),
@@ -223,6 +223,34 @@ def test_what_one_hook_waits_for_is_bounded_though_it_judges_many(monkeypatch: p
 )
 def test_what_a_pattern_may_cost(pattern: str, expected: Cost | None) -> None:
     assert cost(pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("a{60000}b", "a" * 1_000_000),
+        (r"(?<=a{60000}b)c", "a" * 1_000_000),
+        ("^(?:(?=a{60000})a)*b", "a" * 1_000_000),
+        ("(?m)^[^x]*y", "\n" * 1_000_000),
+        (r"(?:(?:(?:\b){1000}){1000}){1000}", "a"),
+        (r"(?:(?:(?:){1000}){1000}){1000}", "a"),
+        (r"((){9999}){9999}", "a"),
+        (r"(?:\b){999999999}", "a"),
+        (r"(?:x{0}|y{0}){19}", "a" * 1000),
+    ],
+)
+def test_a_repeat_of_one_way_or_of_nothing_takes_its_time(pattern: str, text: str) -> None:
+    """There is one way to match, or one for each place; and to look along it takes as long as one likes."""
+    bound = cost(pattern)
+    assert bound is None or bound.steps(len(text)) > rules.AFFORDABLE_STEPS
+
+
+def test_a_repeat_of_nothing_ends_in_time() -> None:
+    value = {**RECORD, "commit": {**RECORD["commit"], "message": "a"}}
+    began = time.process_time()
+    found = judge([rule(at("commit", "message", pattern=r"(?:(?:(?:\b){1000}){1000}){1000}"))], value, S)
+    assert time.process_time() - began < 1
+    assert ["ran out of time" in each.message for each in found] == [True]
 
 
 @given(st.from_regex(r"(\^?([ab.]|[ab.][*+?]|\([ab]{1,3}\)[*?]|[ab]\{1,4\}|\(a\|b\)\??){1,4})", fullmatch=True))
