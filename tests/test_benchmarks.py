@@ -20,6 +20,8 @@ _RATIOS = {
     "commit.py": 6,
     "compression.py": 35,
     "diff.py": 6,
+    "discovery.py": 4,
+    "embedding.py": 3,
     "gate.py": 8,
     "growth.py": 13,
     "journal.py": 8,

@@ -32,7 +32,8 @@ _TAIL: Final = contents.END // 2  # bytes of a sample's end; its beginning is al
 _PICTURE: Final = 256  # bytes of a binary file in a hex dump
 _FIRST_LINE: Final = 120  # characters
 _ENTRY: Final = 1024  # bytes: what one result takes beside its content
-_BUFFERS: Final = 2 * 1024 * 1024  # bytes: what reading takes at a time, whatever the file
+# Bytes: what reading takes at a time, whatever the file, and what the results of files take that get nothing any more.
+_RESERVE: Final = 4608 * 1024
 _SHARE_OF_ONE: Final = 10  # no file takes more than a tenth of the budget
 
 
@@ -61,7 +62,7 @@ class Embedder:
         self.strategy = strategy
         self.budget = budget
         self.used = 0
-        self._left_over = budget - min(_BUFFERS, budget // 4)
+        self._left_over = budget - min(_RESERVE, budget * 9 // 20)
         self._counts = dict.fromkeys(STRATEGIES, 0)
         self._secrets = self._reduced = self._unreadable = self._embedded = self._read = 0
 
