@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import timing
 
@@ -34,7 +35,7 @@ def main() -> None:
                     "bare": _ours(("", "0"), env),
                     "ours": _ours((root, str(repositories)), env),
                     "by remote": _ours((root, str(repositories), "https://example.org/*"), env),
-                    "find": lambda root=root: timing.run(("find", root, "-name", ".git", "-prune"), env),
+                    "find": partial(timing.run, ("find", root, "-name", ".git", "-prune"), env),
                 },
                 rounds,
             )
