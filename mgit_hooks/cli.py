@@ -90,6 +90,7 @@ def add_common(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
         (("--no-pager",), "do not start a pager"),
     ):
         group.add_argument(*names, action="store_true", default=default(False), help=meaning)
+    group.add_argument("--profile", metavar="FILE", default=default(None), help="write to FILE where the time went")
     group.add_argument("--color", choices=("auto", "always", "never"), default=default("auto"), help="default: auto")
 
 
@@ -104,12 +105,12 @@ def _module(command: str):  # type: ignore[no-untyped-def]
 
 
 def _command_name(arguments: list[str]) -> str | None:
-    """The first word that is a command; of the options before it, two are followed by a value."""
+    """The first word that is a command; of the options before it, three are followed by a value."""
     skip = False
     for argument in arguments:
         if skip:
             skip = False
-        elif argument in ("-C", "--color"):
+        elif argument in ("-C", "--color", "--profile"):
             skip = True
         elif not argument.startswith("-"):
             return argument
@@ -158,13 +159,24 @@ def _run(given: list[str]) -> int:
     out = Output(json=args.json, z=args.z, quiet=args.quiet, verbose=args.verbose, color=args.color)
     with _operation(args) as operation:
         try:
-            operation.code = _module(args.command).run(args, out)
+            operation.code = _done(args, out)
         finally:
             out.flush()
         if operation.folder in (None, operation.otherwise) and args.command in _OUTSIDE:
             _make_place(operation)
     out.detail(f"mgit-hooks: {args.command} took {operation.elapsed:.2f} s")
     return operation.code
+
+
+def _done(args: argparse.Namespace, out: Output) -> int:
+    run = _module(args.command).run
+    if args.profile is None:
+        return int(run(args, out))
+    from mgit_hooks.profiling import profiled
+
+    code: int = profiled(args.profile, lambda: run(args, out))
+    out.detail(f"mgit-hooks: the profile is in {args.profile}: 'python -m pstats', or snakeviz, shows it")
+    return code
 
 
 def _operation(args: argparse.Namespace) -> Operation:

@@ -27,6 +27,7 @@ _RATIOS = {
     "journal.py": 8,
     "lookup.py": 21,
     "many.py": 4,
+    "metrics.py": 2,
     "rebase.py": 4,
     "refs.py": 36,
     "tree.py": 2,

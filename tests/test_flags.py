@@ -979,6 +979,40 @@ def test_stats_since(work: Recording, mgit: Any) -> None:
     assert (told.code, told.out, "git does not read 'nonsense' as a date" in told.err) == (2, "", True)
 
 
+def test_stats_history(work: Recording, mgit: Any) -> None:
+    mgit("-C", work.path, "verify")
+    days, _, *rows = mgit("-C", work.path, "stats", "--history").out.splitlines()
+    assert (days.startswith("30 days, "), [row.split()[:2] for row in rows]) == (True, [["verify", "1"]])
+    assert "\u2588" in rows[0]
+    assert mgit("-C", work.path, "stats", "--history", "--since", "yesterday").out.startswith("2 days, ")
+    (told,) = mgit("-C", work.path, "stats", "--history", "--json").json
+    assert [(each["name"], each["count"]) for each in told["history"] if each["name"] == "verify"] == [("verify", 1)]
+    assert "history" not in mgit("-C", work.path, "stats", "--json").json[0]
+
+
+def test_stats_prometheus(work: Recording, mgit: Any) -> None:
+    mgit("-C", work.path, "verify")
+    text = mgit("-C", work.path, "stats", "--prometheus").out
+    assert 'operation="verify",outcome="success",type="command"} 1.0\n' in text
+    assert 'mgit_journal_size_bytes{journal="' in text
+
+
+def test_stats_textfile(work: Recording, mgit: Any) -> None:
+    told = mgit("-C", work.path, "stats", "--textfile", "mgit.prom")
+    assert (told.code, told.out) == (0, "")
+    text = Path(work.path, "mgit.prom").read_text()
+    assert text.startswith("# HELP mgit_operations_total ")
+    both = mgit("-C", work.path, "stats", "--textfile", "mgit.prom", "--prometheus").out
+    assert both == Path(work.path, "mgit.prom").read_text() != text
+    assert mgit("-C", work.path, "stats", "--textfile", "no/where.prom").code == 128
+
+
+@pytest.mark.parametrize("words", [("monitoring",), ("monitoring", "odd"), ("monitoring", "audit", "-n", "x")])
+def test_monitoring_without_what_it_needs(work: Recording, mgit: Any, words: tuple[str, ...]) -> None:
+    told = mgit("-C", work.path, *words)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 2)
+
+
 @pytest.mark.parametrize(("flag", "level"), [("--validation-level", "strict"), ("--level", "basic")])
 def test_validate_level(work: Recording, mgit: Any, flag: str, level: str) -> None:
     assert f"at level {level}" in mgit("-C", work.path, "validate", flag, level).out

@@ -89,6 +89,7 @@ PURE = frozenset(
         "journal.manifest",
         "journal.checked",
         "metrics.figures",
+        "metrics.measured",
     )
 )
 # What talks to people, to hooks and to hook managers. Nothing below may depend on it.

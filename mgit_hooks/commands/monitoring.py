@@ -12,6 +12,8 @@ from mgit_hooks.output import Output
 # Each module has ``configure(parser)`` and ``run(args, out)``, as those of commands have.
 PARTS = {
     "pipeline-stats": ("how many operations, how fast, and what took the time", "stats"),
+    "audit": ("what ran, and what was refused, skipped, repaired, by which policy", "audit"),
+    "export": ("operations as spans of OpenTelemetry (extra 'otel')", "monitoringexport"),
 }
 
 

@@ -13,7 +13,16 @@ from typing import Final, NamedTuple
 from mgit_hooks.errors import MgitError
 from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import plumbing
-from mgit_hooks.installer import choice, everywherecheck, frameworkcheck, front, hookfiles, interpreter, stubs
+from mgit_hooks.installer import (
+    alertscheck,
+    choice,
+    everywherecheck,
+    frameworkcheck,
+    front,
+    hookfiles,
+    interpreter,
+    stubs,
+)
 from mgit_hooks.installer.findings import Finding
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Json
@@ -289,4 +298,5 @@ CHECKS: Final = (
     Check("spool", _spool),
     Check("journal", _journal),
     Check("commits", _commits),
+    Check("alerts", alertscheck.check),
 )

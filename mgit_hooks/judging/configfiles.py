@@ -70,6 +70,8 @@ def git_config(location: Location, environ: Mapping[str, str]) -> GitConfig:
         key, newline, value = entry.partition("\n")
         if path is not None:
             files.append(path)
+        if key.startswith("mgit.alert."):
+            continue  # for who looks at figures (metrics.alerts): no part of a policy
         if key.startswith("mgit."):
             settings.append(Setting(key.removeprefix("mgit."), value if newline else None, scope, path))
         elif key == "include.path" or (key.startswith("includeif.") and key.endswith(".path")):

@@ -82,7 +82,7 @@ class Figures(NamedTuple):
         """What to do about it, in one line."""
         if self.failed and self.success_percent < 99:
             most = max(self.errors, key=self.errors.__getitem__, default="an error")
-            return f"{most} fails most of those that fail: 'mgit-hooks monitoring audit --failed' lists them"
+            return f"{most} fails most of those that fail: 'mgit-hooks monitoring audit --kind failed' lists them"
         return _ADVICE.get(self.bottleneck, "nothing: no part of it takes much more than the others")
 
     def to_json(self) -> Json:

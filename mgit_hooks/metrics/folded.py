@@ -24,6 +24,7 @@ from mgit_hooks.metrics.spooled import Noted
 
 KEPT: Final = 50_000
 """So many of the newest operations are kept one by one."""
+_MARGIN: Final = 1000  # operations that were killed have no line
 _PATIENCE: Final = 10.0
 _VERSION: Final = 1
 _TABLES: Final = """
@@ -183,14 +184,18 @@ def _in_memory(path: str) -> sqlite3.Connection:
 
 def _take_in(database: sqlite3.Connection, folder: str) -> int:
     """Fold every line that waits, each once, however often it is read; how many of all so far were cut."""
-    cut = 0
+    cut = lines = 0
     for path in spooled.waiting(folder):
         try:
             found = spooled.read(path)
         except OSError:  # a link or a pipe that somebody has put there
             continue
         cut += found.cut
+        lines += len(found.noted)
         _insert(database, found.noted)
+    # Those whose lines are still there, which are the newest, are known by their ids when they are read again.
+    kept = max(KEPT, lines + _MARGIN)
+    database.execute("DELETE FROM operation WHERE number <= (SELECT max(number) FROM operation) - ?", (kept,))
     return cut + _kept(database, "cut")
 
 
@@ -201,10 +206,6 @@ def _insert(database: sqlite3.Connection, noted: Iterable[Noted]) -> None:
         new = [each for each in noted if _is_new(database, each)]
         for key, of_day in _by_day(new).items():
             _add(database, key, of_day)
-        database.execute(
-            "DELETE FROM operation WHERE number <= (SELECT max(number) FROM operation) - ?",
-            (KEPT,),
-        )
         database.execute("COMMIT")
     except BaseException:
         database.execute("ROLLBACK")

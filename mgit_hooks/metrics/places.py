@@ -22,9 +22,28 @@ class Place(NamedTuple):
     location: Location | None
     store: Store
 
+    @property
+    def journal(self) -> str:
+        """The first 8 digits of the journal's id; empty where there is none."""
+        if self.location is None:
+            return ""
+        from mgit_hooks.journal import identity
+
+        found = identity.read(self.location.journal_dir)
+        return "" if found is None else found.journal.hex()[:8]
+
     def running(self) -> Iterator[Running]:
         """What goes on there at this moment, and has for more than a second."""
         return (each for each, alive in running.listed(os.path.dirname(self.folder)) if alive)
+
+
+def journal_size(location: Location) -> int:
+    """Bytes of the journal's segments. Raises OSError."""
+    try:
+        with os.scandir(location.journal_dir) as entries:
+            return sum(each.stat(follow_symlinks=False).st_size for each in entries if each.name.endswith(".seg"))
+    except FileNotFoundError:
+        return 0
 
 
 class UnreadableError(MgitError):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mgit_hooks.metrics.figures import Figures
+from mgit_hooks.metrics.figures import BUCKETS, Figures, sparkline
+from mgit_hooks.metrics.history import History
 from mgit_hooks.metrics.running import Running
 
-_NAME: Final = 24
+
+def _wide(names: Iterable[str]) -> int:
+    return max((len(name) for name in names), default=0)
 
 
 def summary(found: Sequence[Figures]) -> Iterator[str]:
     """A line for all of it, and one for each operation."""
     count, failed = sum(each.runs for each in found), sum(each.failed for each in found)
     yield f"{count} operations, {100 * (count - failed) / count:.1f} % succeeded"
-    yield f"{'operation':<{_NAME}} {'count':>7} {'ok %':>6} {'p50':>8} {'p95':>8} {'p99':>8}  throughput"
+    wide = _wide(("operation", *(each.name for each in found)))
+    yield f"{'operation':<{wide}} {'count':>7} {'ok %':>6} {'p50':>8} {'p95':>8} {'p99':>8}  throughput"
     for each in found:
         figures = f"{each.runs:>7} {each.success_percent:>6.1f} {_times(each)}"
-        yield f"{each.name:<{_NAME}} {figures}  {throughput(each)}".rstrip()
+        yield f"{each.name:<{wide}} {figures}  {throughput(each)}".rstrip()
 
 
 def detailed(found: Sequence[Figures]) -> Iterator[str]:
@@ -42,6 +46,23 @@ def detailed(found: Sequence[Figures]) -> Iterator[str]:
             yield f"  slowest     {slowest}"
         yield f"  bottleneck  {each.bottleneck}"
         yield f"  to do       {each.advice}"
+
+
+def history(of: History) -> Iterator[str]:
+    """A line for each operation: how many on each day, and how long they took."""
+    days = of.dates
+    yield f"{len(days)} days, {of.first} to {days[-1]} (UTC)" if days else "nothing on these days"
+    if days:
+        name = _wide(("operation", *(row.name for row in of.rows)))
+        wide = max(len(days), 4)
+        yield f"{'operation':<{name}} {'count':>7} {'failed':>6} {'p95':>9}  {'runs':<{wide}}  p95"
+    for row in of.rows:
+        p95 = "more" if row.p95_of_all == math.inf else f"<{duration(row.p95_of_all)}"
+        longest = 2 * BUCKETS[-1]
+        bars = f"{sparkline(row.runs):<{wide}}  {sparkline([min(each, longest) for each in row.p95])}".rstrip()
+        yield f"{row.name:<{name}} {sum(row.runs):>7} {sum(row.failed):>6} {p95:>9}  {bars}"
+    if of.later:
+        yield f"{of.later} operations say that they began later: the clock was ahead"
 
 
 def going(each: Running) -> str:

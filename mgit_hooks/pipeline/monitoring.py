@@ -8,95 +8,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import wraps
 from threading import Lock
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from mgit_hooks import credentials
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.metrics import figures, folded, spooled
+from mgit_hooks.metrics.measured import MetricType as MetricType
+from mgit_hooks.metrics.measured import OperationMetrics as OperationMetrics
+from mgit_hooks.metrics.measured import PipelineMetric as PipelineMetric
 from mgit_hooks.metrics.running import Beacon, listed
 from mgit_hooks.operation import Operation
 from mgit_hooks.record import Json
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class MetricType(StrEnum):
-    """As Prometheus has them: a counter only grows, a gauge is what something is now, a histogram counts values by
-    bounds, a summary has quantiles."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-    SUMMARY = "summary"
-
-
-class PipelineMetric(NamedTuple):
-    """One figure. ``labels`` say what of; ``value`` is in base units (seconds, bytes)."""
-
-    name: str
-    type: MetricType
-    value: float
-    labels: Mapping[str, str] = {}
-
-    def to_json(self) -> Json:
-        return {**self._asdict(), "type": str(self.type), "labels": dict(self.labels)}
-
-
-class OperationMetrics(NamedTuple):
-    """One operation, under way or ended. ``started`` is seconds since 1970; ``duration`` and ``cpu`` are seconds, of
-    the processor by the whole process; ``memory_peak`` is bytes, the most that process ever had, None where the system
-    does not tell. ``total`` is how many items there are, 0 where nobody said. ``success`` is None while it runs."""
-
-    operation_id: str
-    name: str
-    type: str
-    started: float
-    duration: float
-    items: int
-    bytes: int
-    total: int
-    success: bool | None
-    error: str | None
-    errors: Mapping[str, int]
-    memory_peak: int | None
-    cpu: float
-    phases: Mapping[str, float]
-
-    @property
-    def throughput(self) -> float:
-        """Items a second."""
-        return self.items / self.duration if self.duration else 0.0
-
-    @property
-    def bytes_per_second(self) -> float:
-        return self.bytes / self.duration if self.duration else 0.0
-
-    @property
-    def progress(self) -> float | None:
-        """The part that is done, 0 to 1; None where nobody said how much there is."""
-        return min(self.items / self.total, 1.0) if self.total else None
-
-    def metrics(self) -> tuple[PipelineMetric, ...]:
-        labels = {"operation": self.name, "type": self.type}
-        told = [
-            ("operation_duration_seconds", MetricType.SUMMARY, self.duration),
-            ("operation_cpu_seconds", MetricType.SUMMARY, self.cpu),
-            ("operation_items_total", MetricType.COUNTER, self.items),
-            ("operation_bytes_total", MetricType.COUNTER, self.bytes),
-            ("operation_throughput", MetricType.GAUGE, self.throughput),
-        ]
-        if self.memory_peak is not None:
-            told.append(("operation_memory_peak_bytes", MetricType.GAUGE, self.memory_peak))
-        return tuple(PipelineMetric(name, type, value, labels) for name, type, value in told)
-
-    def to_json(self) -> Json:
-        told = {**self._asdict(), "errors": dict(self.errors), "phases": dict(self.phases)}
-        return told | {"throughput": self.throughput, "progress": self.progress}
 
 
 class _Watched:
@@ -134,24 +62,27 @@ class PipelineMonitor:
         *,
         total: int | None = None,
         phases: Mapping[str, float] | None = None,
-    ) -> OperationMetrics:
+    ) -> None:
         """So much is done by now, in all: ``items`` and ``bytes``; ``phases`` are seconds to be added, by name.
 
         Other processes see it within a second. Raises ValueError where no operation under way has the id, or a number
         is negative.
         """
-        if min(items or 0, bytes or 0, total or 0, *(phases or {"": 0}).values()) < 0:
+        if (items or 0) < 0 or (bytes or 0) < 0 or (total or 0) < 0 or (phases and min(phases.values()) < 0):
             raise ValueError("what is done cannot be less than nothing")
         with self._lock:
             watched = self._of(operation_id)
             of = watched.operation
-            of.items = of.items if items is None else items
-            of.bytes = of.bytes if bytes is None else bytes
-            watched.total = watched.total if total is None else total
-            for name, seconds in (phases or {}).items():
-                of.add_phase(_plain(name), seconds)
+            if items is not None:
+                of.items = items
+            if bytes is not None:
+                of.bytes = bytes
+            if total is not None:
+                watched.total = total
+            if phases:
+                for name, seconds in phases.items():
+                    of.add_phase(_plain(name), seconds)
             watched.beacon.tell(watched.total)
-            return _metrics(of, watched.total)
 
     def record_error(self, operation_id: str, error: BaseException | str) -> None:
         """One item, or one try, went wrong, and the operation goes on. Of the error its class alone is kept.

@@ -146,7 +146,13 @@ def test_killed_at_any_statement_each_counts_once(tmp_path: Path) -> None:
 
 def test_only_so_many_are_kept_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folded, "KEPT", 3)
+    monkeypatch.setattr(folded, "_MARGIN", 0)
     put(tmp_path, "a", "b", "c", "d", "e")
+    for _ in range(2):  # as long as their lines may be read again, all are
+        assert [each.name for each in fold(tmp_path)[0]] == ["a", "b", "c", "d", "e"]
+    for path in (tmp_path / "metrics").glob("now.*"):
+        os.utime(path, (5, 5))
+    fold(tmp_path)
     noted, days, _ = fold(tmp_path)
     assert [each.name for each in noted] == ["c", "d", "e"]
     assert sum(day.runs for day in days) == 5
