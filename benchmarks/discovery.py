@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import timing
 
@@ -35,7 +34,7 @@ def main() -> None:
                     "bare": _ours(("", "0"), env),
                     "ours": _ours((root, str(repositories)), env),
                     "by remote": _ours((root, str(repositories), "https://example.org/*"), env),
-                    "find": partial(timing.run, ("find", root, "-name", ".git", "-prune"), env),
+                    "find": _find(root, env),
                 },
                 rounds,
             )
@@ -52,6 +51,10 @@ def _less(cost: timing.Cost, other: timing.Cost) -> timing.Cost:
 
 def _ours(arguments: tuple[str, ...], env: Mapping[str, str]) -> Callable[[], timing.Cost]:
     return lambda: timing.run((sys.executable, "-I", "-c", _SCRIPT, *arguments), env)
+
+
+def _find(root: str, env: Mapping[str, str]) -> Callable[[], timing.Cost]:
+    return lambda: timing.run(("find", root, "-name", ".git", "-prune"), env)
 
 
 def _wide(root: str, folders: int, repositories: int) -> None:
