@@ -378,3 +378,21 @@ def test_a_folder_that_cannot_be_looked_into_and_a_damaged_repository_stop_nothi
         ("sound", "clean"),
     ]
     assert "closed: Permission denied: what is in there is not known" in told.err
+
+
+def test_a_worktree_that_is_elsewhere_lends_neither_its_contents_nor_its_name(tmp_path: Path, mgit: Any) -> None:
+    """``core.worktree`` of a repository that came from anywhere may name a folder of its user's."""
+    victim = tmp_path / "victim"
+    for name in ("victim", "evil"):
+        subprocess.run(["git", "init", "-q", tmp_path / name], check=True)
+    (victim / "diary").write_text("private")
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "evil.git"], check=True)
+    (tmp_path / "evil.git" / "config").write_text(f"[core]\n\tbare = false\n\tworktree = {victim}\n")
+    subprocess.run(["git", "-C", tmp_path / "evil", "config", "core.worktree", victim], check=True)
+    told = mgit("diff", str(tmp_path), "--embed-content", "-s").json
+    assert [os.path.basename(each["repository_path"]) for each in told] == ["evil", "evil.git", "victim"]
+    assert [each["metadata"].get("worktree") for each in told] == [str(victim), str(victim), None]
+    assert ["private" in json.dumps(each) for each in told] == [False, False, True]
+    for inside in ("victim/.git", "victim"):
+        (one,) = mgit("diff", str(tmp_path / inside), "--embed-content").json
+        assert (one["repository_path"], "private" in json.dumps(one)) == (str(victim), True)

@@ -72,8 +72,13 @@ def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) 
     try:
         found = git.workdir()
         top = None if found is None else os.path.realpath(found)
-        if top is not None and place.path == place.git_dir:
+        if top is not None and place.path == place.git_dir and os.path.dirname(place.git_dir) == top:
             place = place._replace(path=top)
+        # core.worktree may name any folder, for any reason: it takes no other repository's name, and what is in there
+        # goes nowhere.
+        elsewhere = top is not None and top != place.path
+        if elsewhere:
+            content = None
         files: tuple[FileChange, ...] = ()
         problems: list[Json] = []
         if top is None:
@@ -86,6 +91,8 @@ def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) 
     finally:
         git.close()
     metadata: Json = {"head": head.oid, "bare": top is None}
+    if top is not None and elsewhere:
+        metadata["worktree"] = readable(os.fsencode(top))[0]
     if problems:
         metadata["unreadable"] = problems
     if missing:
