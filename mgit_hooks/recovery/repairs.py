@@ -25,6 +25,7 @@ _TYPES = {
     "?": "untracked",
 }
 _DATE = re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)? ?(Z|[+-][0-9]{2}:?[0-9]{2})")
+_SHA256 = re.compile("[0-9A-Fa-f]{64}")
 
 
 class Facts(NamedTuple):
@@ -139,7 +140,11 @@ def _dot(value: Json, path: list[str], facts: Facts) -> Fixed | None:
 
 
 def _content_hash(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    """Of the bytes that the hash says it covers: those of a sample tell nothing of the whole file's."""
+    """Of the bytes that the hash says it covers: those of a sample tell nothing of the whole file's.
+
+    A hash that is one may be what is right, and the content what is damaged: it is replaced only where git, or another
+    hash of the same bytes, says so.
+    """
     from hashlib import sha256
 
     within = "embedded_content" in path
@@ -149,14 +154,21 @@ def _content_hash(value: Json, path: list[str], facts: Facts) -> Fixed | None:
     given = change.get("embedded_content")
     content = given if isinstance(given, dict) else {}
     whole = content.get("strategy") == "full" and not content.get("truncated")
-    if whole or (within and content.get("hash_covers") == "content"):
-        data = _embedded(content)
-        if data is not None:
-            return Fixed(sha256(data).hexdigest(), "recomputed from the content")
-    if within and content.get("hash_covers") != "file":
+    of_file = not within or whole or content.get("hash_covers") == "file"
+    gits = facts.content(change) if of_file else None
+    now = at(value, path)
+    if gits is not None:
+        right = sha256(gits).hexdigest()
+        return None if right == now else Fixed(right, "recomputed from git")
+    if not whole and not (within and content.get("hash_covers") == "content"):
         return None
-    data = facts.content(change)
-    return None if data is None else Fixed(sha256(data).hexdigest(), "recomputed from git")
+    data = _embedded(content)
+    if data is None:
+        return None
+    right = sha256(data).hexdigest()
+    vouched = right in (change.get("content_hash"), content.get("content_hash"))
+    is_hash = isinstance(now, str) and _SHA256.fullmatch(now) is not None
+    return Fixed(right, "recomputed from the content") if vouched or not is_hash else None
 
 
 def _embedded(content: Json) -> bytes | None:

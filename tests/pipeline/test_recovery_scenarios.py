@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,10 @@ def test_at_least_nine_in_ten_of_more_than_forty_recover() -> None:
 
 def test_the_page_is_what_ran() -> None:
     assert PAGE.read_text("utf-8") == page(), "write it anew: in tests, python -m pipeline.scenarios"
+    good = sum(row.recovered for row in ROWS)
+    for place in (PAGE.parent / "pipeline.md", PAGE.parents[1] / "CHANGELOG.md"):
+        told = " ".join(place.read_text("utf-8").split())
+        assert re.search(rf"\b{len(ROWS)} failure scenarios\b.*?\b{good} recover\b", told), place
 
 
 # Planted bugs: what each of them breaks, the table tells
