@@ -822,6 +822,15 @@ def test_pipeline_compress_quality(folder: Path, mgit: Any) -> None:
     assert mgit(*COMPRESS, "--quality", "good").code == 2
 
 
+def test_pipeline_compress_several_by_a_strategy(folder: Path, mgit: Any) -> None:
+    """tests/pipeline/test_many_files.py has the rest."""
+    Path("other.jsonl").write_bytes(PACKED)
+    words = (*COMPRESS, "--input-file", "other.jsonl", "--optimization-strategy")
+    assert [line["method"] for line in mgit(*words, "latency", "--json").json] == ["snappy", "snappy"]
+    assert [line["method"] for line in mgit(*words, "throughput", "--json").json] == ["zstd", "zstd"]
+    assert mgit(*words, "fastest").code == 2
+
+
 def test_pipeline_compress_temperature(folder: Path, mgit: Any) -> None:
     for temperature, extension in (("hot", "zst"), ("warm", "xz"), ("cold", "xz")):
         assert f"jsonl.{extension}" in mgit(*COMPRESS, "--temperature", temperature, "-f").out

@@ -1,27 +1,45 @@
-"""``pipeline compress``: one file into a standard container."""
+"""``pipeline compress``: files into standard containers, several at once where several are given."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from mgit_hooks.codecs import QUALITIES
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.containers import METHODS
 from mgit_hooks.display import escape
+from mgit_hooks.errors import MgitError, UsageError, reason
 from mgit_hooks.output import Output
 from mgit_hooks.pipeline.choice import TEMPERATURES
+from mgit_hooks.pipeline.planning import OptimizationStrategy
 from mgit_hooks.progress import progress
+
+if TYPE_CHECKING:
+    from mgit_hooks.bulk import Plan
+    from mgit_hooks.pipeline.manyfiles import Packing
+    from mgit_hooks.pipeline.results import CompressionResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input-file", required=True, metavar="FILE", help="what to compress; it stays as it is")
+    parser.add_argument(
+        "--input-file",
+        required=True,
+        action="append",
+        metavar="FILE",
+        help="what to compress; it stays as it is; may be given several times",
+    )
     parser.add_argument(
         "--method",
         choices=(*METHODS, "auto"),
-        default="auto",
         help="default: auto, by the file's size and what a sample of it gains",
     )
-    parser.add_argument("--quality", choices=QUALITIES, default="balanced", help="default: balanced")
+    parser.add_argument("--quality", choices=QUALITIES, help="default: balanced")
+    parser.add_argument(
+        "--optimization-strategy",
+        choices=[str(each) for each in OptimizationStrategy],
+        help="several files: how many at a time, and by which codec and quality where those are not said",
+    )
     parser.add_argument(
         "--temperature",
         choices=TEMPERATURES,
@@ -40,27 +58,81 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    from mgit_hooks.pipeline.compression import DataCompressor, FileCompressor
+    """Exit code 1 where one of several failed; the others are done."""
+    from mgit_hooks.pipeline.manyfiles import Packing
 
-    compressor = FileCompressor(DataCompressor(args.method, args.quality, verify=args.verify))
+    paths = [below(args.directory, path) for path in args.input_file]
+    several, strategy = len(paths) > 1, args.optimization_strategy
+    if several and args.output_file is not None:
+        raise UsageError("-o names one output, and there are several files", "leave it out")
+    packing = Packing(
+        args.method or "auto",
+        args.quality or "balanced",
+        args.temperature,
+        force=args.force,
+        write_meta=not args.no_meta,
+        verify=args.verify,
+    )
+    if not several and strategy is None:
+        return _one(paths[0], args, packing, out)
+    plan = _plan(paths, packing, strategy or str(OptimizationStrategy.BALANCED), out)
+    if strategy is not None:  # what it says of codec and quality holds where nothing else does
+        packing = packing._replace(method=args.method or plan.codec, quality=args.quality or plan.quality)
+    return _many(paths, packing, plan, out) if several else _one(paths[0], args, packing, out)
+
+
+def _plan(paths: list[str], packing: Packing, strategy: str, out: Output) -> Plan:
+    from mgit_hooks.pipeline.manyfiles import planned
+    from mgit_hooks.pipeline.optimization import words
+
+    plan = planned(paths, packing, strategy)
+    for line in words(strategy, plan):
+        out.detail(f"mgit-hooks: {line}")
+    return plan
+
+
+def _one(path: str, args: argparse.Namespace, packing: Packing, out: Output) -> int:
+    from mgit_hooks.pipeline.manyfiles import compress_one
+
+    output = args.output_file and below(args.directory, args.output_file)
     with progress("compressing", out, unit="bytes") as show:
-        result = compressor.compress_file(
-            below(args.directory, args.input_file),
-            args.output_file and below(args.directory, args.output_file),
-            temperature=args.temperature,
-            force=args.force,
-            write_meta=not args.no_meta,
-            progress=show,
-        )
+        result = compress_one(path, packing, output, show)
+    _tell(result, out)
+    return 0
+
+
+def _many(paths: list[str], packing: Packing, plan: Plan, out: Output) -> int:
+    from mgit_hooks.pipeline.manyfiles import compress
+
+    failed = 0
+    with progress("compressing", out) as show:
+        for number, outcome in enumerate(compress(paths, packing, plan), 1):
+            show(number, len(paths))
+            if outcome.error is None:
+                _tell(outcome.value, out)
+            else:
+                failed += 1
+                _tell_failure(outcome.item, outcome.error, out)
+    return 1 if failed else 0
+
+
+def _tell_failure(path: str, error: Exception, out: Output) -> None:
+    why = reason(error) if isinstance(error, (MgitError, OSError)) else f"{type(error).__name__}: {error}"
+    if out.as_json:
+        out.json({"input_file": path, "error": why})
+    hint = getattr(error, "remedy", "")
+    out.note(f"mgit-hooks: {escape(path)}: {escape(why)}" + (f"\nhint: {escape(hint)}" if hint else ""))
+
+
+def _tell(result: CompressionResult, out: Output) -> None:
     metadata = result.metadata
     if out.as_json:
         out.json(result.to_json())
-        return 0
-    how = metadata.get("reason", args.quality)
+        return
+    how = metadata.get("reason", metadata["quality"])
     out.line(
         f"{escape(metadata['output_file'])}: {result.original_size:,} bytes to "
         f"{result.compressed_size:,}, {result.space_saved_percent:.1f} % saved ({result.method}, {how})"
     )
     if "choice" in metadata:
         out.detail(f"mgit-hooks: {result.method}: {metadata['choice']}")
-    return 0

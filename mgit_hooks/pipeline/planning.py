@@ -24,12 +24,13 @@ class OptimizationStrategy(StrEnum):
 
 class Workload(NamedTuple):
     """What is known of the items; None where it is not. ``seconds`` and ``result`` (bytes) are of one item, measured;
-    ``longest`` is the time of the slowest of 20."""
+    ``longest`` is the time of the slowest of 20. ``need`` is bytes of memory that an item is known to take."""
 
     items: int | None = None
     seconds: float | None = None
     longest: float | None = None
     result: int | None = None
+    need: int | None = None
 
 
 class ResourceLimits(NamedTuple):
@@ -95,7 +96,7 @@ def plan(strategy: OptimizationStrategy | str, workload: Workload, limits: Resou
     why: dict[str, str] = {}
     workers = _workers(row, workload, limits, why)
     batch = _batch(row, workload, limits, why)
-    memory = _ceiling(row, limits, workers, why)
+    memory = _ceiling(row, workload, limits, workers, why)
     prefetch = _prefetch(row, workload, workers, batch, memory, why)
     timeout = _timeout(row, workload, limits, why)
     processors = _processors(row, limits, workers, why)
@@ -148,7 +149,7 @@ def _workers(row: _Row, workload: Workload, limits: ResourceLimits, why: dict[st
             pays = max(1, int(workload.items * workload.seconds / _START))
             reasons.append((pays, "another one would take longer to start than it saves"))
     if limits.memory is not None:
-        room = max(1, int(limits.memory * row.memory) // _LEAST)
+        room = max(1, int(limits.memory * row.memory) // max(_LEAST, workload.need or 0))
         reasons.append((room, f"{limits.memory // MIB:,} MiB are free"))
     if limits.max_workers is not None:
         reasons.append((limits.max_workers, "as many as were allowed"))
@@ -170,9 +171,11 @@ def _batch(row: _Row, workload: Workload, limits: ResourceLimits, why: dict[str,
     return max(1, min(_MOST, round(row.work / max(workload.seconds, 1e-9))))
 
 
-def _ceiling(row: _Row, limits: ResourceLimits, workers: int, why: dict[str, str]) -> int:
+def _ceiling(row: _Row, workload: Workload, limits: ResourceLimits, workers: int, why: dict[str, str]) -> int:
     """Together the workers never take more than the row's part of what is free."""
     ceiling, reason = row.ceiling, "of one worker, beyond what it begins with"
+    if workload.need is not None and workload.need > ceiling:
+        ceiling, reason = workload.need, "what an item is known to take"
     if limits.memory is not None and int(limits.memory * row.memory) // workers < ceiling:
         ceiling = max(int(limits.memory * row.memory) // workers, 1)
         reason = f"a worker's part of {row.memory:.0%} of the {limits.memory // MIB:,} MiB that are free"
