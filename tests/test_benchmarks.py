@@ -30,6 +30,7 @@ _RATIOS = {
     "metrics.py": 2,
     "rebase.py": 4,
     "refs.py": 36,
+    "strategies.py": 37,
     "tree.py": 2,
 }
 
