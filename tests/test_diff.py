@@ -396,3 +396,35 @@ def test_a_worktree_that_is_elsewhere_lends_neither_its_contents_nor_its_name(tm
     for inside in ("victim/.git", "victim"):
         (one,) = mgit("diff", str(tmp_path / inside), "--embed-content").json
         assert (one["repository_path"], "private" in json.dumps(one)) == (str(victim), True)
+
+
+@pytest.mark.parametrize(
+    ("flag", "users", "worktrees", "becomes", "limited"),
+    [
+        (None, None, None, "sample", None),
+        ("full", None, None, "full", None),
+        (None, "full", None, "full", None),
+        ("summary", "full", None, "summary", None),
+        ("full", "none", None, "full", None),  # the command line is the user's last word
+        (None, "none", None, "none", None),
+        ("full", None, 'embed = "none"', "none", "embed in .mgit-hooks.toml"),
+        (None, None, 'embed = "summary"', "summary", "embed in .mgit-hooks.toml"),
+        (None, None, 'embed = "full"', "sample", None),  # a worktree takes away, and gives nothing
+        (None, "none", 'embed = "full"', "none", None),
+        ("full", None, "embed = [", "none", ".mgit-hooks.toml"),
+    ],
+)
+def test_a_worktree_may_keep_its_contents_out_and_put_none_in(
+    work: Repo, mgit: Any, flag: str | None, users: str | None, worktrees: str | None, becomes: str, limited: str | None
+) -> None:
+    if users is not None:
+        work.git("config", "mgit.embed", users)
+    if worktrees is not None:
+        work.write(".mgit-hooks.toml", worktrees)
+    words = [] if flag is None else ["--content-strategy", flag]
+    (told,) = mgit("diff", work.path, "--embed-content", *words).json
+    stats = told["content_embedding_stats"]
+    assert (stats["strategy"], (limited or "") in stats.get("limited_by", "")) == (becomes, True)
+    assert ("limited_by" in stats) == (limited is not None)
+    contents = [each["embedded_content"]["content"] for each in told["uncommitted_files"]]
+    assert all(each is None for each in contents) == (becomes == "none")

@@ -52,15 +52,18 @@ def file_in(top: str, filename: bytes | str) -> Reader:
 class Embedder:
     """Embeds contents by ``strategy`` in at most ``budget`` bytes of memory, all that it ever gave counted.
 
-    Can be sent to another process, and divided: ``share``. Not for two threads at once. Raises ValueError for a
-    strategy that is none.
+    Can be sent to another process, and divided: ``share``. Not for two threads at once. ``limited_by`` says in the
+    statistics why the strategy is less than somebody asked for. Raises ValueError for a strategy that is none.
     """
 
-    def __init__(self, strategy: str = "sample", budget: int = DEFAULT_BUDGET) -> None:
+    def __init__(
+        self, strategy: str = "sample", budget: int = DEFAULT_BUDGET, *, limited_by: str | None = None
+    ) -> None:
         if strategy not in STRATEGIES:
             raise ValueError(f"there is no strategy {strategy!r}: {', '.join(STRATEGIES)}")
         self.strategy = strategy
         self.budget = budget
+        self.limited_by = limited_by
         self.used = 0
         self._left_over = budget - min(_RESERVE, budget * 9 // 20)
         self._counts = dict.fromkeys(STRATEGIES, 0)
@@ -69,7 +72,8 @@ class Embedder:
     def share(self, among: int) -> Embedder:
         """One of ``among`` equal parts of what is left, with counts of its own. Equal parts, not first come first
         served: what is embedded of a repository does not depend on how quickly others were read."""
-        return Embedder(self.strategy, max(0, self.budget - self.used) // max(1, among))
+        left = max(0, self.budget - self.used)
+        return Embedder(self.strategy, left // max(1, among), limited_by=self.limited_by)
 
     def stats(self) -> Json:
         """What was embedded so far: a changeset's ``content_embedding_stats``. Sizes are bytes."""
@@ -84,6 +88,7 @@ class Embedder:
             "secrets": self._secrets,
             "reduced_by_budget": self._reduced,
             "unreadable": self._unreadable,
+            **({} if self.limited_by is None else {"limited_by": self.limited_by}),
         }
 
     def embed(self, filename: bytes | str, read: Reader, former: bytes | str | None = None) -> EmbeddedContent:

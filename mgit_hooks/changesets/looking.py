@@ -20,6 +20,7 @@ class Wanted(NamedTuple):
     recovery: str | None = None  # a strategy; None: told as it is
     content: str | None = None  # a strategy of embedding; None: no contents
     budget: int = 0  # bytes, for the contents of this repository
+    by_default: bool = False  # nobody named the strategy: the user's configuration may say another one
 
 
 class Seen(NamedTuple):
@@ -36,7 +37,7 @@ class Seen(NamedTuple):
 
 def look(path: str, wanted: Wanted) -> Seen:
     """Never raises for what the repository is."""
-    changeset = working.read(path, content=_embedder(wanted))
+    changeset = working.read(path, content=_embedder(path, wanted))
     if wanted.recovery is not None:
         return _recovered(path, changeset, wanted, wanted.recovery)
     readable = changeset.git_status != "error"
@@ -72,15 +73,17 @@ def _recovered(path: str, found: RepositoryChangeset, wanted: Wanted, strategy: 
 
 def _readable(changeset: RepositoryChangeset, *, path: str, wanted: Wanted) -> RepositoryChangeset:
     """What could not be read is read once more; what that raises says whether it is worth another try."""
-    return changeset if changeset.git_status != "error" else working.capture(path, content=_embedder(wanted))
+    return changeset if changeset.git_status != "error" else working.capture(path, content=_embedder(path, wanted))
 
 
-def _embedder(wanted: Wanted) -> Embedder | None:
+def _embedder(path: str, wanted: Wanted) -> Embedder | None:
     if wanted.content is None:
         return None
     from mgit_hooks.changesets.embedding import Embedder
+    from mgit_hooks.changesets.permitted import permitted
 
-    return Embedder(wanted.content, wanted.budget)
+    strategy, limited_by = permitted(path, None if wanted.by_default else wanted.content, wanted.content)
+    return Embedder(strategy, wanted.budget, limited_by=limited_by)
 
 
 def _judged(changeset: Any, level: str) -> tuple[Json, bool]:

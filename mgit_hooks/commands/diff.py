@@ -81,7 +81,8 @@ def _wanted(args: argparse.Namespace, repositories: int) -> Wanted:
         return Wanted(args.validation_level, args.recovery_strategy)
     memory = (args.content_memory_mb or MEMORY) * 1024 * 1024
     strategy = args.content_strategy or CONTENT
-    return Wanted(args.validation_level, args.recovery_strategy, strategy, memory // repositories)
+    share = memory // repositories
+    return Wanted(args.validation_level, args.recovery_strategy, strategy, share, args.content_strategy is None)
 
 
 class _Places(NamedTuple):
