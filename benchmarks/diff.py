@@ -42,6 +42,25 @@ def main() -> None:
     timing.say_ratios("diff of one repository / bare start", took["one"], bare, "<= 15")
     timing.say_ratios(f"diff of {many} repositories / bare start", took["many"], bare, "<= 25")
     timing.say_ratios(f"diff of {many} repositories in one process / bare start", took["one process"], bare)
+    _strategies(rounds, 6 if args.quick else 200)
+
+
+def _strategies(rounds: int, count: int) -> None:
+    with timing.scratch() as folder:
+        env = {**timing.environment(folder), "MGIT_DATA_DIR": os.path.join(folder, "data")}
+        path = _folder(os.path.join(folder, "lots"), env, count)
+        words = (*timing.MGIT, "diff", path, "--optimization-strategy")
+        took = timing.interleave(
+            {
+                "balanced, one worker": lambda: timing.run((*words, "balanced", "-c", "1"), env),
+                "throughput": lambda: timing.run((*words, "throughput", "--batch-size", "200"), env),
+            },
+            rounds,
+        )
+    for name, costs in took.items():
+        timing.say(f"{count} repositories, {name}", timing.milliseconds(timing.walls(costs)), " ms")
+    one, all_ = took["balanced, one worker"], took["throughput"]
+    timing.say_ratios(f"{count} repositories: balanced, one worker / throughput", one, all_, ">= 1.5")
 
 
 def _folder(path: str, env: Mapping[str, str], count: int) -> str:

@@ -19,7 +19,7 @@ _RATIOS = {
     "check.py": 2,
     "commit.py": 6,
     "compression.py": 35,
-    "diff.py": 6,
+    "diff.py": 8,
     "discovery.py": 4,
     "embedding.py": 3,
     "gate.py": 8,

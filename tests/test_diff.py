@@ -277,6 +277,7 @@ def test_abort_stops_all_and_saves_nothing(folder: Path, mgit: Any, tmp_path: Pa
 
 VERBATIM = (
     "mgit diff . --enable-compression --validation-level strict --recovery-strategy repair --verbose",
+    "mgit diff ROOT --optimization-strategy throughput --batch-size 200",
     "mgit diff REPO --enable-compression --embed-content --save-changeset",
 )
 

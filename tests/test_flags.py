@@ -20,6 +20,7 @@ from mgit_hooks import bulk, cli
 from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage, RepositoryChangeset
 from mgit_hooks.errors import ChangesetBusyError
 from mgit_hooks.journal.segment import segment_names
+from mgit_hooks.pipeline import optimization
 
 # Every command, with what makes it run in a repository that is recorded; whether it needs one.
 READING = ("log", "show", "verify", "validate", "export", "repair")
@@ -1385,3 +1386,27 @@ def test_diff_batch_size(forge: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch
         assert told_of(mgit, "-r", str(forge), *given) == "api web inner"
         assert plans.pop().batch == batch
     assert mgit("diff", "--batch-size", "0", str(forge)).code == 2
+
+
+@pytest.mark.parametrize("strategy", ["balanced", "performance", "efficiency", "throughput", "latency"])
+def test_diff_optimization_strategy(forge: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
+    plans = []
+
+    def planned(paths: Any, function: Any, plan: Any) -> Any:
+        plans.append(plan)
+        return bulk.run(paths, function, plan)
+
+    monkeypatch.setattr("mgit_hooks.changesets.sweeping.running", planned)
+    words = ("diff", "-r", str(forge), "--optimization-strategy", strategy)
+    told = mgit(*words, "-v", "-c", "1", "--batch-size", "7")
+    assert len(told.json) == 3
+    assert f"strategy {strategy}" in told.err
+    assert "workers 1: " in told.err
+    asked = plans.pop()
+    assert asked.workers == 1
+    assert asked.batch == (1 if strategy == "latency" else 7)
+    plain = mgit(*words)
+    assert (len(plain.json), plain.err) == (3, "")
+    usual = optimization.plan(strategy, optimization.Workload(3), optimization.resource_limits())
+    assert [(each.workers, each.batch, each.timeout) for each in plans] == [(usual.workers, usual.batch, usual.timeout)]
+    assert mgit("diff", str(forge), "--optimization-strategy", "fastest").code == 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
-from mgit_hooks.changesets.sweeping import sweep
+from mgit_hooks.changesets.sweeping import sweep, sweep_by
 from mgit_hooks.commands.diffoptions import CONCURRENCY, CONTENT, MEMORY
 from mgit_hooks.commands.diffoptions import configure as configure
 from mgit_hooks.commands.pipelinepaths import below
@@ -177,7 +177,15 @@ class _Run:
                 yield encode_json({**told, **seen.verdicts})
 
     def _sweep(self, paths: Sequence[str]) -> Iterator[Seen]:
-        return sweep(paths, self._wanted, self._args.concurrency or CONCURRENCY, self._args.batch_size)
+        strategy, workers, batch = self._args.optimization_strategy, self._args.concurrency, self._args.batch_size
+        if strategy is None or len(paths) == 1:
+            return sweep(paths, self._wanted, workers or CONCURRENCY, batch)
+        from mgit_hooks.pipeline.optimization import Workload, plan, resource_limits, words
+
+        chosen = plan(strategy, Workload(len(paths)), resource_limits(max_workers=workers, batch_size=batch))
+        for line in words(strategy, chosen):
+            self._out.detail(f"mgit-hooks: {line}")
+        return sweep_by(paths, self._wanted, chosen)
 
     def _told(self, seen: Seen) -> Json | None:
         """The line's JSON; None where all is as it was saved, and nothing is wrong with it."""

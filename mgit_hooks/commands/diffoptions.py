@@ -12,6 +12,7 @@ CONTENT: Final = "sample"
 CONTENTS: Final = ("none", "summary", "sample", "full")
 MEMORY: Final = 100  # MiB
 LEVELS: Final = ("basic", "standard", "strict")
+OPTIMIZATIONS: Final = ("balanced", "performance", "efficiency", "throughput", "latency")
 STRATEGIES: Final = ("ignore", "repair", "fallback", "checkpoint", "abort")
 
 
@@ -43,6 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_number(1, 50),
         metavar="N",
         help=f"read so many repositories at a time at most, 1 to 50 (default: {CONCURRENCY})",
+    )
+    parser.add_argument(
+        "--optimization-strategy",
+        choices=OPTIMIZATIONS,
+        help="read many by the numbers of a strategy, which -v tells with their reasons",
     )
     parser.add_argument(
         "--batch-size",
