@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -14,13 +15,16 @@ from mgit_hooks.changesets.looking import Seen, Wanted, look
 if TYPE_CHECKING:
     from mgit_hooks.bulk import Outcome, Plan
 
+WORKERS: Final = 5
 _QUICKLY: Final = 0.25
 """Seconds of work that one process does by itself before it starts others: many small repositories take no longer."""
 
 
-def sweep(paths: Sequence[str], wanted: Wanted, workers: int, batch: int | None = None) -> Iterator[Seen]:
+def sweep(paths: Sequence[str], wanted: Wanted, workers: int | None, batch: int | None = None) -> Iterator[Seen]:
     """At most ``workers`` at a time, in processes of their own where it is not done at once; each is handed at most
-    ``batch`` repositories at once."""
+    ``batch`` repositories at once. Where nothing is said, as many as there are processors and one, at most WORKERS:
+    one waits for the disk now and then."""
+    workers = workers or min(WORKERS, _processors() + 1)
     waiting = list(reversed(paths))
     left = _QUICKLY
     while waiting and (left > 0 or workers == 1 or len(waiting) == 1):
@@ -54,3 +58,7 @@ def _seen(outcome: Outcome) -> Seen:
     why = f"{outcome.error}" or type(outcome.error).__name__
     hint = getattr(outcome.error, "remedy", "")
     return Seen(working.failed(outcome.item, dates.now(), why, hint), {}, keeps=False, fine=False)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
 from mgit_hooks.changesets.sweeping import sweep, sweep_by
-from mgit_hooks.commands.diffoptions import CONCURRENCY, CONTENT, MEMORY
+from mgit_hooks.commands.diffoptions import CONTENT, MEMORY
 from mgit_hooks.commands.diffoptions import configure as configure
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.display import escape
@@ -179,7 +179,7 @@ class _Run:
     def _sweep(self, paths: Sequence[str]) -> Iterator[Seen]:
         strategy, workers, batch = self._args.optimization_strategy, self._args.concurrency, self._args.batch_size
         if strategy is None or len(paths) == 1:
-            return sweep(paths, self._wanted, workers or CONCURRENCY, batch)
+            return sweep(paths, self._wanted, workers, batch)
         from mgit_hooks.pipeline.optimization import Workload, plan, resource_limits, words
 
         chosen = plan(strategy, Workload(len(paths)), resource_limits(max_workers=workers, batch_size=batch))

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Callable
 from typing import Final
 
+from mgit_hooks.changesets.sweeping import WORKERS
+
 COLLECTION: Final = "default"
-CONCURRENCY: Final = 5
 CONTENT: Final = "sample"
 CONTENTS: Final = ("none", "summary", "sample", "full")
 MEMORY: Final = 100  # MiB
@@ -43,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--concurrency",
         type=_number(1, 50),
         metavar="N",
-        help=f"read so many repositories at a time at most, 1 to 50 (default: {CONCURRENCY})",
+        help=f"read so many repositories at a time at most, 1 to 50 (default: {WORKERS}, fewer on few processors)",
     )
     parser.add_argument(
         "--optimization-strategy",
