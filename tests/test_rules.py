@@ -253,6 +253,29 @@ def test_a_repeat_of_nothing_ends_in_time() -> None:
     assert ["ran out of time" in each.message for each in found] == [True]
 
 
+NAMES = [f"x{number}" for number in range(900)]
+MANY_FILES = {
+    **RECORD,
+    "commit": {**RECORD["commit"], "files": [{"filename": f"f{n}", "size_bytes": n, "on": n} for n in range(4_000)]},
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "code", "count"),
+    [
+        ({"items": {"required": NAMES}}, "RULE_VIOLATED", 10_000),
+        ({"uniqueItems": True, "maxItems": 1}, "RULE_VIOLATED", 1),
+        ({"items": at("size_bytes", enum=[*range(-9_000, 0)])}, "RULE_TIMEOUT", 1),
+    ],
+    ids=["required", "uniqueItems", "enum"],
+)
+def test_a_schema_that_asks_much_of_many_files_ends_soon(schema: Any, code: str, count: int) -> None:
+    began = time.process_time()
+    found = judge([rule({"properties": {"commit": {"properties": {"files": schema}}}})], MANY_FILES, S)
+    assert time.process_time() - began < 3
+    assert ({each.code for each in found}, len(found)) == ({code}, count)
+
+
 @given(st.from_regex(r"(\^?([ab.]|[ab.][*+?]|\([ab]{1,3}\)[*?]|[ab]\{1,4\}|\(a\|b\)\??){1,4})", fullmatch=True))
 def test_what_counts_as_affordable_really_ends_soon(pattern: str) -> None:
     bound = cost(pattern)

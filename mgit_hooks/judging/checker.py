@@ -70,6 +70,9 @@ class Compiler:
 
         return check
 
+    def weigh(self, questions: int) -> None:
+        self.weight += questions
+
     def dispatch(self, schemas: list[Pointed]) -> Dispatch:
         key = tuple((id(schema), base) for schema, base in schemas)
         made = self._made.get(key)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mgit_hooks.judging.checker import DIALECT
+from mgit_hooks.judging.keywords import frozen
 from mgit_hooks.judging.matching import compiled
 from mgit_hooks.record import Issue, Json
 
@@ -60,7 +61,8 @@ def validator(uri: str, documents: Mapping[str, Json]) -> Any:
         (name, DRAFT202012.create_resource(document)) for name, document in plain.items()
     )
     extend: Any = jsonschema.validators.extend
-    made = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+    ours = {"pattern": _pattern, "required": _required, "uniqueItems": _unique_items}
+    made = extend(jsonschema.Draft202012Validator, ours)
     return made(plain[uri], registry=registry)
 
 
@@ -75,6 +77,22 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
 
     if isinstance(instance, str) and compiled(pattern).search(instance) is None:
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _required(validator: Any, required: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    """One for all that is missing, which ``_names`` names: one for each would be named each time."""
+    from jsonschema import ValidationError
+
+    if isinstance(instance, dict) and any(name not in instance for name in required):
+        yield ValidationError("a required property is missing")
+
+
+def _unique_items(validator: Any, unique: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    """jsonschema compares each with each."""
+    from jsonschema import ValidationError
+
+    if unique and isinstance(instance, list) and len(set(map(frozen, instance))) < len(instance):
+        yield ValidationError("an item occurs twice")
 
 
 def findings(made: Any, value: Any) -> Iterator[Finding]:

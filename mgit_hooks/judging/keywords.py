@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         def compile(self, schema: Any, base: str) -> Check:
             """A closure for a schema within a schema, whose local references mean the document ``base``."""
 
+        def weigh(self, questions: int) -> None:
+            """So many are asked of one place, besides those of subschemas: each is one of jsonschema's own at least."""
+
     _Add = Callable[[Compile, Any, Json, str, "Plan"], None]
 
 ANNOTATIONS = frozenset(
@@ -89,6 +92,7 @@ def _type(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) ->
 
 def _enum(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
     allowed = expect(value, list)
+    compiler.weigh(len(allowed))
     texts = frozenset(each for each in allowed if isinstance(each, str))
     others = [each for each in allowed if not isinstance(each, str)]
     for kind, tests in plan.tests.items():
@@ -139,6 +143,7 @@ def _texts(value: Any) -> frozenset[str]:
 
 
 def _required(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
+    compiler.weigh(len(expect(value, list)))
     plan.required |= _texts(value)
 
 
@@ -187,6 +192,7 @@ def _property_names(compiler: Compile, value: Any, schema: Json, base: str, plan
 
 def _dependent_required(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
     pairs = [(name, _texts(others)) for name, others in expect(value, dict).items()]
+    compiler.weigh(sum(1 + len(others) for _, others in pairs))
     plan.tests[dict].append(lambda item: all(others <= item.keys() for name, others in pairs if name in item))
 
 
@@ -211,15 +217,15 @@ def _prefix_items(compiler: Compile, value: Any, schema: Json, base: str, plan: 
 
 def _unique_items(compiler: Compile, value: Any, schema: Json, base: str, plan: Plan) -> None:
     if expect(value, bool):
-        plan.tests[list].append(lambda items: len(set(map(_frozen, items))) == len(items))
+        plan.tests[list].append(lambda items: len(set(map(frozen, items))) == len(items))
 
 
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
     """What is equal for equal values alone, and can be looked up."""
     if isinstance(value, list):
-        return (list, tuple(map(_frozen, value)))
+        return (list, tuple(map(frozen, value)))
     if isinstance(value, dict):
-        return (dict, frozenset((name, _frozen(item)) for name, item in value.items()))
+        return (dict, frozenset((name, frozen(item)) for name, item in value.items()))
     return (type(value) is bool, value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mgit_hooks.judging.checker import Compiler, Endless
@@ -81,6 +82,8 @@ BASE = "urn:mgit-hooks:rule"
 AFFORDABLE_STEPS = 5_000_000
 # So many questions about one place of a value: thousands of files take less than a second, jsonschema's ones too.
 _MOST_WEIGHT = 1_000
+# Of one rule in one value: who reads so many needs no more, and a thousand for each of many files fill the memory.
+_MOST_FINDINGS = 10_000
 
 
 def applies(rule: Rule, event: str) -> bool:
@@ -163,12 +166,12 @@ def violations(prepared: Prepared, value: Any, unknown: frozenset[str] = frozens
         pass  # jsonschema's to say
     from mgit_hooks.judging import explain
 
-    found = [
+    found = (
         _issue(rule, finding)
         for finding in explain.findings(validator(prepared), value)
         if not _may_hang_on(unknown, finding, prepared)
-    ]
-    return explain.in_document_order(found, value)
+    )
+    return explain.in_document_order(islice(found, _MOST_FINDINGS), value)
 
 
 _validators: dict[int, Any] = {}
