@@ -17,7 +17,7 @@ from samples import changeset
 from terminal import on_a_terminal
 
 from mgit_hooks import bulk, cli
-from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage, RepositoryChangeset, sweeping
+from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage, RepositoryChangeset, container, sweeping
 from mgit_hooks.errors import ChangesetBusyError
 from mgit_hooks.journal.segment import segment_names
 from mgit_hooks.pipeline import optimization
@@ -1389,6 +1389,10 @@ def test_diff_batch_size(forge: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch
     assert mgit("diff", "--batch-size", "0", str(forge)).code == 2
 
 
+def header(path: str) -> container.Header:
+    return container.check(Path(path).read_bytes())[0]
+
+
 @pytest.mark.parametrize("strategy", ["balanced", "performance", "efficiency", "throughput", "latency"])
 def test_diff_optimization_strategy(forge: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
     plans = []
@@ -1405,8 +1409,10 @@ def test_diff_optimization_strategy(forge: Path, mgit: Any, monkeypatch: pytest.
     assert "workers 1: " in told.err
     asked = plans.pop()
     assert (asked.workers, asked.batch) == (1, 7)
-    plain = mgit(*words)
+    plain = mgit(*words, "-s")
     assert (len(plain.json), plain.err) == (3, "")
     usual = optimization.plan(strategy, optimization.Workload(3), optimization.resource_limits())
+    stored = header(ChangesetStorage().path("default"))
+    assert stored.codec == usual.codec
     assert [(each.workers, each.batch, each.timeout) for each in plans] == [(usual.workers, usual.batch, usual.timeout)]
     assert mgit("diff", str(forge), "--optimization-strategy", "fastest").code == 2

@@ -47,6 +47,18 @@ def look(path: str, wanted: Wanted) -> Seen:
     return Seen(changeset, verdict, readable, readable and valid)
 
 
+def load(wanted: Wanted) -> None:
+    """Import what ``look`` needs: processes that are forked afterwards have it."""
+    from mgit_hooks.capture import capturer  # noqa: F401
+
+    if wanted.level is not None:
+        from mgit_hooks.pipeline import validation  # noqa: F401
+    if wanted.recovery is not None:
+        from mgit_hooks.pipeline import recovery  # noqa: F401
+    if wanted.content is not None:
+        from mgit_hooks.changesets import embedding  # noqa: F401
+
+
 def _recovered(path: str, found: RepositoryChangeset, wanted: Wanted, strategy: str) -> Seen:
     """With recovery around it: what could not be read is tried again where that may help, what is invalid is mended,
     replaced or refused."""

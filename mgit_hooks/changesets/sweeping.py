@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mgit_hooks import dates
 from mgit_hooks.changesets import working
-from mgit_hooks.changesets.looking import Seen, Wanted, look
+from mgit_hooks.changesets.looking import Seen, Wanted, load, look
 
 if TYPE_CHECKING:
     from mgit_hooks.bulk import Outcome, Plan
@@ -42,6 +42,7 @@ def sweep(paths: Sequence[str], wanted: Wanted, workers: int | None, batch: int 
 
 def sweep_by(paths: Sequence[str], wanted: Wanted, plan: Plan) -> Iterator[Seen]:
     """As ``sweep``, by the numbers of ``plan``. What ends a worker, or takes too long, costs its repository only."""
+    load(wanted)
     yield from map(_seen, running(paths, partial(look, wanted=wanted), plan))
 
 

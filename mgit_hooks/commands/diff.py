@@ -22,6 +22,7 @@ from mgit_hooks.record import Json
 from mgit_hooks.report import counted
 
 if TYPE_CHECKING:
+    from mgit_hooks.bulk import Plan
     from mgit_hooks.changesets.storage import ChangesetStorage
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a repository could not be read or a changeset is invalid: its line says which."""
     places = _places(args, out)
     paths = places.repositories
-    run = _Run(args, _wanted(args, len(paths)), out)
+    run = _Run(args, _wanted(args, len(paths)), _plan(args, len(paths), out), out)
     lines = run.lines(paths)
     if args.output is not None and args.output != "-":
         _write(lines, args, out)
@@ -133,13 +134,30 @@ def _collected(name: str) -> dict[str, RepositoryChangeset] | None:
         return None
 
 
-def _storage(args: argparse.Namespace) -> ChangesetStorage | None:
+def _plan(args: argparse.Namespace, repositories: int, out: Output) -> Plan | None:
+    """The numbers of the strategy that was asked for; one repository needs none."""
+    strategy = args.optimization_strategy
+    if strategy is None or repositories == 1:
+        return None
+    from mgit_hooks.pipeline.optimization import Workload, plan, resource_limits, words
+
+    limits = resource_limits(max_workers=args.concurrency, batch_size=args.batch_size)
+    chosen = plan(strategy, Workload(repositories), limits)
+    for line in words(strategy, chosen):
+        out.detail(f"mgit-hooks: {line}")
+    return chosen
+
+
+def _storage(args: argparse.Namespace, plan: Plan | None) -> ChangesetStorage | None:
     """Where to keep what is seen. Raises ChangesetValidationError where nothing can have the collection's name."""
     if not args.save_changeset:
         return None
     from mgit_hooks.changesets.storage import ChangesetStorage
 
-    storage = ChangesetStorage(quality="best" if args.enable_compression else "balanced")
+    method, quality = ("zstd", "balanced") if plan is None else (plan.codec, plan.quality)
+    if args.enable_compression:
+        method, quality = "zstd", "best"
+    storage = ChangesetStorage(method=method, quality=quality)
     storage.path(args.changeset_name)  # before any work
     return storage
 
@@ -147,12 +165,13 @@ def _storage(args: argparse.Namespace) -> ChangesetStorage | None:
 class _Run:
     """One run of the command: what it has told, and what it keeps in the end."""
 
-    def __init__(self, args: argparse.Namespace, wanted: Wanted, out: Output) -> None:
+    def __init__(self, args: argparse.Namespace, wanted: Wanted, plan: Plan | None, out: Output) -> None:
         self._out = out
         self._wanted = wanted
+        self._plan = plan
         self._args = args
         self._name: str = args.changeset_name
-        self._storage = _storage(args)
+        self._storage = _storage(args, plan)
         self._smallest: bool = args.enable_compression
         self._seen: list[RepositoryChangeset] = []
         self._before = self._saved() if args.incremental else None
@@ -177,15 +196,9 @@ class _Run:
                 yield encode_json({**told, **seen.verdicts})
 
     def _sweep(self, paths: Sequence[str]) -> Iterator[Seen]:
-        strategy, workers, batch = self._args.optimization_strategy, self._args.concurrency, self._args.batch_size
-        if strategy is None or len(paths) == 1:
-            return sweep(paths, self._wanted, workers, batch)
-        from mgit_hooks.pipeline.optimization import Workload, plan, resource_limits, words
-
-        chosen = plan(strategy, Workload(len(paths)), resource_limits(max_workers=workers, batch_size=batch))
-        for line in words(strategy, chosen):
-            self._out.detail(f"mgit-hooks: {line}")
-        return sweep_by(paths, self._wanted, chosen)
+        if self._plan is not None:
+            return sweep_by(paths, self._wanted, self._plan)
+        return sweep(paths, self._wanted, self._args.concurrency, self._args.batch_size)
 
     def _told(self, seen: Seen) -> Json | None:
         """The line's JSON; None where all is as it was saved, and nothing is wrong with it."""
