@@ -50,6 +50,7 @@ PURE = frozenset(
         "judging.trailerorder",
         "recovery.repairs",
         "recovery.fallback",
+        "recovery.passing",
         "credentials",
         "display",
         "report",

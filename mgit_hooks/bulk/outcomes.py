@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mgit_hooks.errors import MgitError
-
-# Of the system's errors, those that another try may not meet: someone holds it, or something was short for a moment.
-_PASSING: Final = frozenset(
-    (errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ETXTBSY, errno.EDEADLK, errno.ENFILE, errno.EMFILE, errno.ESTALE)
-)
 
 
 class Plan(NamedTuple):
@@ -62,13 +56,6 @@ class ItemError(MgitError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ItemError, (self.message, self.remedy, self.kind)
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether another try can end otherwise: a lock, a shortage, a file that goes and comes; never a refusal."""
-    if isinstance(error, (BlockingIOError, InterruptedError, FileNotFoundError)):
-        return True
-    return isinstance(error, OSError) and error.errno in _PASSING
 
 
 def require(plan: Plan) -> Plan:

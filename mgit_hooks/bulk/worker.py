@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 from mgit_hooks import files
 from mgit_hooks.bulk import ceilings
 from mgit_hooks.bulk.frames import AGAIN, DONE, FAILED, READY, RESULT, SPENT, UNUSABLE, Frame, Incoming
-from mgit_hooks.bulk.outcomes import ItemError, Plan, may_pass
+from mgit_hooks.bulk.outcomes import ItemError, Plan
+from mgit_hooks.recovery.passing import may_pass
 
 _PAUSE = 0.05  # seconds before the second try; twice as many before each one after it
 _AT_ONCE = 1 << 16

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from mgit_hooks import bulk
-from mgit_hooks.bulk import ItemError, Outcome, Plan, ceilings, outcomes, queueing, starting, supervising, worker
+from mgit_hooks.bulk import ItemError, Outcome, Plan, ceilings, queueing, starting, supervising, worker
 from mgit_hooks.errors import MgitError
 
 from . import doing
@@ -197,23 +197,6 @@ def test_what_may_pass_is_tried_again_and_nothing_else(tmp_path: Path) -> None:
     (outcome,) = run([str(tmp_path / "others")], doing.fails_at_first, attempts=2)
     assert isinstance(outcome.error, OSError)
     assert (outcome.error.errno, outcome.attempts) == (errno.EBUSY, 2)
-
-
-@pytest.mark.parametrize(
-    ("error", "passes"),
-    [
-        (BlockingIOError(), True),
-        (OSError(errno.EBUSY, ""), True),
-        (OSError(errno.EMFILE, ""), True),
-        (FileNotFoundError(), True),
-        (PermissionError(), False),
-        (OSError(errno.ENOSPC, ""), False),
-        (ValueError(), False),
-        (MgitError("no"), False),
-    ],
-)
-def test_which_errors_may_pass(error: Exception, passes: bool) -> None:
-    assert outcomes.may_pass(error) is passes
 
 
 def test_a_time_out_is_of_the_item_with_all_of_its_tries() -> None:
