@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import json
 import os
 import shlex
@@ -429,3 +430,44 @@ def test_a_worktree_may_keep_its_contents_out_and_put_none_in(
     assert ("limited_by" in stats) == (limited is not None)
     contents = [each["embedded_content"]["content"] for each in told["uncommitted_files"]]
     assert all(each is None for each in contents) == (becomes == "none")
+
+
+def test_no_secret_leaves_the_worktree(work: Repo, mgit: Any, tmp_path: Path) -> None:
+    """Not in the lines, a file of them, a collection, a checkpoint, nor anywhere else in the data folder."""
+    token = "ghp_" + "a1B2c3D4e5F6" * 3
+    work.write(".env", "PIN=314159\n")
+    work.commit("two", {"server.key": "x\n", "plain": "y\n"})
+    work.git("mv", ".env", "settings")
+    for name, content in {
+        "new": token.encode(),
+        "staged": f"a = '{token}'\n".encode(),
+        "server.key": b"PIN=314159\n",
+        "plain": b"y\n" * 9000 + token.encode(),
+        "wide": token.encode("utf-16"),
+        "bytes": b"\0\xff" + token.encode() + b"\0",
+    }.items():
+        work.write(name, content)
+    work.git("add", "staged")
+    file = tmp_path / "lines.jsonl"
+    words = ("--embed-content", "--content-strategy", "full", "-s", "--recovery-strategy", "checkpoint", "-v")
+    told = mgit("diff", work.path, *words)
+    mgit("diff", work.path, *words, "-o", str(file), "--validation-level", "strict")
+    (line,) = told.json
+    reasons = {each["filename"]: each["embedded_content"].get("reason", "") for each in line["uncommitted_files"]}
+    named = {name for name, reason in reasons.items() if reason.startswith("looks like a secret")}
+    assert named == {"new", "staged", "server.key", "plain", "wide", "bytes", "settings"}
+    kept = [
+        told.raw,
+        told.err.encode(),
+        file.read_bytes(),
+        json.dumps(ChangesetStorage().load_json("default")).encode(),
+    ]
+    data = Path(ChangesetStorage().storage_dir).parent
+    for path in data.rglob("*"):
+        if path.is_file():
+            raw = path.read_bytes()
+            kept.append(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
+    assert any(b"content_embedding_stats" in each for each in kept[4:])  # the checkpoints
+    for each in kept:
+        for secret in (token.encode(), token.encode("utf-16-le"), token.encode("utf-16-be"), b"314159"):
+            assert secret not in each

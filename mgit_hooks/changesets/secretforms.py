@@ -131,7 +131,7 @@ _TEXTS: Final = (
     _form("Azure storage key", "AccountKey= AccessKey=", r"(?:Account|Access)Key=[A-Za-z0-9+/]{40}"),
     _form("Telegram token", ":AA", r"(?<=\d{8}):AA[A-Za-z0-9_-]{33}"),
     _form("JSON Web Token", "eyJ", _W + r"eyJ[A-Za-z0-9_-]{10,2000}+\.eyJ[A-Za-z0-9_-]{10,1500}+\.[A-Za-z0-9_-]{10}"),
-    _form("Secret of Kubernetes", "kind", r"kind[\"']?:\s{0,5}[\"']?Secret[\"']?\s"),
+    _form("Secret of Kubernetes", "kind", r"kind[\"']?:\s{0,5}[\"']?Secret(?![\w-])"),
     _form("password in a URL", "://", r"(?<=[a-z0-9])://[^\s/:@\"'<>{}$*`]{0,100}:"
           r"(?!(?:pass|password|passwd|pwd|secret|token|xxx+|[*.]+|x-oauth-basic)@)[^\s/:@\"'<>{}$*`\\]{3,200}@[A-Za-z0-9\[]"),
 )
