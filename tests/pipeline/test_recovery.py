@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from mgit_hooks.errors import (
     UsageError,
 )
 from mgit_hooks.pipeline import ChangesetRecoveryManager, RecoveryAction, RecoveryResult, RecoveryStrategy
-from mgit_hooks.pipeline.recovery import recover_changeset_operation
+from mgit_hooks.pipeline.recovery import recover_changeset_operation, recover_storage_operation
 from mgit_hooks.pipeline.validation import validate_changeset
 from mgit_hooks.record import Json, Oid
 from mgit_hooks.recovery import checkpoints, operation, statistics
@@ -82,6 +83,7 @@ def kinds(result: RecoveryResult) -> list[tuple[str, bool]]:
         "RecoveryResult",
         "ChangesetRecoveryManager",
         "recover_changeset_operation",
+        "recover_storage_operation",
     ],
 )
 def test_a_name_is_there_in_both_places(name: str) -> None:
@@ -456,3 +458,105 @@ def test_the_plain_function_is_the_managers(monkeypatch: pytest.MonkeyPatch, tmp
     assert recover_changeset_operation(Seen(), broken()).recovered_data == ("done", {})
     assert not recover_changeset_operation(Seen(), broken(), "abort").recovery_successful
     assert ChangesetRecoveryManager().get_recovery_statistics()["attempts"] == 2
+
+
+# Collections; pipeline/test_recovery_scenarios.py has what befalls them
+
+
+def saved(manager: ChangesetRecoveryManager, *paths: str) -> ChangesetCollection:
+    """Saved twice, so that there is a backup; then the file is damaged."""
+    made = ChangesetCollection("work", sound().timestamp, sound().timestamp, {})
+    for path in paths or ("/src/a", "/src/b"):
+        made = made.with_repository(sound()._replace(repository_path=path))
+    for _ in range(2):
+        manager.storage.save_changeset_collection(made)
+    Path(manager.storage.path("work")).write_bytes(b"damaged")
+    return made
+
+
+def test_a_storage_operation_gives_the_collection_and_is_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MGIT_DATA_DIR", str(tmp_path))
+    manager = ChangesetRecoveryManager()
+    made = saved(manager)
+    result = recover_storage_operation("work", "load")
+    assert (result.recovery_successful, result.recovered_data) == (True, made)
+    assert manager.storage.load_changeset_collection("work") == made
+    assert [kind for kind, _ in kinds(result)] == [
+        "file_damaged",
+        "backup_recovery_success",
+        "storage_repair",
+        "validation_repair_success",
+    ]
+    assert (result.actions_taken[2].data_context or {})["operation"] == "load"
+    assert recover_storage_operation("work", "load").actions_taken[0].action_type == "file_intact"
+    assert manager.get_recovery_statistics()["attempts"] == 2
+
+
+def test_what_is_not_there_is_not_made_up(manager: ChangesetRecoveryManager) -> None:
+    result = manager.recover_storage_operation("work", "load")
+    assert kinds(result) == [
+        ("no_file_found", False),
+        ("no_backup_found", False),
+        ("no_checkpoint_found", False),
+        ("storage_recovery_failed", False),
+    ]
+    assert not os.path.lexists(manager.storage.storage_dir)
+    for name in ("", "x" * 300):
+        assert not manager.recover_storage_operation(name, "load").recovery_successful
+    with pytest.raises(ValueError, match="unknown source"):
+        manager.recover_storage_operation("work", "load", source="elsewhere")
+
+
+def test_what_was_taken_out_on_purpose_does_not_come_back(manager: ChangesetRecoveryManager) -> None:
+    """The header says which repositories there were: the backup's others are not missed."""
+    saved(manager, "/src/a", "/src/b", "/src/c")
+    smaller = ChangesetCollection("work", sound().timestamp, sound().timestamp, {})
+    for path in ("/src/a", "/src/b"):
+        smaller = smaller.with_repository(sound()._replace(repository_path=path))
+    Path(manager.storage.path("work")).write_bytes(manager.storage.content("work", "backup") or b"")
+    path = Path(manager.storage.save_changeset_collection(smaller).path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - 30])
+    assert manager.recover_storage_operation("work", "load").recovered_data == smaller
+    assert len(manager.storage.load_changeset_collection("work", "backup").repositories) == 3
+
+
+def _recover(folder: str) -> None:
+    manager = ChangesetRecoveryManager(ChangesetStorage(os.path.join(folder, "kept")), folder=folder)
+    os._exit(0 if manager.recover_storage_operation("work", "load").recovery_successful else 1)
+
+
+def _add(folder: str, number: int) -> None:
+    """Adds its repository as soon as the collection can be loaded."""
+    storage = ChangesetStorage(os.path.join(folder, "kept"))
+    one = sound()._replace(repository_path=f"/added/{number}")
+
+    def change(before: ChangesetCollection | None) -> ChangesetCollection:
+        assert before is not None
+        return before.with_repository(one)
+
+    for _ in range(1000):
+        try:
+            storage.update_changeset_collection("work", change)
+            os._exit(0)
+        except ChangesetDamageError:
+            time.sleep(0.01)
+    os._exit(1)
+
+
+def test_eight_at_once_that_recover_and_add_lose_nothing(tmp_path: Path) -> None:
+    manager = ChangesetRecoveryManager(ChangesetStorage(tmp_path / "kept"), folder=tmp_path)
+    made = saved(manager)
+    context = multiprocessing.get_context("fork")
+    work = [context.Process(target=_recover, args=(str(tmp_path),)) for _ in range(4)]
+    work += [context.Process(target=_add, args=(str(tmp_path), number)) for number in range(4)]
+    for process in work:
+        process.start()
+    for process in work:
+        process.join()
+    assert [process.exitcode for process in work] == [0] * 8
+    paths = {each.repository_path for each in manager.storage.load_changeset_collection("work").repositories.values()}
+    assert paths == {each.repository_path for each in made.repositories.values()} | {f"/added/{n}" for n in range(4)}
+    assert sum("damaged" in name for name in os.listdir(tmp_path / "kept")) == 1
