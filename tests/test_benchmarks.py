@@ -27,7 +27,7 @@ _RATIOS = {
     "journal.py": 8,
     "lookup.py": 21,
     "many.py": 4,
-    "metrics.py": 2,
+    "metrics.py": 3,
     "rebase.py": 4,
     "refs.py": 36,
     "strategies.py": 37,

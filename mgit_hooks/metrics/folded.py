@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from mgit_hooks.metrics import running, spooled
 from mgit_hooks.metrics.figures import BUCKETS, bucket
 from mgit_hooks.metrics.spooled import Noted
 
-KEPT: Final = 50_000
+KEPT: Final = 20_000
 """So many of the newest operations are kept one by one."""
 _MARGIN: Final = 1000  # operations that were killed have no line
 _PATIENCE: Final = 10.0
@@ -35,6 +35,8 @@ CREATE INDEX operation_started ON operation (started);
 CREATE TABLE day (day INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
   failed INTEGER NOT NULL, seconds REAL NOT NULL, cpu REAL NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
   buckets TEXT NOT NULL, PRIMARY KEY (day, type, name)) WITHOUT ROWID;
+CREATE TABLE file (name TEXT PRIMARY KEY, size INTEGER NOT NULL, lines INTEGER NOT NULL, cut INTEGER NOT NULL)
+  WITHOUT ROWID;
 CREATE TABLE kept (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -53,6 +55,14 @@ class Day(NamedTuple):
     items: int
     bytes: int
     buckets: tuple[int, ...]
+
+
+class _File(NamedTuple):
+    """A file of lines as it was when it was folded: its bytes, and how many of its lines were whole, how many cut."""
+
+    size: int
+    lines: int
+    cut: int
 
 
 class Store:
@@ -187,25 +197,40 @@ def _take_in(database: sqlite3.Connection, folder: str) -> int:
     cut = lines = 0
     for path in spooled.waiting(folder):
         try:
-            found = spooled.read(path)
+            seen = _seen(database, path) or _read(database, path)
         except OSError:  # a link or a pipe that somebody has put there
             continue
-        cut += found.cut
-        lines += len(found.noted)
-        _insert(database, found.noted)
+        cut += seen.cut
+        lines += seen.lines
     # Those whose lines are still there, which are the newest, are known by their ids when they are read again.
     kept = max(KEPT, lines + _MARGIN)
     database.execute("DELETE FROM operation WHERE number <= (SELECT max(number) FROM operation) - ?", (kept,))
     return cut + _kept(database, "cut")
 
 
-def _insert(database: sqlite3.Connection, noted: Iterable[Noted]) -> None:
-    """In one transaction: a kill leaves all of them to be folded again, or none."""
+def _seen(database: sqlite3.Connection, path: str) -> _File | None:
+    """What is known of a file that has not grown since it was folded: it need not be read again. Raises OSError."""
+    row = database.execute("SELECT size, lines, cut FROM file WHERE name = ?", (os.path.basename(path),)).fetchone()
+    return _File._make(row) if row is not None and row[0] == os.stat(path, follow_symlinks=False).st_size else None
+
+
+def _read(database: sqlite3.Connection, path: str) -> _File:
+    """Raises OSError."""
+    found = spooled.read(path)
+    file = _File(found.size, len(found.noted), found.cut)
+    _insert(database, found.noted, (os.path.basename(path), *file))
+    return file
+
+
+def _insert(database: sqlite3.Connection, noted: Iterable[Noted], file: Sequence[object] = ()) -> None:
+    """In one transaction: a kill leaves all of them to be folded again, or none. ``file``: what is then known of it."""
     database.execute("BEGIN IMMEDIATE")
     try:
         new = [each for each in noted if _is_new(database, each)]
         for key, of_day in _by_day(new).items():
             _add(database, key, of_day)
+        if file:
+            database.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", file)
         database.execute("COMMIT")
     except BaseException:
         database.execute("ROLLBACK")
@@ -247,14 +272,18 @@ def _tidy(database: sqlite3.Connection, folder: str) -> None:
     """Delete what was set aside long ago, and is folded; what somebody who had it open has written since is too."""
     for path in spooled.waiting(folder):
         with suppress(OSError):
-            if path.endswith("now") or time.time() - os.stat(path).st_mtime < spooled.GRACE:
+            known = _seen(database, path)
+            if path.endswith("now") or known is None or time.time() - os.stat(path).st_mtime < spooled.GRACE:
                 continue
-            gone = spooled.removed(path)
-            _insert(database, gone.noted)
+            # First: another file may come to have this name, and is not to be taken for this one.
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("DELETE FROM file WHERE name = ?", (os.path.basename(path),))
             database.execute(
                 "INSERT INTO kept VALUES ('cut', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-                (gone.cut,),
+                (known.cut,),
             )
+            database.execute("COMMIT")
+            _insert(database, spooled.removed(path, known.size))
 
 
 def _bury(database: sqlite3.Connection, folder: str) -> None:

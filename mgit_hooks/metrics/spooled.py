@@ -49,10 +49,11 @@ class Noted(NamedTuple):
 
 
 class Read(NamedTuple):
-    """``cut`` counts the lines that are no operation: a kill or a full disk has cut them."""
+    """``cut`` counts the lines that are no operation: a kill or a full disk has cut them. ``size`` is in bytes."""
 
     noted: list[Noted]
     cut: int
+    size: int
 
 
 def decode(line: bytes) -> Noted | None:
@@ -98,7 +99,7 @@ def taken_apart(data: bytes) -> Read:
     first, *lines = data.split(operation.SEPARATOR)
     found = [decode(line) for line in lines]
     noted = [each for each in found if each is not None]
-    return Read(noted, len(found) - len(noted) + bool(first))
+    return Read(noted, len(found) - len(noted) + bool(first), len(data))
 
 
 def folder_of(folder: str) -> str:
@@ -124,8 +125,9 @@ def set_aside(folder: str) -> None:
         os.rename(os.path.join(place, "now"), os.path.join(place, f"now.{number}"))
 
 
-def removed(path: str) -> Read:
-    """Delete a file that was set aside and is old; all that was in it, what came at the last moment too."""
+def removed(path: str, size: int) -> list[Noted]:
+    """Delete a file that was set aside and is old, and is folded to ``size``; what has come since. Raises OSError."""
     with open_to_read(path) as file:
         os.unlink(path)
-        return taken_apart(file.read(operation.LARGEST + operation.LONGEST))
+        file.seek(size)
+        return taken_apart(file.read(operation.LARGEST)).noted

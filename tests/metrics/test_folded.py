@@ -76,7 +76,7 @@ def test_what_is_read_twice_counts_once(tmp_path: Path) -> None:
 
 def test_planted_bug_without_the_id_it_counts_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folded, "_TABLES", folded._TABLES.replace(" UNIQUE", ""))
-    assert doubled(tmp_path) == 8  # two lines read twice more, in both tables
+    assert doubled(tmp_path) == 4
 
 
 def test_a_cut_line_is_counted_once_and_for_good(tmp_path: Path) -> None:
@@ -101,6 +101,18 @@ def test_who_had_the_file_open_by_then_loses_nothing(tmp_path: Path) -> None:
     os.write(held, ended("later").line())
     os.close(held)
     assert [each.name for each in fold(tmp_path)[0]] == ["first", "late", "later"]
+
+
+def test_planted_bug_deleted_at_once_what_was_open_by_then_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled, "GRACE", -1.0)
+    put(tmp_path, "first")
+    held = os.open(tmp_path / "metrics" / "now", os.O_WRONLY | os.O_APPEND)
+    fold(tmp_path)
+    os.write(held, ended("late").line())
+    os.close(held)
+    assert [each.name for each in fold(tmp_path)[0]] == ["first"]
 
 
 class Killer:

@@ -182,14 +182,14 @@ def test_planted_bug_without_a_separator_a_cut_line_takes_the_next_one_too(monke
 )  # fmt: skip
 def test_a_line_of_another_form_does_not_count(change: dict[str, Any]) -> None:
     told = {**json.loads(ended().line()[1:]), **change}
-    assert spooled.taken_apart(b"\x1e" + json.dumps(told).encode() + b"\n") == ([], 1)
+    assert spooled.taken_apart(b"\x1e" + json.dumps(told).encode() + b"\n")[:2] == ([], 1)
 
 
 @pytest.mark.parametrize(
     "data", [b"x", b"\x1e", b"\x1e[]\n", b"\x1e" + b"[" * 4000 + b"\n", b"\x1e\xff}\n", b"\x1e{}\n"]
 )
 def test_what_is_no_line_does_not_count(data: bytes) -> None:
-    assert spooled.taken_apart(data) == ([], 1)
+    assert spooled.taken_apart(data)[:2] == ([], 1)
 
 
 WRITER = """
