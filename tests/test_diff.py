@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from conftest import Repo
+from terminal import on_a_terminal
 
 from mgit_hooks.changesets import ChangesetStorage, working
 from mgit_hooks.changesets.embedding import Embedder
@@ -272,6 +273,14 @@ def test_abort_stops_all_and_saves_nothing(folder: Path, mgit: Any, tmp_path: Pa
     assert (told.code, "repo 007" in told.err) == (1, True)
     assert ChangesetStorage().names() == []
     assert not (tmp_path / "lines").exists()
+
+
+def test_how_far_it_is_shows_on_a_terminal_that_gets_no_lines(folder: Path) -> None:
+    drawn = on_a_terminal(str(folder), "diff", ".", "-o", os.devnull)
+    assert b"reading [####" in drawn
+    assert b"/12" in drawn
+    assert b"reading" not in on_a_terminal(str(folder), "diff", ".", "-q", "-o", os.devnull)
+    assert b"reading" not in on_a_terminal(str(folder), "diff", ".")  # both would be on it
 
 
 # The commands as they are written

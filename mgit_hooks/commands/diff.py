@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgit_hooks.changesets import discovery, increments
@@ -18,6 +19,7 @@ from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import MgitError, RepositoryError, UsageError
 from mgit_hooks.output import Output
+from mgit_hooks.progress import progress
 from mgit_hooks.record import Json
 from mgit_hooks.report import counted
 
@@ -37,17 +39,27 @@ def run(args: argparse.Namespace, out: Output) -> int:
     places = _places(args, out)
     paths = places.repositories
     run = _Run(args, _wanted(args, len(paths)), _plan(args, len(paths), out), out)
-    lines = run.lines(paths)
-    if args.output is not None and args.output != "-":
-        _write(lines, args, out)
-    elif args.enable_compression and not args.save_changeset:
-        _print_and_weigh(lines, out)
-    else:
-        for line in lines:
-            out.encoded(line)
+    with progress("reading", out) as show:
+        lines = run.lines(paths, show if _is_apart(args) else lambda done, total: None)
+        if not _is_printed(args):
+            _write(lines, args, out)
+        elif args.enable_compression and not args.save_changeset:
+            _print_and_weigh(lines, out)
+        else:
+            for line in lines:
+                out.encoded(line)
     run.save()
     out.detail(f"mgit-hooks: {run.words()}")
     return 1 if run.faults or places.problems else 0
+
+
+def _is_printed(args: argparse.Namespace) -> bool:
+    return args.output is None or args.output == "-"
+
+
+def _is_apart(args: argparse.Namespace) -> bool:
+    """Whether the lines go elsewhere than to the terminal that shows how far they are."""
+    return not (_is_printed(args) and sys.stdout.isatty())
 
 
 def _write(lines: Iterator[bytes], args: argparse.Namespace, out: Output) -> None:
@@ -178,12 +190,13 @@ class _Run:
         self.faults = 0
         self._count = self._dirty = self._unchanged = 0
 
-    def lines(self, paths: Sequence[str]) -> Iterator[bytes]:
+    def lines(self, paths: Sequence[str], show: Callable[[int, int], None]) -> Iterator[bytes]:
         """Raises Stopped."""
         for path, seen in zip(paths, self._sweep(paths), strict=True):
             if seen.stopped is not None:
                 raise Stopped(f"{path}: {seen.stopped}", "nothing was saved; mend that, or choose another strategy")
             self._count += 1
+            show(self._count, len(paths))
             self.faults += not seen.fine
             if isinstance(seen.changeset, RepositoryChangeset):
                 self._dirty += seen.changeset.has_uncommitted_changes
