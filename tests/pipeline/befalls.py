@@ -164,6 +164,24 @@ def a_pipe(scene: Scene) -> None:
     os.mkfifo(scene.file)
 
 
+def changed(make: Callable[[bytes], bytes]) -> Callable[[Scene], None]:
+    """What ``make`` makes of the file's bytes is in its place."""
+
+    def act(scene: Scene) -> None:
+        scene.file.write_bytes(make(scene.file.read_bytes()))
+
+    return act
+
+
+def without_lines(data: bytes) -> bytes:
+    return data.split(b"\n", 2)[2]
+
+
+def a_dead_link(scene: Scene) -> None:
+    scene.file.unlink()
+    scene.file.symlink_to("nowhere")
+
+
 def later(scene: Scene) -> None:
     lines = scene.file.read_bytes().split(b"\n", 2)
     rest = lines[1].replace(b'"version":1', b'"version":2') + b"\n" + lines[2]
@@ -202,6 +220,15 @@ def torn_journal(scene: Scene) -> None:
     """Half a frame stands after the last whole one."""
     with open(segment(scene), "ab") as file:
         file.write(segment(scene).read_bytes()[-40:-7])
+
+
+def damaged_journal(scene: Scene) -> None:
+    """A byte in the journal's middle is another one; what stands before and after it is whole."""
+    path = segment(scene)
+    data = bytearray(path.read_bytes())
+    data[200] ^= 1
+    path.write_bytes(bytes(data))
+    without_index(scene)
 
 
 def lost_objects(scene: Scene) -> None:
