@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from mgit_hooks import operation
 from mgit_hooks.encoding import exported
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import lexists
@@ -69,7 +70,7 @@ def _bundle(location: Location, target: str, name: str, out: Output) -> int:
 
 
 def _export(journal_dir: str, out: Output) -> int:
-    damaged = foreign = 0
+    damaged = foreign = told = 0
     expected = 1
     for block in reader.blocks(journal_dir):
         if isinstance(block, Damage):
@@ -86,6 +87,8 @@ def _export(journal_dir: str, out: Output) -> int:
                 foreign += 1
             else:
                 out.encoded(line)
+                told += 1
+    operation.done(items=told)
     if damaged:
         out.note(f"mgit-hooks: {damaged} damaged places were passed over; see 'mgit-hooks verify'")
     if foreign:

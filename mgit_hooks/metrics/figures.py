@@ -98,6 +98,7 @@ class Figures(NamedTuple):
 
 
 _ADVICE: Final = {
+    "read": "reading the journal takes the most: every byte of it is looked at",
     "policy": "reading the policy takes the most: fewer rule files and sets ('mgit-hooks config --show-sources')",
     "judge": "judging takes the most: see which rules ask for facts, and switch off those nobody needs (docs/rules.md)",
     "write": "the disk takes the most: a verdict is synced before git goes on",

@@ -56,6 +56,19 @@ def test_a_command_that_works_off_much_counts_it(work: Recording, mgit: Any) -> 
     assert 0 < check.phases["checking"] < check.seconds
 
 
+@pytest.mark.parametrize("command", ["verify", "validate", "export"])
+def test_a_command_over_the_journal_counts_its_records(work: Recording, mgit: Any, command: str) -> None:
+    assert mgit("-C", work.path, command).code == 0
+    (read,) = noted(work.location.mgit_dir)
+    assert read.items == len(work.all())
+
+
+def test_a_diff_counts_repositories_for_the_user_and_writes_nothing_into_them(work: Recording, mgit: Any) -> None:
+    assert mgit("diff", work.path).code == 0
+    assert [(each.name, each.items) for each in noted(data_folder())] == [("diff", 1)]
+    assert noted(work.location.mgit_dir) == []
+
+
 def test_what_is_done_outside_of_any_repository_is_counted_for_the_user(
     tmp_path: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
