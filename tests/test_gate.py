@@ -132,6 +132,12 @@ EDITED = "  first  \\n\\n\\n# a comment\\n; another\\n\\nbody\\t\\n\\n"
         ({"commit.cleanup": "verbatim"}, ("-m", "x \n\n\n # y\n"), None),
         ({"commit.cleanup": "scissors"}, ("-m", "x\n# ------------------------ >8 ------------------------\ny"), None),
         ({}, ("--cleanup=strip", "-m", "x\n# gone"), None),
+        ({"core.commentChar": "auto"}, ("--cleanup=strip", "-m", "x\n; and\n# stays"), None),
+        (
+            {"core.commentChar": "auto", "commit.verbose": "true"},
+            ("-m", "x\n# ------------------------ >8 ------------------------\ny"),
+            None,
+        ),
         ({}, ("--cleanup", "verbatim", "-m", "x \n\n\n"), None),
         ({"i18n.commitEncoding": "ISO-8859-1"}, ("-m", "caf\udce9"), None),
         ({}, ("-m", "not utf-8 \udce9\udcff\udce2\udc82 \ufdd0 \U0001ffff é"), None),

@@ -48,7 +48,9 @@ def clean(raw: bytes, style: Style) -> bytes:
 
 def parts(raw: bytes, style: Style) -> Parts:
     mode = _mode(style)
-    comment = _auto(raw) if style.comment == b"auto" else style.comment
+    comment = style.comment
+    if comment == b"auto":
+        comment = _auto(raw) if style.edited else _unused(raw)
     end = cut_at(raw, comment) if mode == "scissors" or style.verbose else len(raw)
     return Parts(raw[:end], raw[end:], comment if mode == "strip" else None, mode == "verbatim")
 
@@ -123,6 +125,14 @@ def _auto(raw: bytes) -> bytes:
     lines = [line for line in raw.split(b"\n") if line]
     last = lines[-1][:1] if lines else b""
     return last if last and last in _AUTO else b"#"
+
+
+def _unused(raw: bytes) -> bytes:
+    """The same without an editor, and so without remarks: one that no line begins with (adjust_comment_line_char)."""
+    if b"#" not in raw:
+        return b"#"
+    begun = {raw[at : at + 1] for at in (0, *(n + 1 for n, char in enumerate(raw) if char in b"\r\n"))}
+    return next((bytes((char,)) for char in _AUTO if bytes((char,)) not in begun), b"#")
 
 
 def amends(process: Sequence[str]) -> bool:
