@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from mgit_hooks import layout
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.gatekeeper import candidate, gate, managed
-from mgit_hooks.gatekeeper.commitmessage import Style, clean, strip_space
+from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean, strip_space
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import event, spool
@@ -169,6 +170,13 @@ def test_strip_space_is_git_stripspace(raw: bytes, comments: bool) -> None:
     )
     if b"\0" not in raw:  # git's own ends a line there
         assert strip_space(raw, b"#" if comments else None) == git.stdout
+
+
+def test_a_message_with_nothing_but_wrong_bytes_takes_no_longer_than_it_is_long() -> None:
+    began = time.process_time()
+    assert as_utf8(b"\xff" * 1_000_000) == "ÿ".encode() * 1_000_000
+    assert as_utf8("\ufdd0".encode() * 100_000) == "ï·\x90".encode() * 100_000
+    assert time.process_time() - began < 5
 
 
 def test_a_message_without_scissors_is_whole() -> None:

@@ -117,6 +117,7 @@ ENTRY = frozenset(
 PURE_STDLIB = frozenset(
     (
         "__future__",
+        "_codecs",
         "_collections",
         "_sha2",
         "_sha256",

@@ -325,6 +325,32 @@ def test_one_repair_is_made_where_another_cannot_be(signed: Mended) -> None:
     assert [each.rule for each in signed.gate().repaired] == ["signed-off-by"]
 
 
+UNNUMBERED = """
+[[rules]]
+id = "unnumbered"
+strategy = "repair"
+repair = { name = "issue-from-branch", ids = "NONE-[0-9]+" }
+schema.properties.commit.properties.message.not.pattern = "^PROJ"
+"""
+
+
+def test_a_repair_that_calls_up_one_that_cannot_be_made_is_not_made(signed: Mended) -> None:
+    signed.set(use("issue-reference", 'repair = { name = "issue-from-branch", put = "{id}: {subject}" }') + UNNUMBERED)
+    words = signed.says("-m", "S")
+    assert "message not repaired: unnumbered would find something then (rule issue-reference)" in words
+    assert signed.stored() == "S\n"
+
+
+def test_a_repair_that_would_make_scissors_of_a_line_is_not_made(signed: Mended) -> None:
+    """Without an end it is none: one repair gives it that, and the next no longer knows what is the message."""
+    signed.set(use("message-whitespace") + use("issue-reference") + SIGN)
+    signed.repo.git("checkout", "-q", "-b", "no-issue")
+    raw = b"S  \n\n# ------------------------ >8 ------------------------"
+    words = signed.says("--cleanup=verbatim", "-F", "-", stdin=raw)
+    assert "not repaired: git's scissors are in it" in words
+    assert signed.stored().replace(f"{SOB}\n\n", "") == raw.decode()
+
+
 def test_two_rules_of_one_schema_repair_or_refuse(signed: Mended) -> None:
     both = (
         WRAP

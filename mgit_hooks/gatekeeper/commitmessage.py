@@ -6,6 +6,8 @@ builtin/stripspace.c, as git-commit(1) tells them under ``--cleanup``.
 
 from __future__ import annotations
 
+from _codecs import register_error
+
 from mgit_hooks.light import NamedTuple
 
 TYPE_CHECKING = False
@@ -72,30 +74,34 @@ def strip_space(raw: bytes, comment: bytes | None) -> bytes:
 def as_utf8(raw: bytes) -> bytes:
     """``raw`` as git writes it into a commit without an encoding header: what is no UTF-8 is taken for Latin-1.
 
-    commit.c, verify_utf8: byte by byte, and only the first byte of what is wrong.
+    commit.c, verify_utf8: byte by byte, and only the first byte of what is wrong. It knows no noncharacters either,
+    of which each byte is wrong.
     """
-    stored = bytearray()
-    while raw:
-        good = _good(raw)
-        stored += raw[:good]
-        if good < len(raw):
-            stored += bytes((0xC0 + (raw[good] >> 6), 0x80 + (raw[good] & 0x3F)))
-        raw = raw[good + 1 :]
-    return bytes(stored)
-
-
-def _good(raw: bytes) -> int:
-    """How many bytes are UTF-8 as git has it, which knows no noncharacters either."""
     try:
-        text, length = raw.decode("utf-8"), len(raw)
-    except UnicodeDecodeError as error:
-        text, length = raw[: error.start].decode("utf-8"), error.start
-    if not text.isascii():
-        for position, char in enumerate(text):
-            code = ord(char)
-            if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
-                return len(text[:position].encode("utf-8"))
-    return length
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", _AS_LATIN_1)
+    else:
+        if text.isascii():
+            return raw
+    return text.translate(_NONCHARACTERS).encode("utf-8")
+
+
+_AS_LATIN_1 = "mgit-hooks-latin-1"
+_NONCHARACTERS = {
+    code: chr(code).encode("utf-8").decode("latin-1")
+    for code in (*range(0xFDD0, 0xFDF0), *(plane << 16 | low for plane in range(17) for low in (0xFFFE, 0xFFFF)))
+}
+
+
+def _first_byte(error: UnicodeError) -> tuple[str, int]:
+    """An error handler: in one pass, however many bytes are wrong."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return chr(error.object[error.start]), error.start + 1
+
+
+register_error(_AS_LATIN_1, _first_byte)
 
 
 def _mode(style: Style) -> str:

@@ -101,10 +101,13 @@ class _Work:
         return Proposal(state, tuple(done), (), kept)
 
     def _together(self, state: State, wanted: list[Repairable], known: Sequence[Repairable]) -> Proposal | None:
-        before = _findings(state.judgement)
+        before, asked = _findings(state.judgement), wanted
         while True:
             tried = self._applied(state, wanted)
             if tried is None:
+                others = ", ".join(each.id for each in wanted if each not in asked)
+                for each in asked if others else ():
+                    self._why.setdefault(each.id, f"{others} would find something then")
                 return None
             after, done = tried
             now = _findings(after.judgement)
@@ -122,7 +125,11 @@ class _Work:
 
     def _applied(self, state: State, wanted: Sequence[Repairable]) -> tuple[State, tuple[Repaired, ...]] | None:
         """None where one has no right answer, or nothing is changed. (What one could change, another may have.)"""
-        draft = drafts.take(*state.message[1:])
+        try:
+            draft = drafts.take(*state.message[1:])
+        except Unclear as error:
+            self._why |= {each.id: f"the message is not clear then: {error}" for each in wanted}
+            return None
         text, done = draft.text, []
         for each in wanted:
             made = mend(each.repair, text, self._around)
@@ -137,6 +144,7 @@ class _Work:
             return None
         try:
             after = _with_message(state, drafts.put(draft, text))
+            drafts.take(*after.message[1:])  # a line's end makes scissors of what was none
         except Unclear as error:
             self._why |= {each.id: str(error) for each in wanted}
             return None
