@@ -16,7 +16,7 @@ from mgit_hooks.judging import schemas
 from mgit_hooks.judging.validate import validate
 from mgit_hooks.record import Action, Issue, Json, is_valid
 from mgit_hooks.recovery import members, rawcopies
-from mgit_hooks.recovery.gathering import Kept, kept
+from mgit_hooks.recovery.gathering import Kept, beside, kept
 from mgit_hooks.recovery.operation import Manner
 from mgit_hooks.recovery.rebuilding import rebuilt
 from mgit_hooks.recovery.results import RecoveryResult
@@ -46,7 +46,8 @@ def recover(storage: ChangesetStorage, wanted: Wanted, manner: Manner) -> Recove
     file = kept(storage, wanted.name, CURRENT)
     issues = judged(file.value, manner) if file.whole else ()
     if file.whole and is_valid(issues) and file.value.get("name") == wanted.name and wanted.source is None:
-        return RecoveryResult(True, (file.action,), _shaped(file.value))
+        told = [each.action for each in beside(storage, wanted.name) if not each.whole and each.action.error]
+        return RecoveryResult(True, (file.action, *told), _shaped(file.value))
     actions = [file.action]
     if manner.strategy == "abort":
         what = "refused by strategy abort: nothing was changed"
@@ -88,7 +89,7 @@ def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathere
     lacking = file.lost()
     # Of a damaged file that still says which repositories it held, no other is missed: it may have been taken out.
     is_told = (file.whole and isinstance(file.value.get("repositories"), dict)) or file.paths is not None
-    others = [kept(storage, wanted.name, each) for each in (BACKUP, CHECKPOINT)]
+    others = beside(storage, wanted.name)
     asked = [each for each in (file, *others) if wanted.source is None or each.generation == wanted.source]
     if wanted.source == "git":
         lacking = {key: path for each in (file, *others) for key, path in _named(each).items()}

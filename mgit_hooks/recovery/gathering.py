@@ -56,6 +56,18 @@ def kept(storage: ChangesetStorage, name: str, generation: str) -> Kept:
     return Kept(generation, True, value, None, content, action)
 
 
+def beside(storage: ChangesetStorage, name: str) -> list[Kept]:
+    """The generations beside the file; of one that cannot be judged, nothing."""
+    found = []
+    for generation in (BACKUP, CHECKPOINT):
+        try:
+            found.append(kept(storage, name, generation))
+        except ChangesetStorageError as error:
+            unusable = Action(_FAILED[generation], "it cannot be used", False, error.message)
+            found.append(Kept(generation, False, {}, None, None, unusable))
+    return found
+
+
 def _damaged(generation: str, content: bytes, error: ChangesetDamageError) -> Kept:
     left = container.salvage(content)
     value = {**left.fields, "repositories": left.repositories} if left.fields or left.repositories else {}

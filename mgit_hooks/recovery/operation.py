@@ -46,7 +46,7 @@ class Manner(NamedTuple):
 
 
 def run(
-    operation: Callable[..., Any], changeset: RepositoryChangeset | Mapping[str, Any], manner: Manner, **given: Any
+    operation: Callable[..., Any], changeset: RepositoryChangeset | Mapping[str, Any], manner: Manner, /, **given: Any
 ) -> RecoveryResult:
     """What came of ``operation(changeset, **given)``: never an exception of its own, or of a value that is none.
 

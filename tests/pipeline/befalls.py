@@ -193,6 +193,10 @@ def anothers(scene: Scene) -> None:
     scene.file.write_bytes(made)
 
 
+def anothers_backup(scene: Scene) -> None:
+    scene.backup.write_bytes(container.pack("other", frames.pieces(scene.values[SAVED]), "zstd", "fast"))
+
+
 # What befalls repositories
 
 

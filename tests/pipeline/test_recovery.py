@@ -61,7 +61,7 @@ class Seen:
         self.given: list[Any] = []
         self._errors = list(errors)
 
-    def __call__(self, given: Any, **more: Any) -> Any:
+    def __call__(self, given: Any, /, **more: Any) -> Any:
         self.given.append(given)
         if self._errors:
             raise self._errors.pop(0)
@@ -130,6 +130,11 @@ def test_a_valid_changeset_goes_through_as_it_is(manager: ChangesetRecoveryManag
     assert (run.given, result.recovered_data) == ([sound()], ("done", {"depth": 3}))
     assert (kinds(result), result.recovery_successful) == ([("operation_success", True)], True)
     assert result.changeset == sound()
+
+
+def test_an_operation_may_take_any_names(manager: ChangesetRecoveryManager) -> None:
+    result = manager.recover_changeset_operation(Seen(), sound(), manner=1, value=2, given=3)
+    assert result.recovered_data == ("done", {"manner": 1, "value": 2, "given": 3})
 
 
 def test_repair_mends_it_first_and_the_operation_gets_what_is_valid(manager: ChangesetRecoveryManager) -> None:
@@ -234,7 +239,7 @@ def test_checkpoint_saves_a_restorable_copy_before_anything_else(
     manager: ChangesetRecoveryManager, value: Json
 ) -> None:
     class Looking(Seen):
-        def __call__(self, given: Any, **more: Any) -> Any:
+        def __call__(self, given: Any, /, **more: Any) -> Any:
             assert len(os.listdir(os.path.join(manager.folder, "checkpoints"))) == 1
             return super().__call__(given, **more)
 
@@ -507,6 +512,20 @@ def test_what_is_not_there_is_not_made_up(manager: ChangesetRecoveryManager) -> 
         assert not manager.recover_storage_operation(name, "load").recovery_successful
     with pytest.raises(ValueError, match="unknown source"):
         manager.recover_storage_operation("work", "load", source="elsewhere")
+
+
+def test_a_damaged_backup_is_told_of(manager: ChangesetRecoveryManager) -> None:
+    made = saved(manager)
+    manager.storage.save_changeset_collection(made)
+    for generation in ("backup", "checkpoint"):
+        Path(manager.storage.path("work", generation)).write_bytes(b"damaged")
+    result = manager.recover_storage_operation("work", "load")
+    assert (result.recovery_successful, result.recovered_data) == (True, made)
+    assert kinds(result) == [
+        ("file_intact", True),
+        ("backup_recovery_failed", False),
+        ("checkpoint_recovery_failed", False),
+    ]
 
 
 def test_what_was_taken_out_on_purpose_does_not_come_back(manager: ChangesetRecoveryManager) -> None:

@@ -55,7 +55,7 @@ def _backups_are_never_found(patch: pytest.MonkeyPatch) -> None:
     def kept(storage: ChangesetStorage, name: str, generation: str) -> Any:
         return real(storage, name if generation == "mgitc" else f"{name}.{generation}", generation)
 
-    patch.setattr(collection, "kept", kept)
+    patch.setattr(gathering, "kept", kept)
 
 
 def _storage_repair_is_a_placeholder(patch: pytest.MonkeyPatch) -> None:
