@@ -21,11 +21,12 @@ import pytest
 from conftest import Repo
 from terminal import on_a_terminal
 
-from mgit_hooks.changesets import ChangesetStorage, working
+from mgit_hooks.changesets import ChangesetStorage, looking, working
 from mgit_hooks.changesets.embedding import Embedder
 from mgit_hooks.changesets.linesfile import write
+from mgit_hooks.changesets.patience import at_most
 from mgit_hooks.errors import UsageError
-from mgit_hooks.git import worktree
+from mgit_hooks.git import plumbing, worktree
 from mgit_hooks.pipeline import validate_changeset, validate_collection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -480,3 +481,29 @@ def test_no_secret_leaves_the_worktree(work: Repo, mgit: Any, tmp_path: Path) ->
     for each in kept:
         for secret in (token.encode(), token.encode("utf-16-le"), token.encode("utf-16-be"), b"314159"):
             assert secret not in each
+
+
+@pytest.mark.parametrize("pipe", ["included", ".gitignore", "HEAD"])
+def test_a_pipe_where_git_expects_a_file_holds_up_nobody(
+    tmp_path: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch, pipe: str
+) -> None:
+    monkeypatch.setattr(looking, "SECONDS", 2)
+    for name in ("a", "b", "c"):
+        subprocess.run(["git", "init", "-q", tmp_path / name], check=True)
+    place = tmp_path / "b" / (pipe if pipe == ".gitignore" else f".git/{pipe}")
+    if pipe == "included":
+        Repo(tmp_path / "b").git("config", "include.path", "included")
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    told = mgit("diff", str(tmp_path), "--embed-content")
+    status = [each["git_status"] for each in told.json]
+    assert (told.code, status) == (1, ["clean", "error", "clean"])
+    assert ("took more than 2 seconds" in told.json[1]["error"]) == (pipe != "HEAD")  # libgit2 looks at that first
+
+
+def test_a_git_that_nobody_waits_for_any_more_is_ended(work: Repo) -> None:
+    os.mkfifo(os.path.join(work.path, ".gitignore"))
+    with pytest.raises(TimeoutError, match=r"more than 0\.3 seconds"), at_most(0.3):
+        plumbing.run(("status",), directory=work.path)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from mgit_hooks import dates
 from mgit_hooks.changesets import working
+from mgit_hooks.changesets.patience import at_most
 from mgit_hooks.changesets.shapes import RepositoryChangeset
 from mgit_hooks.record import Json
+
+SECONDS: Final = 300
+"""So long one repository is waited for."""
 
 if TYPE_CHECKING:
     from mgit_hooks.changesets.embedding import Embedder
@@ -36,7 +41,16 @@ class Seen(NamedTuple):
 
 
 def look(path: str, wanted: Wanted) -> Seen:
-    """Never raises for what the repository is."""
+    """Never raises for what the repository is, and never takes much longer than SECONDS."""
+    try:
+        with at_most(SECONDS):
+            return _look(path, wanted)
+    except TimeoutError as error:
+        hint = "look for a pipe or a lost file system where git expects a file"
+        return Seen(working.failed(path, dates.now(), str(error), hint), {}, keeps=False, fine=False)
+
+
+def _look(path: str, wanted: Wanted) -> Seen:
     changeset = working.read(path, content=_embedder(path, wanted))
     if wanted.recovery is not None:
         return _recovered(path, changeset, wanted, wanted.recovery)

@@ -55,4 +55,18 @@ def _spawn(command: list[str], env: dict[str, str], stdin: int, stdout: int, std
         return subprocess.run(command, env=env, stdin=stdin, stdout=stdout, stderr=stderr, check=False).returncode
     actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
     pid = os.posix_spawnp("git", command, env, file_actions=actions)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except BaseException:  # a bound on the time, or ^C: nobody waits for it any more
+        _end(pid)
+        raise
+
+
+def _end(pid: int) -> None:
+    from contextlib import suppress
+    from signal import SIGKILL
+
+    with suppress(ChildProcessError):  # it had ended
+        if os.waitpid(pid, os.WNOHANG)[0] == 0:
+            os.kill(pid, SIGKILL)
+            os.waitpid(pid, 0)
