@@ -14,7 +14,7 @@ from conftest import Repo
 from kinds.gits import second_git
 
 from mgit_hooks.changesets import FileChange, RepositoryChangeset, working
-from mgit_hooks.git import plumbing
+from mgit_hooks.git import plumbing, porcelain
 from mgit_hooks.pipeline import validate_changeset
 from mgit_hooks.record import readable
 
@@ -576,6 +576,65 @@ def test_a_file_that_cannot_be_read_is_named(work: Repo, monkeypatch: pytest.Mon
     found = working.read(work.path)
     assert (found.metadata or {})["unreadable"] == [{"filename": "secret", "error": "Permission denied"}]
     assert [each.content_hash for each in found.uncommitted_files or ()] == [None]
+
+
+@pytest.mark.parametrize("instead", ["nothing", "link", "pipe", "folder"])
+@pytest.mark.parametrize("moment", ["before it is looked at", "before it is opened"])
+def test_a_file_that_is_another_one_by_the_time_it_is_read_holds_nothing(
+    work: Repo, monkeypatch: pytest.MonkeyPatch, instead: str, moment: str
+) -> None:
+    """git has named it; then it is gone, or what it must not be: a link out of the worktree, a pipe without end."""
+    work.write("new", "1")
+    name = "_held" if moment == "before it is looked at" else "_opened"
+    real = getattr(working, name)
+
+    def late(path: bytes) -> object:
+        os.unlink(path)
+        if instead == "link":
+            os.symlink("/etc/passwd", path)
+        elif instead == "pipe":
+            os.mkfifo(path)
+        elif instead == "folder":
+            os.mkdir(path)
+        return real(path)
+
+    monkeypatch.setattr(working, name, late)
+    (only,) = working.read(work.path).uncommitted_files or ()
+    if instead == "link" and name == "_held":
+        expected = hashlib.sha256(b"/etc/passwd").hexdigest()  # what it says, not what is there
+    else:
+        expected = None
+    assert (only.filename, only.content_hash) == ("new", expected)
+
+
+def test_a_repository_that_breaks_the_program_is_an_error_too(work: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("unexpected")
+
+    monkeypatch.setattr("mgit_hooks.git.worktree.status", broken)
+    assert_failed(working.read(work.path), "internal error: ValueError: unexpected")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"gitdir: /nowhere\n", "leads to /nowhere"), (b"nonsense", "does not say"), (b"x" * 100_000, "too large")],
+)
+def test_a_git_file_that_leads_nowhere(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / ".git").write_bytes(content)
+    assert why in (working.read(str(tmp_path)).error or "").lower()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [b"x nonsense\0", b"1 .M N... 100644\0", b"? \0u AA\0", b"1 .M N... a b c d e f\0", b"2 R. N... 1 1 1 a b R1 x\0"],
+)
+def test_what_git_does_not_say_is_refused(told: bytes) -> None:
+    with pytest.raises(ValueError, match=r"git status printed|invalid literal"):
+        list(porcelain.entries(told))
+
+
+def test_headers_are_passed_over() -> None:
+    assert [entry.path for entry in porcelain.entries(b"# branch.oid (initial)\0? a\nb c\0")] == [b"a\nb c"]
 
 
 def test_a_name_that_is_no_utf_8_keeps_its_bytes(work: Repo) -> None:

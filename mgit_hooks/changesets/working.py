@@ -199,6 +199,8 @@ def _held(path: bytes) -> _Held:
         return _Held(0o120000, len(target), sha256(target).hexdigest())
     if stat.S_ISDIR(status.st_mode):
         return _Held(_GITLINK, None, None)
+    if not stat.S_ISREG(status.st_mode):  # to open a device may do things
+        return _NOTHING
     digest, size = sha256(), 0
     try:
         with open(_opened(path), "rb", buffering=0) as file:

@@ -46,7 +46,9 @@ def entries(told: bytes) -> Iterator[Entry]:
             yield Entry(*_letters(words[1]), ours, 0, worktree, _oid(words[8]), None, path, None, True)
         else:
             head, index, worktree = (int(words[place], 8) for place in (3, 4, 5))
-            old_path = next(fields) if kind == b"2" else None
+            old_path = next(fields, None) if kind == b"2" else None
+            if kind == b"2" and not old_path:
+                raise ValueError(f"git status printed {field[:80]!r}, and no name before it")
             yield Entry(*_letters(words[1]), head, index, worktree, _oid(words[6]), _oid(words[7]), path, old_path)
 
 
