@@ -278,7 +278,7 @@ def test_abort_stops_all_and_saves_nothing(folder: Path, mgit: Any, tmp_path: Pa
 
 def test_how_far_it_is_shows_on_a_terminal_that_gets_no_lines(folder: Path) -> None:
     drawn = on_a_terminal(str(folder), "diff", ".", "-o", os.devnull)
-    assert b"reading [####" in drawn
+    assert b"reading [##" in drawn
     assert b"/12" in drawn
     assert b"reading" not in on_a_terminal(str(folder), "diff", ".", "-q", "-o", os.devnull)
     assert b"reading" not in on_a_terminal(str(folder), "diff", ".")  # both would be on it
