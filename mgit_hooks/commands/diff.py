@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgit_hooks import operation
-from mgit_hooks import operation
 from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     paths = places.repositories
     run = _Run(args, _wanted(args, len(paths)), _plan(args, len(paths), out), out)
     with progress("reading", out) as show:
-        lines = run.lines(paths, show if _is_apart(args) else _count)
+        lines = run.lines(paths, show if _is_apart(args) else lambda done, total: None)
         if not _is_printed(args):
             _write(lines, args, out)
         elif args.enable_compression and not args.save_changeset:
@@ -53,11 +52,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
     run.save()
     out.detail(f"mgit-hooks: {run.words()}")
     return 1 if run.faults or places.problems else 0
-
-
-def _count(done: int, total: int) -> None:
-    """As a progress bar that is not seen."""
-    operation.done(items=done)
 
 
 def _is_printed(args: argparse.Namespace) -> bool:
