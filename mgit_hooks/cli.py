@@ -14,6 +14,7 @@ from importlib import import_module
 
 from mgit_hooks import __version__
 from mgit_hooks.errors import MgitError, UsageError, reason
+from mgit_hooks.meter import elapsed
 from mgit_hooks.operation import COMMAND, HOOK, Operation
 from mgit_hooks.output import Output, open_streams
 
@@ -164,7 +165,7 @@ def _run(given: list[str]) -> int:
             out.flush()
         if operation.folder in (None, operation.otherwise) and args.command in _OUTSIDE:
             _make_place(operation)
-    out.detail(f"mgit-hooks: {args.command} took {operation.elapsed:.2f} s")
+    out.detail(f"mgit-hooks: {args.command} took {elapsed(operation):.2f} s")
     return operation.code
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mgit_hooks import operation
+from mgit_hooks import meter, operation
 from mgit_hooks.output import Output
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def progress(what: str, out: Output, *, unit: str = "items") -> Iterator[Callabl
 
     def show(done: int, total: int) -> None:
         nonlocal drawn, beacon
-        operation.done(**{unit: done})
-        if beacon is None and of is not None and of.elapsed > LONG:
+        meter.done(**{unit: done})
+        if beacon is None and of is not None and meter.elapsed(of) > LONG:
             from mgit_hooks.metrics.running import Beacon
 
             beacon = Beacon(of)
@@ -50,7 +50,7 @@ def progress(what: str, out: Output, *, unit: str = "items") -> Iterator[Callabl
         sys.stderr.flush()
 
     try:
-        with operation.phase(what):
+        with meter.phase(what):
             yield show
     finally:
         if beacon is not None:

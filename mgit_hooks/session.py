@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mgit_hooks import operation
+from mgit_hooks import meter
 from mgit_hooks.display import escape
 from mgit_hooks.errors import LaterFormatError, MgitError, RepositoryError, reason
 from mgit_hooks.journal.database import open_index
@@ -63,7 +63,7 @@ def drain_first(location: Location, out: Output) -> bool:
     from mgit_hooks.recorder.drain import drain
 
     try:
-        with operation.phase("drain"):
+        with meter.phase("drain"):
             done = drain(location, wait=_PATIENCE)
         if done.busy:
             out.note("mgit-hooks: another process is still recording: its newest records are not shown")

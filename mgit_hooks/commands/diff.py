@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mgit_hooks import operation
+from mgit_hooks import meter
 from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
@@ -198,7 +198,7 @@ class _Run:
                 raise Stopped(f"{path}: {seen.stopped}", "nothing was saved; mend that, or choose another strategy")
             self._count += 1
             show(self._count, len(paths))
-            operation.done(items=self._count)
+            meter.done(items=self._count)
             self.faults += not seen.fine
             if isinstance(seen.changeset, RepositoryChangeset):
                 self._dirty += seen.changeset.has_uncommitted_changes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from mgit_hooks import operation
+from mgit_hooks import meter
 from mgit_hooks.encoding import exported
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import lexists
@@ -88,7 +88,7 @@ def _export(journal_dir: str, out: Output) -> int:
             else:
                 out.encoded(line)
                 told += 1
-    operation.done(items=told)
+    meter.done(items=told)
     if damaged:
         out.note(f"mgit-hooks: {damaged} damaged places were passed over; see 'mgit-hooks verify'")
     if foreign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from mgit_hooks import operation
+from mgit_hooks import meter
 from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.judging.validate import LEVELS
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 else:
                     tell(f"record {each.record.seq} ({escape(each.record.event)})", issue, out)
     counts = {severity.value: judge.severities[severity.value] for severity in ValidationSeverity}
-    operation.done(items=judge.statistics["validated_records"])
+    meter.done(items=judge.statistics["validated_records"])
     valid = not judge.statistics["invalid_records"]
     if out.as_json:
         rest = {

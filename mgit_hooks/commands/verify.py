@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 
-from mgit_hooks import operation
+from mgit_hooks import meter
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import TooLarge, is_file, read
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     require_journal(location)
     drain_first(location, out)
     places = [_place(location, where, args.directory) for where in dict.fromkeys(args.anchor or ())]
-    with operation.phase("read"):
+    with meter.phase("read"):
         report = verify(location.journal_dir, anchors.watched(places))
-    operation.done(items=report.records)
+    meter.done(items=report.records)
     checked = anchors.check(location.journal_dir, report, places)
     unchecked = anchors.unchecked(places, checked)
     is_clean = report.is_clean and not unchecked and not any(each.is_finding for each in checked)

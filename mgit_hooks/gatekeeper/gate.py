@@ -50,8 +50,9 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
     try:
         location = _here()
         operation.at(location.mgit_dir)
-        with operation.phase("policy"):
-            config = gateflag.refresh(location)
+        looked = time.perf_counter()
+        config = gateflag.refresh(location)
+        operation.spent("policy", looked)
         if not policy.armed(config):
             return 0
         if (because := _skipped(stage)) is not None:
@@ -192,8 +193,9 @@ def _judge(
 
     skip, objects = _names(os.environ.get("MGIT_SKIP")), os.path.join(location.common_dir, "objects")
     facts = Facts(folder=objects)
-    with operation.phase("judge"):
-        found = gather(candidates, config, schemas.load(), skip, facts)
+    began = time.perf_counter()
+    found = gather(candidates, config, schemas.load(), skip, facts)
+    operation.spent("judge", began)
     candidate, judgement = found.judged[0]
     if lasting and candidate.message is not None and judgement.issues and any(rule.repair for rule in config.rules):
         found = _repaired(found, config, skip, facts, location, git, flag)
@@ -282,15 +284,14 @@ def _write(location: Location, git: str, verdict: Verdict, flag: str) -> bool:
     """Before git goes on. A spool that cannot take the verdict (a full disk, a read-only one) stops nobody."""
     from mgit_hooks.gatekeeper import verdicts
 
-    if verdict.status == "skipped":
-        operation.count("skipped")
+    began = time.perf_counter()
     try:
-        with operation.phase("write"):
-            verdicts.write(location, git, verdict, flag)
+        verdicts.write(location, git, verdict, flag)
     except OSError as error:
         where = error.filename or location.spool_dir
         _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])
         return False
+    operation.spent("write", began)
     return True
 
 
@@ -315,7 +316,8 @@ def _fails_open(location: Location | None, config: Config | None) -> bool:
 def _not_judged(stage: str, error: MgitError, *, stops: bool) -> int:
     from mgit_hooks.credentials import strip
 
-    operation.failed(error)
+    if (of := operation.under_way()) is not None:
+        of.error = type(error).__name__
     effect = "git stops here" if stops else "git goes on"
     lines = [f"mgit-hooks: {stage} was not judged, {effect}: {error.message}"]
     if error.remedy:

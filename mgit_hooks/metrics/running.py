@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from mgit_hooks import operation
+from mgit_hooks import meter, operation
 from mgit_hooks.files import is_folder, open_to_read, replacing
 from mgit_hooks.metrics import spooled
 from mgit_hooks.metrics.spooled import Noted
@@ -58,7 +58,7 @@ class Beacon:
     def __init__(self, of: Operation) -> None:
         self._of = of
         self._path: str | None = None
-        self._next = of.started_at + EVERY  # what is over within a second nobody can watch
+        self._next = of.began + EVERY  # what is over within a second nobody can watch
 
     def tell(self, total: int = 0) -> None:
         if time.perf_counter() < self._next:
@@ -67,7 +67,7 @@ class Beacon:
         of = self._of
         folder = spooled.folder_of(of.folder or of.otherwise or "")
         told = {"id": of.id, "pid": os.getpid(), "began": started(os.getpid()), "t": of.started, "type": of.type}
-        told |= {"name": of.name, "items": of.items, "bytes": of.bytes, "total": total, "s": of.elapsed}
+        told |= {"name": of.name, "items": of.items, "bytes": of.bytes, "total": total, "s": meter.elapsed(of)}
         with suppress(OSError):
             if not is_folder(folder):
                 os.mkdir(folder, 0o700)

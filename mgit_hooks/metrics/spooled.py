@@ -13,12 +13,13 @@ import re
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from mgit_hooks import operation
+from mgit_hooks import meter, operation
 from mgit_hooks.files import open_to_read
 
 note = operation.note
 """``note(folder, operation)``: append the line of an operation that has ended; see there."""
 
+SEPARATOR: Final = b"\x1e"
 GRACE: Final = 60.0
 """Seconds for which a file that was renamed is kept: a writer has it open for less than a thousandth of one."""
 _TYPES: Final = {"code": int, "items": int, "bytes": int, "mem": int, "t": float, "s": float, "cpu": float}
@@ -45,7 +46,7 @@ class Noted(NamedTuple):
 
     @property
     def success(self) -> bool:
-        return self.error is None and self.code in (0, 1)
+        return meter.success(self.error, self.code)
 
 
 class Read(NamedTuple):
@@ -96,7 +97,7 @@ def read(path: str) -> Read:
 
 
 def taken_apart(data: bytes) -> Read:
-    first, *lines = data.split(operation.SEPARATOR)
+    first, *lines = data.split(SEPARATOR)
     found = [decode(line) for line in lines]
     noted = [each for each in found if each is not None]
     return Read(noted, len(found) - len(noted) + bool(first), len(data))

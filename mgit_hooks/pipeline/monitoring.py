@@ -13,7 +13,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from mgit_hooks import credentials
+from mgit_hooks import credentials, meter
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.metrics import figures, folded, spooled
@@ -81,7 +81,7 @@ class PipelineMonitor:
                 watched.total = total
             if phases:
                 for name, seconds in phases.items():
-                    of.add_phase(_plain(name), seconds)
+                    of.phases[_plain(name)] = of.phases.get(_plain(name), 0.0) + seconds
             watched.beacon.tell(watched.total)
 
     def record_error(self, operation_id: str, error: BaseException | str) -> None:
@@ -260,8 +260,9 @@ class Monitored:
 
 def _metrics(of: Operation, total: int) -> OperationMetrics:
     errors = {name.removeprefix("error."): n for name, n in of.counts.items() if name.startswith("error.")}
+    success = meter.success(of.error, of.code) if of.ended else None
     return OperationMetrics(
-        of.id, of.name, of.type, of.started, of.elapsed, of.items, of.bytes, total, of.success if of.ended else None,
+        of.id, of.name, of.type, of.started, meter.elapsed(of), of.items, of.bytes, total, success,
         of.error, errors, of.memory, of.cpu, dict(of.phases),
     )  # fmt: skip
 

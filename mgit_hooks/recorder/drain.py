@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from mgit_hooks import log, operation
+from mgit_hooks import log, meter
 from mgit_hooks.errors import MgitError
 from mgit_hooks.files import create, exists
 from mgit_hooks.journal import identity
@@ -41,16 +41,16 @@ def main(arguments: Sequence[str]) -> int:
     try:
         # Without waiting: the drain that runs looks at the spool again before it ends.
         done = drain(location, wait=0.0)
-        operation.done(items=done.records)
+        meter.done(items=done.records)
         if not done.busy:
-            with operation.phase("upkeep"):
+            with meter.phase("upkeep"):
                 _keep_up(location)
     except MgitError as error:
-        operation.failed(error)
+        meter.failed(error)
         log.error(location.mgit_dir, "drain failed", error=error.message)
         return error.exit_code
     except Exception as error:
-        operation.failed(error)
+        meter.failed(error)
         log.exception(location.mgit_dir, "drain failed", error)
         return 128
     return 0
@@ -60,7 +60,7 @@ def _keep_up(location: Location) -> None:
     from mgit_hooks.recorder.upkeep import compact_sealed
 
     compact_sealed(location)
-    if operation.is_large(location.mgit_dir):
+    if meter.is_large(location.mgit_dir):
         from mgit_hooks.metrics import folded
 
         folded.fold(location.mgit_dir)
@@ -139,10 +139,10 @@ def _drain(
     cursor = Cursor(*hint.cursor) if hint is not None and hint.cursor else None
     if hint is not None and _nothing_waits(location, before, cursor, thorough):
         return Summary(), cursor, False
-    with operation.phase("load"):
+    with meter.phase("load"):
         from mgit_hooks.recorder.drainpass import Pass  # and with it pygit2: only where something waits
 
-    with operation.phase("record"):
+    with meter.phase("record"):
         done = Pass(location, source, overrides, before, thorough=thorough).run()
     return Summary(done.records, done.garbled), done.cursor, done.again
 

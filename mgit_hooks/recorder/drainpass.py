@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from mgit_hooks import dates, log, operation
+from mgit_hooks import dates, log, meter
 from mgit_hooks.files import is_folder
 from mgit_hooks.git import reffiles, reflog
 from mgit_hooks.journal import identity
@@ -201,9 +201,9 @@ class Pass:
 
     def _count(self, written: _Written) -> None:
         """The hooks themselves run no Python where nothing is armed: they are counted where their lines are read."""
-        operation.count("records", written.records)
+        meter.count("records", written.records)
         for event in written.found.batch.events:
-            operation.count(f"hook.{event.hook}")
+            meter.count(f"hook.{event.hook}")
 
     def _log(self, written: _Written) -> None:
         for line in written.found.batch.garbled:

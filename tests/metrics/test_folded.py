@@ -14,7 +14,7 @@ from conftest import Repo
 from metering import ended
 from recording import Recording
 
-from mgit_hooks import operation
+from mgit_hooks import meter, operation
 from mgit_hooks.metrics import folded, spooled
 from mgit_hooks.metrics.figures import BUCKETS
 from mgit_hooks.recorder import drain as background
@@ -228,7 +228,7 @@ def test_a_drain_folds_what_nobody_reads(repo: Repo, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(background, "_detach", lambda _: work.location)
     assert background.main([]) == 0
     assert not (folder / "metrics" / "metrics.sqlite").exists()
-    monkeypatch.setattr(operation, "MUCH", 10)
+    monkeypatch.setattr(meter, "MUCH", 10)
     assert background.main([]) == 0
     assert not (folder / "metrics" / "now").exists()
     assert [each.name for each in fold(folder)[0]] == ["log"]
