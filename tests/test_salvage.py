@@ -66,8 +66,10 @@ def test_the_pieces_are_the_json_and_come_back_as_it(tmp_path: Path) -> None:
         storage = ChangesetStorage(tmp_path)
         storage.save_changeset_collection(value)
         assert storage.load_changeset_collection("work") == value
-    for other in ({}, {"repositories": None}, {"repositories": []}, {"a": 1}, {"repositories": {"k": 5}}):
+    for other in ({}, {"repositories": None}, {"repositories": [1]}, {"a": 1}, {"repositories": {"k": 5, "l": {}}}):
         assert json.loads(b"".join(frames.pieces(other))) == other
+        storage.save_json_checkpoint("work", other)
+        assert storage.load_json("work", "checkpoint") == other
 
 
 def test_several_frames_lose_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,8 +42,9 @@ def pieces(collection: Json) -> list[bytes]:
 
 def paths(collection: Json) -> list[str]:
     """Of the repositories that a collection's JSON holds."""
-    held = collection.get("repositories")
-    found = (each.get("repository_path") for each in held.values() if isinstance(each, dict)) if held else ()
+    held = collection.get(_HELD)
+    changesets = held.values() if isinstance(held, dict) else ()
+    found = (each.get("repository_path") for each in changesets if isinstance(each, dict))
     return [path for path in found if isinstance(path, str) and path]
 
 

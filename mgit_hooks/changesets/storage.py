@@ -184,6 +184,7 @@ class ChangesetStorage:
                     os.link(path, aside)
                 except OSError:  # no file, or a file system without links: for a moment nothing is under the name
                     os.rename(path, aside)
+                sync_directory(self.storage_dir)  # else a cut of the power might leave the new file alone
             os.replace(new, path)
             sync_directory(self.storage_dir)
         return Stored(path, length, len(packed)), aside

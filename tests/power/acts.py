@@ -19,6 +19,7 @@ from mgit_hooks.changesets import ChangesetCollection, ChangesetStorage
 from mgit_hooks.journal import compaction, swap, writer
 from mgit_hooks.journal.format import Cursor
 from mgit_hooks.layout import locate
+from mgit_hooks.pipeline import ChangesetRecoveryManager
 from mgit_hooks.recorder.drain import drain
 from power import plants
 
@@ -125,6 +126,23 @@ def save_collections(folder: str) -> None:
         report([str(number)])
 
 
+def recover_collection(folder: str) -> None:
+    """Of two saves the second is damaged: what recovery puts in its place, it says when that is done."""
+    storage = ChangesetStorage(os.path.join(folder, "kept"))
+    for number in range(2):
+        storage.save_changeset_collection(ChangesetCollection("work", NOW, NOW, {}, {"n": number}))
+    path = Path(storage.path("work"))
+    descriptor = os.open(path, os.O_WRONLY)
+    os.write(descriptor, b"damaged")
+    os.fsync(descriptor)
+    os.close(descriptor)
+    report(["damaged"])
+    manager = ChangesetRecoveryManager(storage, folder=os.path.join(folder, "recovery"))
+    if manager.recover_storage_operation("work", "load", "checkpoint").recovery_successful:
+        report(["recovered"])
+
+
+NOW = "2024-01-02T03:04:05+00:00"
 ACTS: dict[str, Callable[[str], None]] = {
     "append": append,
     "group": group,
@@ -136,6 +154,7 @@ ACTS: dict[str, Callable[[str], None]] = {
     "push": record_pushes,
     "repair": mend_all,
     "save": save_collections,
+    "recover": recover_collection,
 }
 
 
