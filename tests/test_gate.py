@@ -133,6 +133,9 @@ EDITED = "  first  \\n\\n\\n# a comment\\n; another\\n\\nbody\\t\\n\\n"
         ({"commit.cleanup": "verbatim"}, ("-m", "x \n\n\n # y\n"), None),
         ({"commit.cleanup": "scissors"}, ("-m", "x\n# ------------------------ >8 ------------------------\ny"), None),
         ({}, ("--cleanup=strip", "-m", "x\n# gone"), None),
+        ({"commit.verbose": ""}, ("-m", "x\n# ------------------------ >8 ------------------------\ny"), None),
+        ({"commit.verbose": "00"}, ("-m", "x\n# ------------------------ >8 ------------------------\ny"), None),
+        ({"commit.verbose": "1"}, ("-m", "x\n# ------------------------ >8 ------------------------\ny"), None),
         ({"core.commentChar": "auto"}, ("--cleanup=strip", "-m", "x\n; and\n# stays"), None),
         (
             {"core.commentChar": "auto", "commit.verbose": "true"},

@@ -159,7 +159,10 @@ def style(told: Mapping[str, str], process: Sequence[str], *, edited: bool) -> S
         if word.startswith("--cleanup"):
             cleanup = word.partition("=")[2] or following
     comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"
-    verbose = told.get("commit.verbose", "false").lower() not in ("false", "no", "off", "0")
+    level = told.get("commit.verbose", "").lower()
+    verbose = (
+        level not in ("false", "no", "off") and level.strip("+-0xkmg") != ""
+    )  # a number, 00 and 0k too, or nothing
     for word in words:
         if word == "--verbose" or (word[:1] == "-" and word[1:2] != "-" and word[1:].strip("aqnse") == "v"):
             verbose = True

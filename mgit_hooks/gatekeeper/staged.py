@@ -186,11 +186,11 @@ def _person(role: str) -> Person:
 
 
 def settings(*keys: str) -> dict[str, str]:
-    """The values that git's configuration has for ``keys``; the last one of each counts."""
+    """The values that git's configuration has for ``keys``; the last one of each counts. A key alone is ``true``."""
     pattern = "|".join(key.replace(".", "\\.") for key in keys)
     result = plumbing.run(("config", "-z", "--get-regexp", f"^({pattern})$"))
     entries = (entry.partition("\n") for entry in os.fsdecode(result.stdout).split("\0") if entry)
-    return {key: value for key, _, value in entries}
+    return {key: value if newline else "true" for key, newline, value in entries}
 
 
 def is_ancestor(old: Oid, new: Oid) -> bool | None:
