@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mgit_hooks import layout
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.gatekeeper import candidate, gate, managed
-from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean, strip_space
+from mgit_hooks.gatekeeper.commitmessage import Style, as_utf8, clean, strip_space, style
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import event, spool
@@ -125,6 +125,7 @@ EDITED = "  first  \\n\\n\\n# a comment\\n; another\\n\\nbody\\t\\n\\n"
         ({}, ("-m", "# kept\n\n\nx  \n\n"), None),
         ({}, (), EDITED),
         ({}, ("-v",), EDITED),
+        ({}, ("-vv",), EDITED),
         ({"commit.verbose": "true"}, (), EDITED),
         ({"core.commentChar": ";"}, (), EDITED),
         ({"core.commentChar": "auto"}, (), EDITED),
@@ -554,10 +555,33 @@ def test_a_linked_worktree_is_judged_by_its_own_files(gated: Repo, tmp_path: Pat
         (["git", "commit", "--a"], False),
         (["git", "commit", "--", "--amend"], False),
         (["git", "commit", "--author=x"], False),
+        (["git", "commit", "-m", "--amend"], False),
+        (["git", "-c", "a.b=--amend", "commit", "-qm", "--amend"], False),
+        (["git", "commit", "--mess", "--amend", "--amend"], True),
+        (["git", "commit", "--amend", "--no-amend"], False),
     ],
 )
 def test_an_amend_is_told_by_its_option(words: list[str], amends: bool) -> None:
     assert candidate.amends(words) is amends
+
+
+@pytest.mark.parametrize(
+    ("words", "cleanup", "verbose"),
+    [
+        (["-vv"], "default", True),
+        (["-qvam", "x"], "default", True),
+        (["-mv"], "default", False),
+        (["-am", "-v"], "default", False),
+        (["-uno", "--verb"], "default", True),
+        (["-v", "--no-verbose"], "default", False),
+        (["-Skeyv"], "default", False),
+        (["--clean", "scissors"], "scissors", False),
+        (["-m", "--cleanup=strip"], "default", False),
+        (["--trailer", "-v", "--cleanup=strip"], "strip", False),
+    ],
+)
+def test_the_options_of_a_commit_are_read_as_git_reads_them(words: list[str], cleanup: str, verbose: bool) -> None:
+    assert style({}, ["git", "commit", *words], edited=True) == Style(cleanup, verbose=verbose)
 
 
 def test_only_git_is_asked_for_its_command_line() -> None:

@@ -12,7 +12,7 @@ from mgit_hooks.light import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MESSAGE_KEYS = ("commit.cleanup", "core.commentchar", "core.commentstring", "commit.verbose", "i18n.commitencoding")
 NO_EDITOR = ":"
@@ -143,31 +143,58 @@ def _unused(raw: bytes) -> bytes:
 
 def amends(process: Sequence[str]) -> bool:
     """Whether this ``git commit`` has ``--amend``, which git also takes shortened to ``--am``."""
-    return any(len(word) > 3 and "--amend".startswith(word) for word in options(process))
+    found = False
+    for name, _ in options(process):
+        if name in ("--amend", "--no-amend"):
+            found = name == "--amend"
+    return found
 
 
-def options(process: Sequence[str]) -> Sequence[str]:
-    """The words of a git command line that may be options."""
-    return process[: process.index("--")] if "--" in process else process
+_WITH_VALUE = frozenset(
+    ("--author", "--cleanup", "--date", "--file", "--fixup", "--message", "--pathspec-from-file", "--reedit-message",
+     "--reuse-message", "--squash", "--template", "--trailer", "-C", "-F", "-c", "-m", "-t")
+)  # fmt: skip
+_WITH_VALUE_AT_ONCE = "Su"
+_LONG = ("--amend", "--no-amend", "--verbose", "--no-verbose", *_WITH_VALUE)
+
+
+def options(process: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The options in a command line of ``git commit``, each with its value: shortened ones in full, short ones singly.
+
+    What is another option's value is none: ``-m --amend`` is a message.
+    """
+    words = iter(process[1:])
+    for word in words:
+        if word == "--":
+            return
+        if word[:2] == "--":
+            begun, given, value = word.partition("=")
+            meant = [each for each in _LONG if each.startswith(begun)]
+            # Of a word that begins several options git itself makes nothing.
+            name = meant[0] if len(meant) == 1 and begun not in _LONG else begun
+            yield name, value if given or name not in _WITH_VALUE else next(words, "")
+        elif word[:1] == "-":
+            for at, letter in enumerate(word[1:], 2):
+                if f"-{letter}" in _WITH_VALUE:
+                    yield f"-{letter}", word[at:] or next(words, "")
+                    break
+                yield f"-{letter}", ""
+                if letter in _WITH_VALUE_AT_ONCE:
+                    break
 
 
 def style(told: Mapping[str, str], process: Sequence[str], *, edited: bool) -> Style:
     """By what git's configuration says of MESSAGE_KEYS, and by the words that started it."""
-    words = options(process)
     cleanup = told.get("commit.cleanup", "default")
-    for word, following in zip(words, (*words[1:], ""), strict=False):
-        if word.startswith("--cleanup"):
-            cleanup = word.partition("=")[2] or following
-    comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"
     level = told.get("commit.verbose", "").lower()
-    verbose = (
-        level not in ("false", "no", "off") and level.strip("+-0xkmg") != ""
-    )  # a number, 00 and 0k too, or nothing
-    for word in words:
-        if word == "--verbose" or (word[:1] == "-" and word[1:2] != "-" and word[1:].strip("aqnse") == "v"):
-            verbose = True
-        elif word == "--no-verbose":
-            verbose = False
+    # It may be a number, 00 and 0k too, or nothing.
+    verbose = level not in ("false", "no", "off") and level.strip("+-0xkmg") != ""
+    for name, value in options(process):
+        if name == "--cleanup":
+            cleanup = value
+        elif name in ("-v", "--verbose", "--no-verbose"):
+            verbose = name != "--no-verbose"
+    comment = told.get("core.commentstring") or told.get("core.commentchar") or "#"
     return Style(cleanup, comment.encode("utf-8", "surrogateescape"), edited, verbose)
 
 
