@@ -49,6 +49,8 @@ PURE = frozenset(
         "judging.repairs",
         "judging.trailerorder",
         "recovery.repairs",
+        "recovery.places",
+        "recovery.filecontents",
         "recovery.fallback",
         "recovery.passing",
         "credentials",

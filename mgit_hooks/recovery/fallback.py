@@ -8,7 +8,7 @@ from typing import Any
 from mgit_hooks.judging.explain import path_of
 from mgit_hooks.judging.policy import FAILING
 from mgit_hooks.record import COMMIT_EVENTS, Issue, Json
-from mgit_hooks.recovery.repairs import Facts
+from mgit_hooks.recovery.places import Facts
 
 _ABSENT_DATE = "@0 +0000"
 """A date that is plainly none: the schema wants one, and a made-up one would look true."""

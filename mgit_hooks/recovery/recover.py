@@ -18,8 +18,8 @@ from mgit_hooks.judging.policy import FAILING
 from mgit_hooks.judging.rules import Rule
 from mgit_hooks.judging.validate import Schemas, validate
 from mgit_hooks.record import Action, Commit, Issue, Json, Oid, Record, Validation, is_valid
-from mgit_hooks.recovery import checkpoints, fallback, repairs
-from mgit_hooks.recovery.repairs import NOTHING, Facts
+from mgit_hooks.recovery import checkpoints, fallback, places, repairs
+from mgit_hooks.recovery.places import NOTHING, Facts
 
 _KEPT = 1000
 """Characters of JSON up to which an action keeps the value that a repair replaced."""
@@ -215,11 +215,11 @@ def _mend(kind: str, value: Json, issue: Issue, facts: Facts) -> _Step | None:
         return None
     mend, action_type = known
     path = list(path_of(issue.field_path))
-    before = repairs.at(value, path, NOTHING)
+    before = places.at(value, path, NOTHING)
     fixed = mend(value, path, facts)
     if fixed is None or (type(fixed.value) is type(before) and fixed.value == before):
         return None
-    if not repairs.put(value, path, fixed.value):
+    if not places.put(value, path, fixed.value):
         return None
     context = {
         "field": issue.field_path,
@@ -240,7 +240,7 @@ def _kept_or_taken_back(value: Json, steps: list[_Step], left: Sequence[Issue]) 
         if issue is None:
             actions.append(step.action)
             continue
-        repairs.put(value, list(path_of(step.field_path)), step.before)
+        places.put(value, list(path_of(step.field_path)), step.before)
         actions.append(step.action._replace(action_type="repair_failed", success=False, error=issue.message))
     return actions
 

@@ -7,13 +7,11 @@ issue, or None where it does not know. Whether that is valid itself, ``recover``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mgit_hooks.record import Issue, Json
-
-NOTHING: Final = object()
-"""No such place in a value: not the same as null."""
+from mgit_hooks.recovery import filecontents
+from mgit_hooks.recovery.places import NOTHING, Facts, Fixed, Mend, at
 
 _TYPES = {
     "A": "added",
@@ -25,25 +23,6 @@ _TYPES = {
     "?": "untracked",
 }
 _DATE = re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)? ?(Z|[+-][0-9]{2}:?[0-9]{2})")
-_SHA256 = re.compile("[0-9A-Fa-f]{64}")
-
-
-class Facts(NamedTuple):
-    """What repairs may go by. ``commit`` gives git's own JSON of a commit, or None; ``content`` the bytes of a changed
-    file of the worktree from its JSON, where git still has them, or None."""
-
-    repository_path: str
-    commit: Callable[[str], Json | None]
-    now: Callable[[], str]
-    content: Callable[[Json], bytes | None] = lambda change: None
-
-
-class Fixed(NamedTuple):
-    value: Any
-    reason: str
-
-
-Mend = Callable[[Json, list[str], Facts], Fixed | None]
 
 
 class _Repair(NamedTuple):
@@ -139,75 +118,6 @@ def _dot(value: Json, path: list[str], facts: Facts) -> Fixed | None:
     return Fixed(".", "as in every commit")
 
 
-def _content_hash(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    """Of the bytes that the hash says it covers: those of a sample tell nothing of the whole file's.
-
-    A hash that is one may be what is right, and the content what is damaged: it is replaced only where git, or another
-    hash of the same bytes, says so.
-    """
-    from hashlib import sha256
-
-    within = "embedded_content" in path
-    change = at(value, path[: path.index("embedded_content")] if within else path[:-1])
-    if not isinstance(change, dict):
-        return None
-    given = change.get("embedded_content")
-    content = given if isinstance(given, dict) else {}
-    whole = content.get("strategy") == "full" and not content.get("truncated")
-    of_file = not within or whole or content.get("hash_covers") == "file"
-    gits = facts.content(change) if of_file else None
-    now = at(value, path)
-    if gits is not None:
-        right = sha256(gits).hexdigest()
-        return None if right == now else Fixed(right, "recomputed from git")
-    if not whole and not (within and content.get("hash_covers") == "content"):
-        return None
-    data = _embedded(content)
-    if data is None:
-        return None
-    right = sha256(data).hexdigest()
-    vouched = right in (change.get("content_hash"), content.get("content_hash"))
-    is_hash = isinstance(now, str) and _SHA256.fullmatch(now) is not None
-    return Fixed(right, "recomputed from the content") if vouched or not is_hash else None
-
-
-def _embedded(content: Json) -> bytes | None:
-    from mgit_hooks.judging.checks import embedded_bytes
-
-    return embedded_bytes(content)
-
-
-def _embedded_again(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    """The whole content of a file that git still has as it was."""
-    from binascii import b2a_base64
-
-    change, content = at(value, path[:-2]), at(value, path[:-1])
-    if not isinstance(change, dict) or not isinstance(content, dict):
-        return None
-    data = facts.content(change) if content.get("strategy") == "full" and not content.get("truncated") else None
-    if data is None:
-        return None
-    if content.get("encoding") == "base64":
-        return Fixed(b2a_base64(data, newline=False).decode("ascii"), "from git")
-    try:
-        return Fixed(data.decode("utf-8"), "from git")
-    except UnicodeDecodeError:
-        return None
-
-
-def _size(value: Json, path: list[str], facts: Facts) -> Fixed | None:
-    change = at(value, path[:-1])
-    data = facts.content(change) if isinstance(change, dict) else None
-    if data is not None:
-        return Fixed(len(data), "from git")
-    content = change.get("embedded_content") if isinstance(change, dict) else None
-    if isinstance(content, dict) and content.get("strategy") == "full" and not content.get("truncated"):
-        data = _embedded(content)
-        if data is not None:
-            return Fixed(len(data), "from the content")
-    return _none(value, path, facts)
-
-
 def _untracked(value: Json, path: list[str], facts: Facts) -> Fixed | None:
     """The two letters of an untracked file are "?"; of any other file they may be several."""
     change = at(value, path[:-1])
@@ -295,9 +205,9 @@ _TABLES = {
         _row(r"/git_status", _status, "status_repair"),
         _row(r"/uncommitted_files/\d+/change_type", _change_type, "status_repair"),
         _row(r"/uncommitted_files/\d+/(?:index|worktree)_status", _untracked, "status_repair"),
-        _row(r"/uncommitted_files/\d+/size_bytes", _size),
-        _row(r"/uncommitted_files/\d+/embedded_content/content", _embedded_again),
-        _row(r".*/(?:embedded_content/)?content_hash", _content_hash),
+        _row(r"/uncommitted_files/\d+/size_bytes", filecontents.size),
+        _row(r"/uncommitted_files/\d+/embedded_content/content", filecontents.embedded_again),
+        _row(r".*/(?:embedded_content/)?content_hash", filecontents.content_hash),
         # What is not known is null there, which is what each of them says of what was not looked at.
         _row(r"/(?:current_branch|metadata|content_embedding_stats)", _none),
         _row(r"/uncommitted_files/\d+/(?:additions|deletions|old_mode|new_mode|old_oid|binary)", _none),
@@ -305,30 +215,3 @@ _TABLES = {
         _row(r"/recent_commits/\d+/(?!hash$).*", _from_git),
     ),
 }
-
-
-def at(value: Any, path: list[str], default: Any = None) -> Any:
-    """What is at ``path`` in a JSON value."""
-    for part in path:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return default
-    return value
-
-
-def put(value: Any, path: list[str], new: Any) -> bool:
-    """Set what is at ``path``; False where there is no such place. NOTHING takes a field out."""
-    holder = at(value, path[:-1])
-    if isinstance(holder, dict):
-        if new is NOTHING:
-            holder.pop(path[-1], None)
-        else:
-            holder[path[-1]] = new
-        return True
-    if isinstance(holder, list) and path[-1].isdigit() and int(path[-1]) < len(holder) and new is not NOTHING:
-        holder[int(path[-1])] = new
-        return True
-    return False

@@ -10,6 +10,7 @@ import pytest
 
 from mgit_hooks.changesets import ChangesetStorage, frames
 from mgit_hooks.recovery import collection, gathering, members, operation, passing, recover, repairs
+from mgit_hooks.recovery.places import Fixed
 from pipeline.scenarios import PAGE, ROWS, page
 from pipeline.scene import Row, Scene, faults
 
@@ -106,7 +107,7 @@ def _abort_runs_the_operation(patch: pytest.MonkeyPatch) -> None:
 def _a_repaired_status_is_not_judged(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(repairs, "_status", None)
     rows = [
-        row._replace(mend=lambda *_: repairs.Fixed("fixed", "so")) if "git_status" in row.place.pattern else row
+        row._replace(mend=lambda *_: Fixed("fixed", "so")) if "git_status" in row.place.pattern else row
         for row in repairs._TABLES["changeset"]
     ]
     patch.setitem(repairs._TABLES, "changeset", tuple(rows))
