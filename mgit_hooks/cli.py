@@ -173,9 +173,10 @@ def _done(args: argparse.Namespace, out: Output) -> int:
     run = _module(args.command).run
     if args.profile is None:
         return int(run(args, out))
+    from mgit_hooks.commands.pipelinepaths import below
     from mgit_hooks.profiling import profiled
 
-    code: int = profiled(args.profile, lambda: run(args, out))
+    code: int = profiled(below(args.directory, args.profile), lambda: run(args, out))
     out.detail(f"mgit-hooks: the profile is in {args.profile}: 'python -m pstats', or snakeviz, shows it")
     return code
 

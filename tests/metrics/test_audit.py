@@ -198,6 +198,11 @@ def test_profile(work: Recording, mgit: Any, tmp_path: Path, before: bool) -> No
     assert "shows it" in mgit("-C", work.path, "-v", *words).err
 
 
+def test_a_profile_is_written_where_the_command_works(work: Recording, mgit: Any) -> None:
+    assert mgit("-C", work.path, "log", "--profile", "log.prof").code == 0
+    assert Path(work.path, "log.prof").stat().st_size > 1000
+
+
 def test_profile_of_a_command_that_fails(work: Recording, mgit: Any, tmp_path: Path) -> None:
     target = str(tmp_path / "show.prof")
     assert mgit("-C", work.path, "show", "nothing", "--profile", target).code == 2

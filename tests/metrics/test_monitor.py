@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Repo
 
 import mgit_hooks.pipeline.monitoring
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.metrics import folded, running
 from mgit_hooks.metrics.spooled import Noted
+from mgit_hooks.operation import COMMAND, Operation
+from mgit_hooks.output import Output
 from mgit_hooks.pipeline import MetricType, PipelineMetric, PipelineMonitor, monitor_pipeline_operation
+from mgit_hooks.progress import progress
 
 NAMES = ("MetricType", "PipelineMetric", "OperationMetrics", "PipelineMonitor", "monitor_pipeline_operation")
 
@@ -220,6 +224,25 @@ def test_what_is_no_file_of_a_running_operation_is_passed_over(monitor: Pipeline
     assert list(running.listed(monitor.folder)) == []
     monitor.end_operation(monitor.start_operation("compress"))
     assert len(noted(monitor)) == 1
+
+
+def test_a_long_command_is_seen_by_others_while_it_runs(
+    repo: Repo, tmp_path: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "EVERY", 0.0)
+    monkeypatch.setattr("mgit_hooks.progress.LONG", 0.0)
+    folder = Path(repo.path, ".git", "mgit")
+    folder.mkdir()
+    with Operation(COMMAND, "backfill", str(folder)), progress("recording", Output(quiet=True)) as show:
+        show(3, 10)
+        assert "backfill: under way for " in (told := mgit("-C", repo.path, "stats").out)
+        assert told.rstrip().endswith(", 3/10 items")
+        (json,) = mgit("-C", repo.path, "stats", "--json").json
+        assert [(each["name"], each["items"], each["total"]) for each in json["running"]] == [("backfill", 3, 10)]
+    assert "under way" not in mgit("-C", repo.path, "stats").out
+    with progress("recording", Output(quiet=True)) as show:
+        show(3, 10)  # outside of an operation
+    assert list(running.listed(str(folder))) == []
 
 
 # monitor_pipeline_operation
