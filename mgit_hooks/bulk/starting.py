@@ -11,7 +11,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from mgit_hooks.bulk import worker
 from mgit_hooks.bulk.frames import ITEM, Frame
@@ -25,14 +25,14 @@ keep_from_workers = _ours.add
 forget = _ours.discard
 
 
-class Worker(NamedTuple):
+class Worker:
     """A process and our ends of its pipes. ``watch`` can be waited for: it is ready when the process has ended."""
 
-    pid: int
-    tasks: int
-    results: int
-    life: int
-    watch: int | None
+    def __init__(self, pid: int, ours: tuple[int, int, int], watch: int | None) -> None:
+        self.pid = pid
+        self.tasks, self.results, self.life = ours
+        self.watch = watch
+        self._code: int | None = None
 
     def close(self) -> None:
         for descriptor in (self.tasks, self.results, self.life, self.watch):
@@ -49,16 +49,18 @@ class Worker(NamedTuple):
 
     def reap(self) -> int | None:
         """How it ended: the exit status, or the negated number of the signal; None while it runs."""
-        try:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:  # whoever ignores SIGCHLD never learns it
-            return 0
-        return os.waitstatus_to_exitcode(status) if pid else None
+        if self._code is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self._code = os.waitstatus_to_exitcode(status) if pid else None
+            except ChildProcessError:  # whoever ignores SIGCHLD never learns it
+                self._code = 0
+        return self._code
 
     def has_ended(self) -> bool:
-        """Without reaping it: its group can be told by its number until then."""
-        if not hasattr(os, "waitid"):
-            return False
+        """Without reaping it where the system can tell so: its group can be told by its number until then."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return self.reap() is not None
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
@@ -95,7 +97,7 @@ def start(function: Callable[[Any], Any], plan: Plan, how: str) -> tuple[Worker,
     watch = _watch(pid)
     _ours.update(ours if watch is None else (*ours, watch))
     greeting = b"" if how == "fork" else Frame(ITEM, 0, _told(function, plan)).pack()
-    return Worker(pid, *ours, watch), greeting
+    return Worker(pid, ours, watch), greeting
 
 
 def _watch(pid: int) -> int | None:

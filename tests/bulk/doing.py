@@ -117,6 +117,10 @@ def misbehave(kind: Any) -> Any:
         os.write(1, b"to nobody\n")
     if kind == "fork":
         return ("forked", os.fork() == 0)
+    if kind == "leave a child":
+        if os.fork() == 0:
+            time.sleep(600)
+        os._exit(5)
     if kind == "close all":
         os.closerange(3, 1000)
     if kind == "write to all":

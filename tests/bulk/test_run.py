@@ -7,6 +7,7 @@ import errno
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,15 @@ def test_where_the_system_holds_no_ceiling_it_is_looked_at(monkeypatch: pytest.M
     assert [getattr(each.error, "kind", None) for each in found] == [None, "memory", None]
 
 
+def test_memory_as_the_system_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MIB < (ceilings.taken(os.getpid()) or 0) < 1 << 40
+    assert ceilings.taken(1 << 22 << 8) is None
+    if shutil.which("ps"):
+        assert MIB < (ceilings._told_by_ps(os.getpid()) or 0) < 1 << 40
+    monkeypatch.setenv("PATH", "")
+    assert ceilings._told_by_ps(os.getpid()) is None
+
+
 def test_planted_without_the_limit_the_ceiling_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceilings, "hold", lambda more: None)
     assert values(run([500 * MIB], doing.allocate, memory=200 * MIB)) == [500 * MIB]
@@ -197,6 +207,26 @@ def test_what_may_pass_is_tried_again_and_nothing_else(tmp_path: Path) -> None:
     (outcome,) = run([str(tmp_path / "others")], doing.fails_at_first, attempts=2)
     assert isinstance(outcome.error, OSError)
     assert (outcome.error.errno, outcome.attempts) == (errno.EBUSY, 2)
+
+
+@pytest.mark.parametrize("has_waitid", [True, False])
+@pytest.mark.parametrize("kind", ["leave", "kill", "close all", "hang", "fork"])
+def test_where_the_system_tells_of_no_end_of_a_process_it_is_looked_for(
+    kind: str, has_waitid: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "_watch", lambda pid: None)
+    if not has_waitid:
+        monkeypatch.delattr(os, "waitid")
+    found = run(iter(["a", kind, "b"]), doing.misbehave, batch=3, prefetch=6, timeout=0.4)
+    assert [found[0].value, found[2].value] == ["a", "b"]
+    assert (found[1].error is None) is (kind == "fork")
+
+
+def test_a_worker_whose_child_holds_its_pipe_open_is_missed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "_watch", lambda pid: None)
+    found = run(iter(["a", "leave a child", "b"]), doing.misbehave, batch=3, prefetch=6, timeout=20)
+    assert values(found) == ["a", None, "b"]
+    assert "status 5" in str(found[1].error)
 
 
 def test_a_time_out_is_of_the_item_with_all_of_its_tries() -> None:
@@ -262,6 +292,24 @@ def test_however_a_run_ends_its_workers_do_within_a_second(
     assert wait_until_gone(pids, 1 - (time.monotonic() - began)) == []
     assert process.returncode == -number
     assert (b"KeyboardInterrupt" in error) is (number == signal.SIGINT)
+
+
+MAIN = """
+import sys
+sys.path[:0] = [{path!r}]
+from mgit_hooks import bulk
+def triple(item):
+    return 3 * item
+if __name__ == "__main__":
+    print([outcome.value for outcome in bulk.run([1, 2], triple, bulk.Plan(), how="spawn")])
+"""
+
+
+def test_a_function_of_the_program_itself_runs_in_a_started_interpreter(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(MAIN.format(path=str(HERE.parents[1])))
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[3, 6]\n", "")
 
 
 def test_what_an_item_has_started_ends_with_its_worker(tmp_path: Path) -> None:
