@@ -30,7 +30,7 @@ _RATIOS = {
     "metrics.py": 3,
     "rebase.py": 4,
     "refs.py": 36,
-    "strategies.py": 37,
+    "strategies.py": 41,
     "tree.py": 2,
 }
 

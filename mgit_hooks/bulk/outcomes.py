@@ -13,7 +13,8 @@ class Plan(NamedTuple):
     ``prefetch`` counts items that are handed out, or done and not handed on yet. ``timeout`` is seconds of one item,
     with all of its tries. ``memory`` is bytes that a worker may take beyond those that it begins with. ``processors``
     is how many all workers share, with what they start; None: any. ``cache`` is bytes of git objects that a worker
-    keeps. ``codec`` and ``quality`` are for what the caller stores. ``reasons`` are for people, by number.
+    keeps. ``codec`` and ``quality`` are for what the caller stores. ``gradual``: the workers beyond the first
+    start when the first outcome is there, or is long in coming. ``reasons`` are for people, by number.
     """
 
     workers: int = 1
@@ -27,6 +28,7 @@ class Plan(NamedTuple):
     cache: int | None = None
     codec: str = "zstd"
     quality: str = "balanced"
+    gradual: bool = False
     reasons: tuple[tuple[str, str], ...] = ()
 
 

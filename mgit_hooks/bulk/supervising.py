@@ -24,6 +24,8 @@ from mgit_hooks.errors import MgitError
 
 STARTING: Final = 60.0
 """Seconds that a worker may take to be ready: an interpreter, and what the function's module imports."""
+ALONE: Final = 0.1
+"""Seconds for the first outcome of a gradual run, before the other workers start all the same."""
 _FALSE_STARTS: Final = 3
 _PIPE: Final = 1 << 18
 _TICK: Final = 0.05  # seconds between two looks at a process that the system does not let be waited for
@@ -61,6 +63,7 @@ class Supervisor:
         self._ended: list[starting.Worker] = []  # killed, to be reaped
         self._false_starts = 0
         self._looked = 0.0
+        self._began = time.monotonic()
 
     @property
     def is_finished(self) -> bool:
@@ -79,6 +82,8 @@ class Supervisor:
         limits = [limit - now for busy in self._workers.values() if (limit := self._deadline(busy)) is not None]
         if self._is_sampling():
             limits.append(ceilings.EVERY)
+        if self._is_alone():
+            limits.append(self._began + ALONE - now)
         if self._ended or any(busy.process.watch is None for busy in self._workers.values()):
             limits.append(_TICK)
         return max(min(limits), 0.0) if limits else None
@@ -125,7 +130,7 @@ class Supervisor:
     def _hand_out(self) -> None:
         while True:
             free = self._freest()
-            can_start = len(self._workers) < self._plan.workers
+            can_start = len(self._workers) < (1 if self._is_alone() else self._plan.workers)
             if (free is None and not can_start) or not (jobs := self._queue.take()):
                 return
             # One that has nothing to do comes before a new one, and that before one that soon has nothing to do.
@@ -136,6 +141,10 @@ class Supervisor:
             for job in jobs:
                 busy.outgoing += Frame(ITEM, job.number, job.body).pack()
             self._send(busy)
+
+    def _is_alone(self) -> bool:
+        """Whether the first worker has the machine for itself yet: starting others would keep its outcome waiting."""
+        return self._plan.gradual and self._queue.head == 0 and time.monotonic() < self._began + ALONE
 
     def _freest(self) -> _Busy | None:
         few = self._queue.share // 2

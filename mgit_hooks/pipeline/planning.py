@@ -48,11 +48,15 @@ class ResourceLimits(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A strategy: ``share`` is of the processors, ``work`` the seconds of work that a worker is handed at once,
-    ``batch`` the items where nothing is measured, ``ahead`` how many batches of all workers may wait, ``memory`` the
-    part of what is free that all workers may take, ``ceiling`` what one may at most."""
+    """A strategy.
+
+    ``share`` is of the processors, ``more`` the workers beyond those; ``work`` the seconds of work that a worker is
+    handed at once (0: one item), ``batch`` the items where nothing is measured, ``ahead`` how many batches of all
+    workers may wait; ``memory`` the part of what is free that all workers may take, ``ceiling`` what one may at most.
+    """
 
     share: float
+    more: int
     work: float
     batch: int
     ahead: int
@@ -69,13 +73,21 @@ class _Row(NamedTuple):
 
 _ROWS: Final = {
     OptimizationStrategy.BALANCED: _Row(
-        0.5, 0.05, 8, 2, 0.5, 1024 * MIB, 16 * MIB, "zstd", "balanced", 300, 3, 0, False
+        0.5, 0, 0.05, 8, 2, 0.5, 1024 * MIB, 16 * MIB, "zstd", "balanced", 300, 3, 0, False
     ),
-    OptimizationStrategy.PERFORMANCE: _Row(1, 0.02, 2, 8, 0.75, 2048 * MIB, 32 * MIB, "zstd", "fast", 300, 3, 0, False),
-    OptimizationStrategy.EFFICIENCY: _Row(0, 0.1, 4, 1, 0.25, 512 * MIB, 2 * MIB, "zstd", "fast", 600, 3, 10, True),
-    OptimizationStrategy.THROUGHPUT: _Row(1, 0.2, 32, 4, 0.75, 1024 * MIB, 16 * MIB, "zstd", "fast", 300, 3, 0, False),
-    OptimizationStrategy.LATENCY: _Row(1, 0, 1, 2, 0.5, 1024 * MIB, 16 * MIB, "snappy", "fast", 60, 2, 0, False),
-}
+    OptimizationStrategy.PERFORMANCE: _Row(
+        1, 1, 0.02, 1, 8, 0.75, 2048 * MIB, 32 * MIB, "zstd", "fast", 300, 3, 0, False
+    ),
+    OptimizationStrategy.EFFICIENCY: _Row(
+        0, 0, 0.1, 4, 1, 0.25, 512 * MIB, 2 * MIB, "zstd", "fast", 600, 3, 10, True
+    ),
+    OptimizationStrategy.THROUGHPUT: _Row(
+        1, 0, 0.2, 32, 4, 0.75, 1024 * MIB, 16 * MIB, "zstd", "fast", 300, 3, 0, False
+    ),
+    OptimizationStrategy.LATENCY: _Row(
+        1, 0, 0, 1, 2, 0.5, 1024 * MIB, 16 * MIB, "snappy", "fast", 60, 2, 0, False
+    ),
+}  # fmt: skip
 _LEAST: Final = 64 * MIB
 """Bytes that a worker needs whatever it works on; where there are fewer for each, there are fewer workers."""
 _START: Final = 0.02
@@ -104,6 +116,8 @@ def plan(strategy: OptimizationStrategy | str, workload: Workload, limits: Resou
     why["niceness"] = "others come first" if niceness else "as any other program"
     why["cache"] = f"git objects that a worker keeps once they were read ({named})"
     why["codec"] = why["quality"] = _CODECS[row.codec, row.quality]
+    gradual = named is OptimizationStrategy.LATENCY
+    why["gradual"] = "the first result before other workers" if gradual else "all workers at once"
     attempts = row.attempts if limits.attempts is None else limits.attempts
     why["attempts"] = "of what may pass: a lock, a shortage" if limits.attempts is None else "as it was asked for"
     return Plan(
@@ -118,6 +132,7 @@ def plan(strategy: OptimizationStrategy | str, workload: Workload, limits: Resou
         row.cache,
         row.codec,
         row.quality,
+        gradual,
         tuple((name, why[name]) for name in Plan._fields if name in why),
     )
 
@@ -143,6 +158,8 @@ def _require(limits: ResourceLimits) -> None:
 def _workers(row: _Row, workload: Workload, limits: ResourceLimits, why: dict[str, str]) -> int:
     most = max(1, int(limits.processors * min(row.share, limits.cpu_share)))
     reasons = [(most, f"{most} of {limits.processors} processors")]
+    if row.more and limits.cpu_share == 1:
+        reasons = [(most + row.more, f"{limits.processors} processors, and {row.more} while one waits for the disk")]
     if workload.items is not None:
         reasons.append((max(1, workload.items), "no more than there are items"))
         if workload.seconds is not None:
@@ -161,7 +178,7 @@ def _batch(row: _Row, workload: Workload, limits: ResourceLimits, why: dict[str,
     if limits.batch_size is not None:
         why["batch"] = "as it was asked for; fewer towards the end, so that all workers end together"
         return limits.batch_size
-    if row.batch == 1:
+    if row.work == 0:
         why["batch"] = "one at a time, so that none waits behind another"
         return 1
     if workload.seconds is None:

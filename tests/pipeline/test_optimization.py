@@ -14,7 +14,7 @@ from bulk import doing
 
 import mgit_hooks.pipeline
 from mgit_hooks import bulk
-from mgit_hooks.bulk import ItemError, Outcome, Plan
+from mgit_hooks.bulk import ItemError, Outcome, Plan, starting
 from mgit_hooks.changesets import ChangesetStorage
 from mgit_hooks.changesets.shapes import ChangesetCollection
 from mgit_hooks.pipeline import OptimizationStrategy, PerformanceProfile, PipelineOptimizer, ResourceLimits
@@ -170,6 +170,31 @@ def test_the_batch_is_what_a_worker_is_handed_at_once() -> None:
 
 def test_prefetch_bounds_what_is_taken_ahead() -> None:
     assert taken_before_the_first(Plan(batch=10, prefetch=3)) == 3
+
+
+@pytest.mark.parametrize(("gradual", "started"), [(True, 1), (False, 3)])
+def test_a_gradual_run_starts_one_worker_before_the_first_outcome(gradual: bool, started: int) -> None:
+    running: list[int] = []
+    start = starting.start
+
+    def watched(*given: Any) -> Any:
+        made = start(*given)
+        running.append(made[0].pid)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starting, "start", watched)
+        run = bulk.run([0.01] * 6, doing.nap, Plan(workers=3, prefetch=6, gradual=gradual), how="fork")
+        next(run)
+        assert len(running) == started
+        assert [each.value for each in run] == [0.01] * 5
+    assert len(running) == 3
+
+
+def test_a_gradual_run_waits_no_longer_than_so_for_a_slow_first_one() -> None:
+    plan = Plan(workers=2, prefetch=6, gradual=True)
+    found = list(bulk.run([1.0, 0.0, 0.0], doing.nap_and_tell, plan, how="fork"))
+    assert found[0].value != found[1].value == found[2].value
 
 
 def test_processors_are_shared_by_the_workers() -> None:
