@@ -82,7 +82,7 @@ _ROWS: Final = {
         0, 0, 0.1, 4, 1, 0.25, 512 * MIB, 2 * MIB, "zstd", "fast", 600, 3, 10, True
     ),
     OptimizationStrategy.THROUGHPUT: _Row(
-        1, 0, 0.2, 32, 4, 0.75, 1024 * MIB, 16 * MIB, "zstd", "fast", 300, 3, 0, False
+        1, 1, 0.2, 32, 4, 0.75, 1024 * MIB, 16 * MIB, "zstd", "fast", 300, 3, 0, False
     ),
     OptimizationStrategy.LATENCY: _Row(
         1, 0, 0, 1, 2, 0.5, 1024 * MIB, 16 * MIB, "snappy", "fast", 60, 2, 0, False

@@ -32,7 +32,7 @@ NUMBERS = {
     "balanced": (4, 8, 64, 300, 1024 * MIB, 3, 0, None, 16 * MIB, "zstd", "balanced", False),
     "performance": (9, 1, 72, 300, 12 * GIB // 9, 3, 0, None, 32 * MIB, "zstd", "fast", False),
     "efficiency": (1, 4, 4, 600, 512 * MIB, 3, 10, 1, 2 * MIB, "zstd", "fast", False),
-    "throughput": (8, 32, 1024, 300, 1024 * MIB, 3, 0, None, 16 * MIB, "zstd", "fast", False),
+    "throughput": (9, 32, 1152, 300, 1024 * MIB, 3, 0, None, 16 * MIB, "zstd", "fast", False),
     "latency": (8, 1, 16, 60, 1024 * MIB, 2, 0, None, 16 * MIB, "snappy", "fast", True),
 }
 
@@ -57,7 +57,7 @@ CHANGES = [
     ("throughput", Workload(items=3), {}, "workers", 3, "than there are items"),
     ("throughput", Workload(items=100, seconds=0.0006), {}, "workers", 3, "longer to start than it saves"),
     ("throughput", Workload(items=100, seconds=0.0001), {}, "workers", 1, "longer to start than it saves"),
-    ("throughput", Workload(items=100, seconds=1), {}, "workers", 8, "8 of 8 processors"),
+    ("throughput", Workload(items=100, seconds=1), {}, "workers", 9, "8 processors, and 1 while"),
     ("throughput", Workload(), {"memory": 256 * MIB}, "workers", 3, "256 MiB are free"),
     ("throughput", Workload(), {"max_workers": 2}, "workers", 2, "allowed"),
     ("throughput", Workload(), {"cpu_share": 0.5}, "workers", 4, "4 of 8 processors"),
@@ -72,14 +72,14 @@ CHANGES = [
     ("throughput", Workload(seconds=5), {}, "batch", 1, "0.2 s of work at 5 s"),
     ("latency", Workload(seconds=0.001), {}, "batch", 1, "behind another"),
     ("latency", Workload(), {"batch_size": 200}, "batch", 200, "asked for"),
-    ("throughput", Workload(), {"memory": GIB}, "memory", 96 * MIB, "75% of the 1,024 MiB"),
+    ("throughput", Workload(), {"memory": GIB}, "memory", 768 * MIB // 9, "75% of the 1,024 MiB"),
     ("throughput", Workload(), {"max_memory": 70 * MIB}, "memory", 70 * MIB, "allowed"),
     ("throughput", Workload(), {"memory": None}, "memory", GIB, "beyond what it begins with"),
     ("efficiency", Workload(need=800 * MIB), {}, "memory", 800 * MIB, "known to take"),
     ("efficiency", Workload(need=80 * MIB), {}, "memory", 512 * MIB, "of one worker"),
     ("throughput", Workload(need=800 * MIB), {"memory": 4 * GIB}, "workers", 3, "4,096 MiB are free"),
     ("throughput", Workload(result=4 * MIB), {}, "prefetch", 64, "quarter of a worker's ceiling"),
-    ("throughput", Workload(result=GIB), {}, "prefetch", 8, "quarter of a worker's ceiling"),
+    ("throughput", Workload(result=GIB), {}, "prefetch", 9, "quarter of a worker's ceiling"),
     ("latency", Workload(longest=10), {}, "timeout", 200.0, "20 times the 10 s"),
     ("latency", Workload(longest=1), {}, "timeout", 60, "no longer worth"),
     ("latency", Workload(longest=10), {"timeout": 5}, "timeout", 5, "asked for"),
@@ -101,7 +101,7 @@ def test_every_plan_makes_sense_and_stays_below_what_is_free() -> None:
     memories = (None, 1, MIB, 100 * MIB, 64 * GIB)
     for strategy, workload, memory, processors in product(ALL, loads, memories, (1, 2, 3, 64)):
         chosen = require(plan(strategy, workload, ResourceLimits(processors, memory)))
-        assert chosen.workers <= processors + (strategy == "performance")
+        assert chosen.workers <= processors + (strategy in ("performance", "throughput"))
         assert chosen.memory is not None
         assert memory is None or chosen.workers * chosen.memory <= memory
 
