@@ -989,6 +989,39 @@ def test_stats_since(work: Recording, mgit: Any) -> None:
     assert (told.code, told.out, "git does not read 'nonsense' as a date" in told.err) == (2, "", True)
 
 
+def test_stats_says_what_was_lost(work: Recording, mgit: Any) -> None:
+    folder = Path(work.location.mgit_dir, "metrics")
+    mgit("-C", work.path, "verify")
+    with open(folder / "now", "ab") as file:
+        file.write(b"\x1ecut")
+    (folder / "metrics.sqlite").write_bytes(b"no database" * 100)
+    told = mgit("-C", work.path, "stats", "-v")
+    assert (told.code, "verify  " in told.out) == (0, True)
+    assert "metrics.sqlite was damaged: it is set aside, and counting begins anew" in told.err
+    assert "1 line in " in told.err
+    assert mgit("-C", work.path, "stats").err == ""
+    assert mgit("-C", work.path, "stats", "--json").json[0]["cut_lines"] == 1
+
+
+def test_stats_out_of_any_repository(tmp_path: Path, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert mgit("stats").out == "no operation is counted yet\n"
+    assert mgit("monitoring", "audit").out == ""
+    (tmp_path / "x.txt").write_bytes(b"x" * 500)
+    assert mgit("pipeline", "compress", "--input-file", "x.txt").code == 0
+    assert "pipeline compress  " in mgit("stats").out
+    assert "pipeline compress  " in mgit("monitoring", "audit").out
+    monkeypatch.setattr("mgit_hooks.metrics.folded.spooled.waiting", _refuse)
+    monkeypatch.setattr("mgit_hooks.metrics.folded.is_file", _refuse)
+    told = mgit("stats")
+    assert (told.code, told.out, told.err.count("\n"), "Permission denied" in told.err) == (128, "", 2, True)
+
+
+def _refuse(path: str) -> Any:
+    raise PermissionError(13, "Permission denied", path)
+
+
 def test_stats_history(work: Recording, mgit: Any) -> None:
     mgit("-C", work.path, "verify")
     days, _, *rows = mgit("-C", work.path, "stats", "--history").out.splitlines()

@@ -17,6 +17,7 @@ from mgit_hooks.metrics.alerts import Alert
 from mgit_hooks.metrics.places import Place
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
+from mgit_hooks.report import counted
 
 DAYS: Final = 30
 
@@ -112,7 +113,8 @@ def remark(found: Sequence[Place], out: Output) -> None:
             told = f"{place.folder}/metrics.sqlite was damaged: it is set aside, and counting begins anew"
             out.note(f"mgit-hooks: {escape(told)}")
         if place.store.cut:
-            out.detail(f"mgit-hooks: {place.store.cut} lines in {escape(place.folder)} were cut, and do not count")
+            told = f"{counted(place.store.cut, 'line')} in {place.folder} cut: not counted"
+            out.detail(f"mgit-hooks: {escape(told)}")
 
 
 def moment(directory: str, date: str) -> float:

@@ -131,6 +131,31 @@ class Killer:
         return getattr(self._database, name)
 
 
+class Full(Killer):
+    """A database on a disk that is full after so many statements."""
+
+    def execute(self, *words: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self._database.execute(*words)
+
+
+@pytest.mark.parametrize("left", [0, 3, 6, 9])
+def test_a_disk_that_is_full_while_it_folds_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    put(tmp_path, "log", "show", "log")
+    connect = folded._connect
+    monkeypatch.setattr(folded, "_connect", lambda path: Full(connect(path), left))
+    with folded.opened(str(tmp_path)) as store:
+        assert store is not None
+        assert (len(list(store.noted())), store.durable) == (3, False)
+    monkeypatch.undo()
+    noted, days, cut = fold(tmp_path)
+    assert (len(noted), sum(day.runs for day in days), cut) == (3, 3, 0)
+
+
 def killed(folder: Path, at: int) -> bool:
     """Whether a fold in a process of its own was killed at its statement number ``at``."""
     child = os.fork()
