@@ -35,6 +35,8 @@ class Lives:
         self.work = Recording(repo)
         self.told: set[tuple[str, str]] = set()
         """(old, new), as git, or the tool that rewrote them, says."""
+        self.upstream: set[tuple[str, str]] = set()
+        """Those of ``told`` whose new one was there before: a rebase left the old one out, and names its HEAD."""
         self._in_reflogs: set[tuple[str, str]] = set()  # told by a reflog alone, and no drain has seen it
         self.changes: dict[str, frozenset[int]] = {}
         self.done: list[str] = []
@@ -87,6 +89,8 @@ class Lives:
             for line in self._told.read_text().splitlines():
                 old, new = line.split(" ")[:2]
                 if old != new:  # an amend that changes nothing, within one second
+                    if new in self.changes and (old, new) not in self.told:
+                        self.upstream.add((old, new))
                     self.told.add((old, new))
         listed = self.git("log", "--all", "--reflog", "-m", "--first-parent", "--name-only", "--format=commit %H")
         for part in listed.split("commit ")[1:]:

@@ -489,6 +489,24 @@ def test_filter_branch_of_a_detached_head_in_a_linked_worktree(late: Recording, 
     assert replaces(late, *news) == [{olds[0]}, {olds[1]}]
 
 
+def test_what_follows_filter_branch_is_none_of_its_work(late: Recording) -> None:
+    """The same message at the same time, on what took the place of the old parent."""
+    when = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
+    late.write("secret", "x")
+    late.git("add", "secret")
+    late.commit("secret", "--allow-empty")
+    late.git("commit", "-q", "--allow-empty", "-m", "Executed", **when)
+    old = late.head()
+    remove = "git rm -q --cached --ignore-unmatch secret"
+    late.git("filter-branch", "--index-filter", remove, "main", FILTER_BRANCH_SQUELCH_WARNING="1")
+    made = late.head()
+    late.git("reset", "-q", "--hard", "HEAD^")
+    late.write("other", "y")
+    late.git("add", "other")
+    late.git("commit", "-q", "-m", "Executed", **when)
+    assert replaces(late, made, late.head()) == [{old}, set()]
+
+
 def test_filter_branch_that_changes_messages_is_not_guessed(work: Recording) -> None:
     work.commit("base")
     work.commit("part")
@@ -508,8 +526,13 @@ def look(name: str, *parents: str, key: str = "") -> Look:
         ([look("o1", "p"), look("o2", "o1")], [look("n2", "p")], {"o2": "n2"}),
         # the message of o1 was changed: what stands on it is not known to stand on what became of it
         ([look("o1", "p"), look("o2", "o1")], [look("nX", "p"), look("n2", "nX")], {}),
-        # alike in all, and one of them is gone
-        ([look("o1", "p", key="k"), look("o2", "o1", key="k")], [look("n1", "p", key="k")], {"o1": "n1"}),
+        # alike in all, and one of them is gone: which, nobody can tell
+        ([look("o1", "p", key="k"), look("o2", "o1", key="k")], [look("n1", "p", key="k")], {}),
+        (
+            [look("o1", "p", key="k"), look("o2", "o1", key="k")],
+            [look("n1", "p", key="k"), look("n2", "n1", key="k")],
+            {"o1": "n1", "o2": "n2"},
+        ),
         ([look("o1", "p", key="k"), look("o2", "p", key="k")], [look("n1", "p", key="k")], {}),
         ([look("o1", "p", key="k")], [look("n1", "p", key="k"), look("n2", "p", key="k")], {}),
         # the other way round than before
@@ -727,7 +750,8 @@ def false_links(lives: Lives) -> list[str]:
 def missing_links(lives: Lives) -> list[str]:
     """What was told of commits on record, and is not linked."""
     links, known = linked(lives)
-    return [f"{new} in place of {old}" for old, new in sorted(lives.told - links) if new in known]
+    untold = lives.told - lives.upstream - links
+    return [f"{new} in place of {old}" for old, new in sorted(untold) if new in known]
 
 
 def lived(repo: Any, seed: int, steps: int, names: tuple[str, ...] = ()) -> Lives:

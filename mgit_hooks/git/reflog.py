@@ -89,7 +89,15 @@ def every(common_dir: str) -> Iterator[Log]:
 
 def of_head(common_dir: str, worktree: str) -> list[Entry]:
     """What a worktree's HEAD did, oldest first."""
-    key = head_key(worktree).replace(os.sep, "/")
+    return _of(common_dir, head_key(worktree).replace(os.sep, "/"))
+
+
+def of_ref(common_dir: str, ref: str) -> list[Entry]:
+    """What a ref that all worktrees share did, oldest first; nothing where it has no reflog."""
+    return _of(common_dir, f"logs/{ref}")
+
+
+def _of(common_dir: str, key: str) -> list[Entry]:
     if not reftable.is_used(common_dir):
         return log_of(common_dir, key).read(None)[0]
     return next((log.read(None)[0] for log in every(common_dir) if log.key == key), [])

@@ -8,6 +8,7 @@ could be one of two, is left unpaired: a wrong link is worse than none.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -46,17 +47,20 @@ def pairs(olds: Sequence[Look], news: Sequence[Look]) -> list[Pair]:
     """The pairs among two sets of commits that have none in common, each with parents before children.
 
     A commit that was left out has become what its only parent became, as filter-branch itself takes it; a root,
-    nothing.
+    nothing. Where there were more commits that say the same than there are now, nobody can tell which were left out.
     """
     fitting: dict[tuple[bytes, tuple[Oid, ...]], list[Oid]] = {}
     for new in news:
         fitting.setdefault((new.key, new.parents), []).append(new.oid)
     known = {old.oid for old in olds}
-    keys = {new.key for new in news}
+    keys = Counter(new.key for new in news)
+    lacking = Counter(old.key for old in olds) - keys
     became: dict[Oid, tuple[Oid, ...]] = {}
     claimed: dict[Oid, list[Oid]] = {}
     for old in olds:
         parents = _became(old.parents, became, known)
+        if keys[old.key] and lacking[old.key]:
+            continue
         found = fitting.get((old.key, parents), []) if parents is not None else []
         if len(found) == 1:
             became[old.oid] = (found[0],)
@@ -78,12 +82,18 @@ def _became(parents: tuple[Oid, ...], became: Mapping[Oid, tuple[Oid, ...]], kno
 
 
 def _afters(common_dir: str, original: str, before: Oid) -> set[Oid]:
-    """Where the ref is now of which that one keeps where it was. Of a detached HEAD its reflog says whose it is."""
+    """What the ref was set to of which that one keeps where it was, by its reflog: it may have gone on since. Of a
+    detached HEAD those of all worktrees say whose it was. Where none says it, what the ref is now."""
     name = original.removeprefix("refs/original/")
+    logs = (
+        [reflog.of_head(common_dir, worktree) for worktree in reflog.worktrees(common_dir)]
+        if name == "HEAD"
+        else [reflog.of_ref(common_dir, name)]
+    )
     logged = {
         entry.new_oid
-        for worktree in (reflog.worktrees(common_dir) if name == "HEAD" else ())
-        for entry in reflog.of_head(common_dir, worktree)
+        for log in logs
+        for entry in log
         if entry.old_oid == before and entry.message.startswith("filter-branch: ")
     }
     return {oid for oid in logged or {_commit(common_dir, name)} if oid is not None}
