@@ -293,6 +293,15 @@ def killed_and_mended(shared: Shared, first: Any, then: Any, stride: int) -> int
     return kills
 
 
+@pytest.mark.parametrize("name", ["pre-applypatch", "commit-msg", "config", "behind"])
+def test_what_a_kill_left_of_a_file_being_written_is_nobody_elses(shared: Shared, name: str) -> None:
+    shared.install()
+    Path(hookfiles.scratch_name(str(Path(shared.repo.path, ".git", front.NAME, name)))).write_bytes(b"#!/bin/sh\n# ha")
+    uninstall(locate(shared.repo.path))
+    assert not Path(shared.repo.path, ".git", front.NAME).exists()
+    assert not list(Path(shared.repo.path, ".githooks").glob("*.mgit-tmp"))
+
+
 @pytest.mark.parametrize("first", [before_theirs, uninstall])
 def test_a_run_that_is_killed_is_mended_by_the_next(shared: Shared, first: Any) -> None:
     assert killed_and_mended(shared, first, before_theirs, 13) > 1

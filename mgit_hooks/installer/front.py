@@ -114,11 +114,7 @@ def clear(location: Location) -> None:
         return
     for name in sorted(os.listdir(directory)):
         path = os.path.join(directory, name)
-        hook = name if name in (*ALWAYS, *RARE) else None
-        ours = name.partition(".")[0] in ("config", "behind") or (
-            hook is not None and hookfiles.read(path) == stubs.onward(hook)
-        )
-        if ours:
+        if _is_ours(path, name):
             os.unlink(path)
             continue
         back = os.path.join(location.root or location.git_dir, behind(location))
@@ -126,6 +122,16 @@ def clear(location: Location) -> None:
             os.replace(path, os.path.join(back, name))
     with suppress(OSError):  # something is left that somebody will miss
         os.rmdir(directory)
+
+
+def _is_ours(path: str, name: str) -> bool:
+    """What we have written there, what a run that was killed has left of a file being written included."""
+    if name.partition(".")[0] in ("config", "behind"):
+        return True
+    hooks = (*ALWAYS, *RARE)
+    if name in hooks:
+        return hookfiles.read(path) == stubs.onward(name)
+    return any(name == hookfiles.scratch_name(hook) for hook in (*hooks, *stubs.HOOKS))
 
 
 def _conditions(location: Location) -> tuple[str, str]:
