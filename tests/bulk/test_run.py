@@ -263,9 +263,25 @@ import sys
 sys.path[:0] = {path!r}
 from mgit_hooks import bulk
 from bulk_tests import doing
+{planted}
 for outcome in bulk.run(["a", {kind!r}, {kind!r}, "b"], doing.misbehave, bulk.Plan(workers=2), how={how!r}):
     print(outcome.value, flush=True)
 """
+
+
+def interrupted(tmp_path: Path, kind: str, how: str, planted: str = "") -> tuple[subprocess.Popen[bytes], list[int]]:
+    """A program whose two workers are at ``kind``, and the workers."""
+    (tmp_path / "bulk_tests").symlink_to(HERE)
+    code = INTERRUPTED.format(path=[str(tmp_path), str(HERE.parents[1])], kind=kind, how=how, planted=planted)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"a\n"
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until = time.monotonic() + 5
+    while len(pids := [int(pid) for pid in listed.read_text().split()]) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(pids) == 2
+    return process, pids
 
 
 @pytest.mark.parametrize("kind", ["hang", "hang in C"])
@@ -276,22 +292,33 @@ for outcome in bulk.run(["a", {kind!r}, {kind!r}, "b"], doing.misbehave, bulk.Pl
 def test_however_a_run_ends_its_workers_do_within_a_second(
     number: signal.Signals, how: str, kind: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "bulk_tests").symlink_to(HERE)
-    code = INTERRUPTED.format(path=[str(tmp_path), str(HERE.parents[1])], kind=kind, how=how)
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"a\n"
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    until = time.monotonic() + 5
-    while len(pids := [int(pid) for pid in listed.read_text().split()]) < 2 and time.monotonic() < until:
-        time.sleep(0.01)
-    assert len(pids) == 2
+    process, pids = interrupted(tmp_path, kind, how)
     began = time.monotonic()
     process.send_signal(number)
     error = process.communicate(timeout=10)[1]
     assert wait_until_gone(pids, 1 - (time.monotonic() - began)) == []
     assert process.returncode == -number
     assert (b"KeyboardInterrupt" in error) is (number == signal.SIGINT)
+
+
+def test_planted_workers_that_are_not_tied_to_their_parent_outlive_it(tmp_path: Path) -> None:
+    planted = "from mgit_hooks.bulk import worker; worker._tie = lambda life: None"
+    process, pids = interrupted(tmp_path, "hang", "fork", planted)
+    process.kill()
+    process.wait()
+    left = wait_until_gone(pids, 0.3)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    assert left
+
+
+def test_planted_without_deadlines_an_item_that_hangs_holds_up_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervising.Supervisor, "_deadline", lambda self, busy: None)
+    generator = bulk.run(["hang"], doing.misbehave, Plan(timeout=0.2), how="fork")
+    with pytest.raises(_TooLong):
+        _within(0.6, lambda: next(generator))
+    generator.close()
 
 
 MAIN = """
