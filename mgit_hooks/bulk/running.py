@@ -49,12 +49,15 @@ async def arun(
                 break
             happened.clear()
             loop.add_reader(watched, happened.set)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes at the moment of what it waits for.
+            patience = supervisor.patience()
+            alarm = None if patience is None else loop.call_later(patience, happened.set)
             try:
-                await asyncio.wait_for(happened.wait(), supervisor.patience())
-            except TimeoutError:
-                pass
+                await happened.wait()
             finally:
                 loop.remove_reader(watched)
+                if alarm is not None:
+                    alarm.cancel()
             supervisor.step(wait=False)
     finally:
         supervisor.close()

@@ -533,8 +533,9 @@ def test_an_event_loop_that_cancels_a_run_ends_its_workers() -> None:
             await task
         return time.monotonic() - began
 
-    assert asyncio.run(main()) < 1
-    assert children() == set()
+    for _ in range(10):  # at the moment at which a worker says that it is ready, or beside it
+        assert asyncio.run(main()) < 1
+        assert children() == set()
 
 
 def test_time_outs_and_ceilings_hold_in_an_event_loop_too() -> None:
