@@ -255,8 +255,8 @@ class World:
         rules._ready.clear()
         try:
             return gate.main(stage, git, self.arguments(stage))
-        except Exception:
-            return 1  # boot.py: git stops
+        except Exception as error:  # boot.py: git stops, and says that it is a fault of ours
+            raise Differs("\n".join((f"{stage}: the gate raises", *self.story))) from error
 
     def arguments(self, stage: str) -> list[str]:
         return [self.message] if stage == "commit-msg" else []
