@@ -829,7 +829,8 @@ def boot(home: Path, gate: str, *arguments: str, **env: str) -> subprocess.Compl
     """Run boot.py as the stubs do, in a package whose gate and drain are ``gate``."""
     package = home / "mgit_hooks"
     package.mkdir()
-    shutil.copy(boot_path(), package / "boot.py")
+    for name in ("boot.py", "operation.py", "meter.py"):
+        shutil.copy(Path(boot_path()).parent / name, package / name)
     (package / "__init__.py").touch()
     for name in ("gatekeeper/gate", "recorder/drain"):
         (package / f"{name}.py").parent.mkdir()
