@@ -61,9 +61,13 @@ class Operation:
         # A reader that has left (`log | head`) is no failure; and a child that was forked meanwhile is not us.
         if kind is not None and not issubclass(kind, BrokenPipeError):
             self.error = kind.__name__
-        if self.process == os.getpid():
+        if self.process != os.getpid():
+            return
+        try:
             self.end()
             note(self.folder or self.otherwise, self)
+        except Exception:  # a package that is being upgraded meanwhile: its modules are gone, what was done stands
+            self.ended = True
 
     def end(self) -> None:
         if not self.ended:

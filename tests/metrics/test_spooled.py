@@ -289,6 +289,15 @@ def test_a_child_that_was_forked_meanwhile_notes_nothing(tmp_path: Path) -> None
     assert len(lines(tmp_path)) == 1
 
 
+def test_a_package_that_is_upgraded_meanwhile_costs_the_line_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mgit_hooks.meter", None)  # its import raises ImportError
+    with Operation(DRAIN, "drain", str(tmp_path)) as one:
+        one.code = 1
+    assert (one.code, lines(tmp_path)) == (1, [])
+
+
 def test_the_clock_may_be_set_back_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Operation(COMMAND, "log", str(tmp_path)) as one:
         monkeypatch.setattr("time.time", lambda: 5.0)
