@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from mgit_hooks.bulk import ceilings, starting
+from mgit_hooks import ceilings
+from mgit_hooks.bulk import starting
 from mgit_hooks.bulk.frames import AGAIN, ITEM, READY, SPENT, UNUSABLE, Frame, Incoming
 from mgit_hooks.bulk.outcomes import ItemError, Outcome, Plan, require
 from mgit_hooks.bulk.queueing import Job, Queue

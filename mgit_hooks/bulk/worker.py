@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from mgit_hooks import files
-from mgit_hooks.bulk import ceilings
+from mgit_hooks import ceilings, files
 from mgit_hooks.bulk.frames import AGAIN, DONE, FAILED, READY, RESULT, SPENT, UNUSABLE, Frame, Incoming
 from mgit_hooks.bulk.outcomes import ItemError, Plan
 from mgit_hooks.recovery.passing import may_pass

@@ -33,6 +33,10 @@ SECONDS_OF_VALUE = 5.0
 """Processor time that all rules together may use for one value in processes of their own."""
 _MOST_ENDED = 30
 _WALL_SECONDS = 60  # against a child that sleeps, which none should
+_MEMORY = 256 * 1024 * 1024
+"""Bytes that one rule may take beyond what the process has: a pattern can take eight gigabytes in its second."""
+_NO_MEMORY = 3  # the exit status of a child that needed more
+
 _RAN_OUT = "RULE_TIMEOUT"
 
 
@@ -170,14 +174,17 @@ def _in_child(prepared: Prepared, value: Json, unknown: frozenset[str], allowanc
         # No way back into the parent's code from here: not its handlers, buffers or locks.
         try:
             os.close(reading)
-            for number in (signal.SIGVTALRM, signal.SIGALRM):
+            for number in (signal.SIGPROF, signal.SIGALRM):
                 signal.signal(number, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)  # the system's time too, as of what takes much memory
             signal.setitimer(signal.ITIMER_REAL, _WALL_SECONDS)
+            _hold_memory()
             issues = violations(prepared, value, unknown)
             with open(writing, "wb") as pipe:
                 pipe.write(json.dumps([issue.to_json() for issue in issues]).encode())
             os._exit(0)
+        except MemoryError:
+            os._exit(_NO_MEMORY)
         except Exception as error:
             os.write(writing, f"{type(error).__name__}: {str(error)[:200]}".encode("utf-8", "replace"))
             os._exit(1)
@@ -188,20 +195,32 @@ def _in_child(prepared: Prepared, value: Json, unknown: frozenset[str], allowanc
         said = pipe.read()
     _, waited, used = os.wait4(pid, 0)
     status = os.waitstatus_to_exitcode(waited)
-    ended = status in (-signal.SIGVTALRM, -signal.SIGALRM)
+    ended = status in (-signal.SIGPROF, -signal.SIGALRM, _NO_MEMORY)
     allowance.use(used.ru_utime + used.ru_stime, ended=ended)
     if status == 0:
         return tuple(map(Issue.from_json, json.loads(said)))
     if ended:
-        return (_ran_out(prepared.rule),)
+        return (_ran_out(prepared.rule, "memory" if status == _NO_MEMORY else "time"),)
     raise _ChildFailed(said.decode("utf-8", "replace") or f"its process ended with {status}")
 
 
-def _ran_out(rule: Rule) -> Issue:
+def _hold_memory() -> None:
+    """In the child. A system that holds no limit leaves it at the time."""
+    from contextlib import suppress
+
+    from mgit_hooks import ceilings
+
+    if ceilings.held_by_system():
+        with suppress(OSError, ValueError):
+            ceilings.hold(_MEMORY)
+
+
+def _ran_out(rule: Rule, of: str) -> Issue:
     if any(patterns(rule.schema)):
         why = "its pattern backtracks too much on this value"
         fix = "write the pattern without a repeat inside a repeat, and anchor it with ^"
     else:
         why = "its schema comes to the same question by too many ways"
         fix = "let fewer of its $refs lead to one schema"
-    return failed(rule, _RAN_OUT, f"ran out of time ({SECONDS:g} s): {why}", fix)
+    bound = f"{SECONDS:g} s" if of == "time" else f"{_MEMORY >> 20} MiB"
+    return failed(rule, _RAN_OUT, f"ran out of {of} ({bound}): {why}", fix)

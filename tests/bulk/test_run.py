@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from mgit_hooks import bulk
-from mgit_hooks.bulk import ItemError, Outcome, Plan, ceilings, queueing, starting, supervising, worker
+from mgit_hooks import bulk, ceilings
+from mgit_hooks.bulk import ItemError, Outcome, Plan, queueing, starting, supervising, worker
 from mgit_hooks.errors import MgitError
 
 from . import doing
@@ -259,7 +259,8 @@ def test_who_leaves_a_run_leaves_no_worker(how: str) -> None:
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
 sys.path[:0] = {path!r}
 from mgit_hooks import bulk
 from bulk_tests import doing
