@@ -41,7 +41,7 @@ COMMANDS = {
     "archive": "move the oldest records into a file elsewhere",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
-    "pipeline": "compress files, bring them back, judge saved changesets",
+    "pipeline": "compress files and bring them back; judge, keep and recover saved changesets",
     "diff": "what repositories are now, and what changed since they were last looked at",
     "monitoring": "what operations cost, and what they did",
     "stats": "how many operations, how fast: 'monitoring pipeline-stats'",
@@ -198,6 +198,7 @@ def _make_place(operation: Operation) -> None:
 
     with suppress(OSError):
         make_private_dir(operation.otherwise or "")
+        make_private_dir(os.path.join(operation.otherwise or "", "metrics"))
 
 
 def _report(what: str, remedy: str, code: int) -> int:

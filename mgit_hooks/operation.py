@@ -40,7 +40,8 @@ class Operation:
     ended = False
 
     # ``folder`` is where its line goes (a repository's .git/mgit), ``otherwise`` where it goes if no repository was met
-    # (the data folder): nowhere where that is not there. ``phases`` are seconds, ``counts`` whatever else is counted.
+    # (the data folder): nowhere where that has no ``metrics`` yet. ``phases`` are seconds, ``counts`` whatever else is
+    # counted.
     def __init__(self, type: str, name: str, folder: str | None = None, *, otherwise: str | None = None) -> None:
         self.id = os.urandom(8).hex()
         self.type, self.name, self.folder, self.otherwise = type, name, folder, otherwise
@@ -65,7 +66,7 @@ class Operation:
             return
         try:
             self.end()
-            note(self.folder or self.otherwise, self)
+            note(self.folder or self.otherwise, self, make=self.folder is not None)
         except Exception:  # a package that is being upgraded meanwhile: its modules are gone, what was done stands
             self.ended = True
 
@@ -106,11 +107,12 @@ def spent(phase: str, began: float) -> None:
         phases[phase] = phases.get(phase, 0.0) + time.perf_counter() - began
 
 
-def note(folder: str | None, operation: Operation) -> bool:
+def note(folder: str | None, operation: Operation, *, make: bool = True) -> bool:
     """Append the line of ``operation`` to ``FOLDER/metrics/now``; whether it is there.
 
-    Nothing is made where ``folder`` is not. What stands in the file's place and is none of ours (a link, a pipe, a
-    file with a second name) is left alone, and a disk that takes nothing costs the line and no more.
+    Nothing is made where ``folder`` is not, nor, without ``make``, where its ``metrics`` are not. What stands in the
+    file's place and is none of ours (a link, a pipe, a file with a second name) is left alone, and a disk that takes
+    nothing costs the line and no more.
     """
     if folder is None:
         return False
@@ -119,6 +121,8 @@ def note(folder: str | None, operation: Operation) -> bool:
         try:
             descriptor = os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
+            if not make:
+                return False
             try:
                 os.mkdir(f"{folder}/metrics", 0o700)
             except FileExistsError:  # somebody else's first operation

@@ -35,6 +35,7 @@ _LASTING = re.compile(
     r"journal/(\d{8}\.seg|identity|head|lock|beginning)|spool/.*|inputs?/.*|gate/.*|quarantine/.*\.bin"
     r"|checkpoints/journal-\d+-\w+\.\w+\.mgit|(index|looked)\.sqlite|state\.json|held\.json|held|compact\.json|install\.json"
     r"|journal\.erased|logs/.*|[\w.-]+\.log(\.\d)?|(drain|maintenance|index|install)\.lock|baseline"
+    r"|metrics/(now(\.\d+)?|lock|metrics\.sqlite)"
 )
 # What `verify` must never say. That no anchor could be checked it may: all anchored records can be in archives.
 _SPOILT = re.compile(r"damaged:|missing:|broken|put back|rewritten|went on without|another journal|this is no anchor")
