@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from mgit_hooks.errors import ConfigError
@@ -18,6 +18,7 @@ from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.judging.policy import armed, can_refuse
 from mgit_hooks.layout import Location, make_private_dir
+from mgit_hooks.resources import schemas_dir
 
 _GRAIN = 2.0
 """Seconds by which the flag is dated back: the coarsest clock of a file system (FAT) has this grain, so
@@ -98,6 +99,18 @@ def _unchanged(source: Source, written: int) -> bool:
     return source.exists and changed <= written
 
 
+def _watched(sources: tuple[Source, ...]) -> Iterator[Source]:
+    """Of the package's own files the first alone: an upgrade writes all of them anew, and sh reads each letter of the
+    flag by itself, three times a commit."""
+    own, seen = f"{schemas_dir()}{os.sep}", False
+    for source in sources:
+        if not source.path.startswith(own):
+            yield source
+        elif not seen:
+            seen = True
+            yield source
+
+
 def _try_to_put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
     try:
         _put(location, word, sources, started)
@@ -107,7 +120,9 @@ def _try_to_put(location: Location, word: str, sources: tuple[Source, ...], star
 
 def _put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
     # A path that a line cannot hold is one that the stub cannot watch: by this word it takes the flag for a stale one.
-    told = ("unwatched" if "\n" in each.path else f"{'+' if each.exists else '-'}{each.path}" for each in sources)
+    told = (
+        "unwatched" if "\n" in each.path else f"{'+' if each.exists else '-'}{each.path}" for each in _watched(sources)
+    )
     lines = [word, *told]
     path = location.gate_flag
     make_private_dir(os.path.dirname(path))
