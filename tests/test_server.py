@@ -259,7 +259,8 @@ def test_what_the_policy_refuses(gated: Real, repo: Repo) -> None:
     wip = repo.commit("WIP: later", {"a": "x"})
     repo.commit("fine again")
     gated.drain()
-    wait_until(lambda: not Path(gated.location.mgit_dir, "draining").exists())  # the first push has started one
+    marks = [Path(gated.location.mgit_dir, name) for name in ("starting", "draining")]
+    wait_until(lambda: not any(mark.exists() for mark in marks))  # the first push has started one
     before = Path(gated.location.journal_dir, "head").read_bytes()
     done = repo.run("push", gated.path, "main", "main~1:refs/heads/side", check=False)
     words = done.stderr.decode()
