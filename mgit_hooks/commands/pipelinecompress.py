@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from mgit_hooks.codecs import QUALITIES
 from mgit_hooks.commands.pipelinepaths import below
-from mgit_hooks.containers import METHODS
+from mgit_hooks.containers import EXTENSIONS, METHODS
 from mgit_hooks.display import escape
 from mgit_hooks.errors import MgitError, UsageError, reason
 from mgit_hooks.output import Output
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     several, strategy = len(paths) > 1, args.optimization_strategy
     if several and args.output_file is not None:
         raise UsageError("-o names one output, and there are several files", "leave it out")
+    _require_apart(paths, args.method, force=args.force)
     packing = Packing(
         args.method or "auto",
         args.quality or "balanced",
@@ -81,6 +83,24 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return _many(paths, packing, plan, out) if several else _one(paths[0], args, packing, out)
 
 
+def _require_apart(paths: list[str], method: str | None, *, force: bool) -> None:
+    """No file is given twice. With --force, none has the name that another one's packed file, or its .meta, is to
+    have: it would be replaced, maybe before it is packed."""
+    from mgit_hooks.pipeline.packedmeta import EXTENSION
+
+    given = [os.path.abspath(path) for path in paths]
+    methods = METHODS if method in (None, "auto") else ("none", method)
+    endings = [EXTENSIONS[each] + more for each in methods for more in ("", EXTENSION)]
+    made = {path + ending for path in given for ending in endings} if force else set()
+    seen: set[str] = set()
+    for path, absolute in zip(paths, given, strict=True):
+        if absolute in seen:
+            raise UsageError(f"'{path}' is given twice", "give it once")
+        if absolute in made:
+            raise UsageError(f"'{path}' has the name of what another file may be packed into", "pack it by itself")
+        seen.add(absolute)
+
+
 def _plan(paths: list[str], packing: Packing, strategy: str, out: Output) -> Plan:
     from mgit_hooks.pipeline.manyfiles import planned
     from mgit_hooks.pipeline.optimization import words
@@ -94,7 +114,7 @@ def _plan(paths: list[str], packing: Packing, strategy: str, out: Output) -> Pla
 def _one(path: str, args: argparse.Namespace, packing: Packing, out: Output) -> int:
     from mgit_hooks.pipeline.manyfiles import compress_one
 
-    output = args.output_file and below(args.directory, args.output_file)
+    output = None if args.output_file is None else below(args.directory, args.output_file)
     with progress("compressing", out, unit="bytes") as show:
         result = compress_one(path, packing, output, show)
     _tell(result, out)

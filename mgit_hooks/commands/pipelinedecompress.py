@@ -57,8 +57,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         else:
             found = compressor.decompress_file(
                 path,
-                args.output_file and below(args.directory, args.output_file),
-                folder=args.output_dir and below(args.directory, args.output_dir),
+                None if args.output_file is None else below(args.directory, args.output_file),
+                folder=None if args.output_dir is None else below(args.directory, args.output_dir),
                 method=args.method,
                 use_meta=not args.no_meta,
                 force=args.force,

@@ -33,7 +33,7 @@ class DataCompressor:
     ``default_method`` and ``method`` are a CompressionMethod, its name, or ``auto``: chosen by size and by what is
     gained. ``on_failure``: ``raise`` a CompressionError, or ``store`` the data as it is and say why in
     ``metadata["error"]``. With ``verify`` what was made is read back and compared. ``limit`` bounds the bytes that one
-    result may bring back. Raises ValueError on unknown words, with the known ones.
+    result may bring back, None not at all. Raises ValueError on unknown words, with the known ones.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class DataCompressor:
         *,
         on_failure: Literal["raise", "store"] = "raise",
         verify: bool = False,
-        limit: int = DATA_LIMIT,
+        limit: int | None = DATA_LIMIT,
     ) -> None:
         codecs.require("method", default_method, (*METHODS, AUTO))
         codecs.require("quality", quality, codecs.QUALITIES)
@@ -94,7 +94,7 @@ class DataCompressor:
 
         Raises CompressionError where the data is not whole, not what the result says of it, or more than ``limit``.
         """
-        kind = result.metadata.get("original_type", "bytes")
+        kind = _metadata(result).get("original_type", "bytes")
         raw = self._unpacked(result)
         if kind == "bytes":
             return raw
@@ -107,11 +107,16 @@ class DataCompressor:
 
     def _unpacked(self, result: CompressionResult) -> bytes:
         stored = result.compressed_data
-        if stored is None:
+        if not isinstance(stored, bytes | bytearray | memoryview):
             raise _mislabelled("the result holds no data")
+        stored = bytes(stored)
+        for name in ("original_size", "compressed_size"):
+            size = getattr(result, name)
+            if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+                raise _mislabelled(f"{name} is {size!r:.80}")
         if len(stored) != result.compressed_size:
             raise _mislabelled(f"{len(stored):,} bytes that are said to be {result.compressed_size:,}")
-        if result.original_size > self.limit:
+        if self.limit is not None and result.original_size > self.limit:
             raise codecs.oversized(self.limit)
         if str(result.method) not in METHODS:
             raise _mislabelled(f"the method {result.method!r} is none of {', '.join(METHODS)}")
@@ -134,7 +139,7 @@ class DataCompressor:
 
     def decompress_json_data(self, result: CompressionResult) -> Any:
         """The value. Raises CompressionError as ``decompress_data`` does, and where it is no JSON."""
-        if result.metadata.get("data_type") != "json":
+        if _metadata(result).get("data_type") != "json":
             raise _mislabelled("it is not said to be JSON")
         try:
             return json.loads(self.decompress_data(result))
@@ -232,6 +237,15 @@ def _result(original_size: int, stored: bytes, method: str, metadata: dict[str, 
     return CompressionResult(
         original_size, size, ratio(size, original_size), CompressionMethod(method), stored, metadata
     )
+
+
+def _metadata(result: CompressionResult) -> dict[str, Any]:
+    """Raises TypeError for what is no result, as decompress_data(bytes)."""
+    if not isinstance(result, CompressionResult):
+        raise TypeError(f"this is a {type(result).__name__}, not a CompressionResult")
+    if not isinstance(result.metadata, dict):
+        raise _mislabelled("its metadata is no dictionary")
+    return result.metadata
 
 
 @overload

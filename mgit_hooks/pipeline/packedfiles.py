@@ -16,7 +16,7 @@ from mgit_hooks.containers import EXTENSIONS
 from mgit_hooks.errors import CompressionError, UsageError
 from mgit_hooks.pipeline import packedmeta
 from mgit_hooks.pipeline.choice import SMALLEST, choose, sample
-from mgit_hooks.pipeline.placing import Staged, require_free, staged
+from mgit_hooks.pipeline.placing import Staged, require_free, require_replaceable, staged
 from mgit_hooks.pipeline.results import ratio
 
 Progress = Callable[[int, int], None]  # bytes of the input that are done, of how many
@@ -54,6 +54,7 @@ class _Input(NamedTuple):
     path: str
     size: int
     mode: int
+    changed: int  # when its content last was, in nanoseconds
 
 
 def pack(path: str, output: str | None, order: Order) -> PackedFile:
@@ -62,21 +63,31 @@ def pack(path: str, output: str | None, order: Order) -> PackedFile:
     Raises CompressionError, UsageError where a file is there already, OSError.
     """
     with files.open_to_read(path) as file:
-        status = os.fstat(file.fileno())
-        source = _Input(file, path, status.st_size, status.st_mode)
-        with staged(os.path.dirname(output or path)) as made:
+        source = _opened(file, path)
+        folder = os.path.dirname(output or path)
+        with staged(folder) as made, staged(folder) as beside:
             done = _pack(made, source, output, order)
             meta_path = done.output_file + packedmeta.EXTENSION
+            if order.write_meta:  # on the disk before the packed file has its name: a full disk leaves neither
+                beside.write(packedmeta.Meta(os.path.basename(path), *done[2:6], done.metadata, done.sha256).encode())
+                beside.sync()
             if order.force and files.lexists(meta_path):
                 os.unlink(meta_path)  # first: another file's would not fit
             made.publish(done.output_file, source.mode, force=order.force)
-    if not order.write_meta:
-        return done
-    meta = packedmeta.Meta(os.path.basename(path), *done[2:6], done.metadata, done.sha256)
-    with staged(os.path.dirname(meta_path)) as made:
-        made.write(meta.encode())
-        made.publish(meta_path, source.mode, force=order.force)
-    return done._replace(meta_file=meta_path)
+            if order.write_meta:
+                beside.publish(meta_path, source.mode, force=order.force)
+                done = done._replace(meta_file=meta_path)
+    return done
+
+
+def _opened(file: BinaryIO, path: str) -> _Input:
+    """Raises CompressionError for what says nothing of its size, as files in /proc: it would be packed as empty."""
+    status = os.fstat(file.fileno())
+    if not status.st_size and file.read(1) and not os.fstat(file.fileno()).st_size:
+        raise CompressionError(
+            f"{path} says that it is empty, and is not", "copy it into a file, and pack that", "refused"
+        )
+    return _Input(file, path, status.st_size, status.st_mode, status.st_mtime_ns)
 
 
 def _pack(made: Staged, source: _Input, output: str | None, order: Order) -> PackedFile:
@@ -127,14 +138,19 @@ def _packed(
     metadata: dict[str, Any],
 ) -> PackedFile:
     target = output or source.path + EXTENSIONS[method]
-    if os.path.realpath(target) == os.path.realpath(source.path):
-        raise UsageError(f"'{target}' is what is to be packed", "name another output")
-    if not order.force:  # before the work; publishing holds to it whoever comes first
-        for name in (target, target + packedmeta.EXTENSION)[: 1 + order.write_meta]:
-            require_free(name)
+    both = (target, target + packedmeta.EXTENSION)
+    for name in both:  # with force either of them is replaced, or removed
+        if os.path.realpath(name) == os.path.realpath(source.path):
+            raise UsageError(f"'{name}' is what is to be packed", "name another output")
+    # Before the work; publishing holds to it whoever comes first.
+    for name in both if order.force else both[: 1 + order.write_meta]:
+        (require_replaceable if order.force else require_free)(name)
     digest = sha256()
     for piece in codecs.packed(_pieces(source, digest.update, order.progress), method, quality, source.size):
         made.write(piece)
+    now = os.fstat(source.file.fileno())
+    if now.st_mtime_ns != source.changed and now.st_size == source.size:  # a longer one was appended to
+        raise CompressionError("the input changed while it was read", "run it again", "refused")
     if order.verify:
         _verify(made, method, source.size, digest.hexdigest())
     share = ratio(made.size, source.size)

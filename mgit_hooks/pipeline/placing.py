@@ -28,6 +28,10 @@ class Staged:
         files.write_all(self._descriptor, data)
         self.size += len(data)
 
+    def sync(self) -> None:
+        """Have what was written on the disk. Raises OSError, as where that is full."""
+        os.fsync(self._descriptor)
+
     def empty(self) -> None:
         """Begin anew."""
         os.ftruncate(self._descriptor, 0)
@@ -38,8 +42,9 @@ class Staged:
         """Give it its name, in its own folder, and ``mode``'s permissions; with ``force`` in the place of what has that
         name. Raises UsageError where something has it, OSError."""
         os.fchmod(self._descriptor, stat.S_IMODE(mode) & 0o777)
-        os.fsync(self._descriptor)
+        self.sync()
         if force:
+            require_replaceable(path)
             os.replace(self.path, path)
         else:
             self._link(path)
@@ -81,6 +86,14 @@ def require_free(path: str) -> None:
     """Raises UsageError where anything has this name, be it a link that leads nowhere."""
     if files.lexists(path):
         raise _taken(path)
+
+
+def require_replaceable(path: str) -> None:
+    """Raises UsageError where ``path`` is, or leads to, a folder, a pipe or a device: those are never replaced."""
+    found = files.status(path)
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise UsageError(f"'{path}' is {what}", "name another output")
 
 
 def _taken(path: str) -> UsageError:

@@ -12,7 +12,7 @@ from mgit_hooks.containers import EXTENSIONS, METHODS, method_of_name, recognize
 from mgit_hooks.errors import CompressionError, UsageError
 from mgit_hooks.pipeline import packedmeta
 from mgit_hooks.pipeline.packedfiles import PIECE, Progress
-from mgit_hooks.pipeline.placing import Staged, require_free, staged
+from mgit_hooks.pipeline.placing import Staged, require_free, require_replaceable, staged
 
 
 class Demand(NamedTuple):
@@ -50,10 +50,9 @@ def unpack(path: str, demand: Demand) -> UnpackedFile:
             size, digest = _stream(file, path, method, meta, demand, None)
             return UnpackedFile(None, method, size, status.st_size, digest, meta is not None)
         target = demand.output_file or os.path.join(_folder(path, demand), _name(path, method, meta))
-        if not demand.force:
-            require_free(target)
-        elif os.path.realpath(target) == os.path.realpath(path):
-            raise UsageError(f"'{target}' is what is to be unpacked", "name another output")
+        if os.path.realpath(target) in map(os.path.realpath, (path, path + packedmeta.EXTENSION)):
+            raise UsageError(f"'{target}' is what is to be unpacked, or its .meta", "name another output")
+        (require_replaceable if demand.force else require_free)(target)
         with staged(os.path.dirname(target)) as made:
             size, digest = _stream(file, path, method, meta, demand, made)
             made.publish(target, status.st_mode, force=demand.force)

@@ -340,3 +340,31 @@ def test_nothing_heavy_is_loaded_by_the_package() -> None:
     code = "import sys, mgit_hooks.pipeline; print(*(name for name in sys.modules if name.startswith('mgit_hooks')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["mgit_hooks", "mgit_hooks.pipeline"]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"original_size": None}, {"original_size": "600"}, {"original_size": -1}, {"original_size": True},
+        {"compressed_size": None}, {"compressed_size": "39"}, {"compressed_data": 1}, {"compressed_data": "x" * 39},
+        {"metadata": None}, {"metadata": "json"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_result_of_the_wrong_shape_is_mislabelled(lie: dict[str, Any]) -> None:
+    found = DataCompressor().compress_data("hello world " * 50)
+    for call in (DataCompressor().decompress_data, DataCompressor().decompress_json_data):
+        with pytest.raises(CompressionError) as told:
+            call(found._replace(**lie))
+        assert told.value.kind == "mislabelled"
+
+
+@pytest.mark.parametrize("value", [None, {}, b"bytes", 1])
+def test_what_is_no_result_is_a_type_error_that_says_so(value: Any) -> None:
+    with pytest.raises(TypeError, match="not a CompressionResult"):
+        DataCompressor().decompress_data(value)
+
+
+def test_without_a_limit_any_size_comes_back() -> None:
+    found = DataCompressor().compress_data(b"x" * 5000)
+    assert DataCompressor(limit=None).decompress_data(found) == b"x" * 5000

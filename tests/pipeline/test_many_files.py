@@ -99,3 +99,16 @@ def test_the_plan_is_by_the_files(tmp_path: Path) -> None:
     assert plan.memory >= manyfiles._NEEDS["lzma", "best"]
     assert planned(paths[1:], Packing("lzma", "best"), "efficiency").timeout == 600
     assert planned(paths, Packing("zstd", "fast"), "efficiency").memory == 512 << 20
+
+
+def test_no_file_is_given_twice_or_written_over_by_another_one(files: list[str], mgit: Any) -> None:
+    for extra in (["--input-file", "./0.jsonl"], ["--force", "--input-file", "1.jsonl.zst.meta"]):
+        Path("1.jsonl.zst.meta").write_bytes(TEXT)
+        told = mgit("pipeline", "compress", *files, *extra)
+        assert told.code == 2
+        assert sorted(os.listdir()) == [
+            *(f"{n}.jsonl" for n in (0, 1)),
+            "1.jsonl.zst.meta",
+            *(f"{n}.jsonl" for n in (2, 3, 4)),
+        ]
+    assert Path("1.jsonl.zst.meta").read_bytes() == TEXT

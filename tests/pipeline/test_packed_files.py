@@ -262,6 +262,44 @@ def test_the_output_is_never_what_is_packed(source: Path) -> None:
     assert source.read_bytes() == RAW
 
 
+@pytest.mark.parametrize("write_meta", [True, False])
+def test_the_outputs_meta_is_never_what_is_packed(tmp_path: Path, write_meta: bool) -> None:
+    """With force it is removed, or replaced by our own."""
+    source = tmp_path / "x.meta"
+    source.write_bytes(RAW)
+    with pytest.raises(UsageError, match="is what is to be packed"):
+        compress(source, tmp_path / "x", force=True, write_meta=write_meta)
+    assert (names(tmp_path), source.read_bytes()) == ({"x.meta"}, RAW)
+
+
+def test_the_output_is_never_the_meta_of_what_is_unpacked(source: Path) -> None:
+    compress(source)
+    with pytest.raises(UsageError, match=r"or its \.meta"):
+        FileCompressor().decompress_file(f"{source}.gz", f"{source}.gz.meta", force=True)
+    assert FileCompressor().check_file(f"{source}.gz").checked
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe"])
+@pytest.mark.parametrize("which", ["out", "out.meta"])
+def test_force_replaces_files_alone(source: Path, tmp_path: Path, kind: str, which: str) -> None:
+    """As root even /dev/null would be a file from then on."""
+    place = tmp_path / which
+    if kind == "folder":
+        place.mkdir()
+    else:
+        os.mkfifo(tmp_path / "pipe" if kind.startswith("link") else place)
+        if kind.startswith("link"):
+            place.symlink_to("pipe")
+    before = names(tmp_path)
+    with pytest.raises(UsageError, match=r"out(\.meta)?' is (a folder|no regular file)"):
+        compress(source, tmp_path / "out", force=True)
+    assert names(tmp_path) == before
+    if which == "out":
+        compress(source)
+        with pytest.raises(UsageError, match=r"is (a folder|no regular file)"):
+            FileCompressor().decompress_file(f"{source}.gz", place, force=True)
+
+
 # Where it goes
 
 
@@ -433,6 +471,42 @@ def test_a_packed_file_stored_as_it_is_stays_packed(source: Path) -> None:
         assert source.read_bytes() == packed
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc")
+def test_a_file_that_does_not_tell_its_size_is_not_packed_as_empty(tmp_path: Path) -> None:
+    with pytest.raises(CompressionError, match="says that it is empty, and is not"):
+        compress(Path("/proc/self/status"), tmp_path / "out")
+    assert names(tmp_path) == set()
+
+
+def test_a_file_that_is_written_over_meanwhile_is_refused(source: Path, tmp_path: Path) -> None:
+    """Half of it would be the old one's, half the new one's."""
+
+    def written_over(done: int, total: int) -> None:
+        with open(source, "r+b") as file:
+            file.write(b"other")
+        os.utime(source, ns=(1, 1))
+
+    with pytest.raises(CompressionError, match="changed while it was read"):
+        compress(source, progress=written_over)
+    assert names(tmp_path) == {"changes.jsonl"}
+
+
+def test_a_disk_that_is_full_for_the_meta_leaves_neither(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = placing.Staged.write
+
+    def write(self: placing.Staged, data: bytes) -> None:
+        if data.startswith(b"{\n"):
+            raise OSError(28, os.strerror(28))
+        real(self, data)
+
+    monkeypatch.setattr(placing.Staged, "write", write)
+    with pytest.raises(OSError, match="No space"):
+        compress(source)
+    assert names(tmp_path) == {"changes.jsonl"}
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe"])
 def test_what_is_no_file_is_told_at_once(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.gz"
@@ -601,3 +675,24 @@ def test_names_of_any_bytes(repo: Repo) -> None:
         source.unlink()
         FileCompressor().decompress_file(f"{source}.gz")
         assert source.read_bytes() == RAW
+
+
+# On the command line
+
+
+def test_a_path_is_the_one_that_the_system_reads(source: Path, tmp_path: Path, mgit: Any) -> None:
+    """Behind a link ``..`` is the folder that it leads into; an empty path is no wish for the default."""
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/sub")
+    shutil.copy(source, tmp_path / "real" / "there")
+    words: tuple[str, ...] = ("pipeline", "compress", "--input-file", "link/../there", "--method", "gzip")
+    assert mgit("-C", str(tmp_path), *words).code == 0
+    assert (tmp_path / "real" / "there.gz").exists()
+    before = names(tmp_path)
+    for words in (("--input-file", ""), ("--input-file", str(source), "-o", "")):
+        told = mgit("pipeline", "compress", *words)
+        assert (told.code, told.err.splitlines()[0]) == (2, "mgit-hooks: a path is empty")
+    packed = str(tmp_path / "real" / "there.gz")
+    for words in (("--input-file", packed, "-o", ""), ("--input-file", packed, "--output-dir", "")):
+        assert mgit("pipeline", "decompress", *words).code == 2
+    assert names(tmp_path) == before
