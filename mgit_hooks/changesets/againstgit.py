@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.changesets.moments import BEFORE_ALL, moment
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.files import is_folder
 from mgit_hooks.git import plumbing
@@ -83,24 +83,35 @@ def against_git(changeset: Any) -> Found:
     path = changeset.get("repository_path") if isinstance(changeset, dict) else None
     try:
         here = open_at(path) if isinstance(path, str) else None
-        if here is None:
-            return Found([], 0)
-        try:
-            return _compared(changeset, here)
-        finally:
-            here.close()
+    except (RepositoryError, OSError):  # a folder on the way may be another one's
+        here = None
+    if here is None:
+        return Found([], 0)
+    try:
+        return _compared(changeset, here)
     except RepositoryError:
         return Found([], 0)
+    finally:
+        here.close()
 
 
 def open_at(path: str) -> AtHand | None:
-    """The repository at ``path`` itself: one further up is another one. Raises as ``AtHand``."""
-    if not os.path.isabs(path) or "\0" in path or not is_folder(path):
+    """The repository at ``path`` itself: one further up is another one. Raises as ``AtHand``, and OSError where it
+    cannot be told what is there."""
+    if not os.path.isabs(path) or not _may_be_named(path) or not is_folder(path):
         return None
     real = os.path.realpath(path)
     env = {**plumbing.without_local(os.environ), "GIT_CEILING_DIRECTORIES": os.path.dirname(real)}
     told = plumbing.run(("rev-parse", "--path-format=absolute", "--git-dir"), directory=real, env=env)
     return None if told.status else AtHand(real, os.fsdecode(told.stdout).removesuffix("\n"))
+
+
+def _may_be_named(path: str) -> bool:
+    """Whether a file can have this name at all: the system has none with a NUL, Python none with other surrogates."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def _compared(changeset: Json, here: AtHand) -> Found:
@@ -165,13 +176,8 @@ def _name(change: Json) -> Any:
 
 
 def _same_time(one: str, other: str) -> bool:
-    """A moment may be written in several ways: with Z, with a blank in place of the T."""
-    if one == other:
-        return True
-    try:
-        return datetime.fromisoformat(one) == datetime.fromisoformat(other)
-    except (ValueError, TypeError):  # git's own "@seconds offset", or one without an offset
-        return False
+    """A moment may be written in several ways: with Z, with a blank in place of the T or before the offset."""
+    return one == other or moment(one) == moment(other) != BEFORE_ALL  # git's own "@seconds offset" is no date
 
 
 def _blob(change: Json, place: str, here: AtHand) -> Iterator[Issue]:

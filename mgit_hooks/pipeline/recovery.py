@@ -109,7 +109,7 @@ class ChangesetRecoveryManager:
         """
         try:
             path = self._checkpoint(collection_name, data)
-        except (MgitError, OSError, ValueError, TypeError, AttributeError) as error:
+        except Exception as error:  # ``data`` may be anything
             return Action("checkpoint_failed", f"no copy of '{collection_name}' could be saved", False, str(error))
         self._add(Counts(checkpoints_created=1), durable=True)
         return Action(
@@ -142,6 +142,11 @@ class ChangesetRecoveryManager:
                 failed.append(Action("storage_recovery_failed", what, False, reason(error), context))
                 if not may_pass(error):
                     break
+            except Exception as error:  # a value that was written past every check, as one nested too deeply
+                what = f"it cannot be recovered: {type(error).__name__}"
+                context = {"operation": wanted.operation}
+                failed.append(Action("storage_recovery_failed", what, False, str(error), context))
+                break
         return RecoveryResult(False, tuple(failed))
 
     def _manner(self, strategy: RecoveryStrategy | str | None) -> Manner:

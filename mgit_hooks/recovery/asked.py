@@ -7,6 +7,7 @@ from typing import Any
 
 from mgit_hooks.changesets import againstgit
 from mgit_hooks.errors import ObjectError, RepositoryError
+from mgit_hooks.judging.validate import exception_issue
 from mgit_hooks.record import Commit, Issue, Json, Oid
 
 
@@ -42,8 +43,7 @@ class Asked:
         return None if here is None else here.content(change)
 
     def against(self, changeset: Json) -> Iterable[Issue]:
-        """What git says against a changeset, at level strict."""
-        return againstgit.against_git(changeset).issues
+        return against(changeset)
 
     def _opened(self) -> againstgit.AtHand | None:
         if not self._asked:
@@ -53,3 +53,11 @@ class Asked:
                 self._here = None
             self._asked = True
         return self._here
+
+
+def against(changeset: Any) -> Iterable[Issue]:
+    """What git says against a changeset, at level strict; that it could not be asked, where that failed."""
+    try:
+        return againstgit.against_git(changeset).issues
+    except Exception as error:  # as in validation: one repository in whatever state must not take the others with it
+        return (exception_issue(error),)

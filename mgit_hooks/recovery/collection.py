@@ -16,7 +16,7 @@ from mgit_hooks.judging import schemas
 from mgit_hooks.judging.validate import validate
 from mgit_hooks.record import Action, Issue, Json, is_valid
 from mgit_hooks.recovery import members, rawcopies
-from mgit_hooks.recovery.gathering import Kept, beside, kept
+from mgit_hooks.recovery.gathering import Kept, beside, kept, newest_first
 from mgit_hooks.recovery.operation import Manner
 from mgit_hooks.recovery.rebuilding import rebuilt
 from mgit_hooks.recovery.results import RecoveryResult
@@ -86,25 +86,26 @@ class _Gathered(NamedTuple):
 
 def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathered:
     actions: list[Action] = []
-    lacking = file.lost()
+    others = newest_first(beside(storage, wanted.name))
+    asked = _asked(file, others, wanted.source)
+    lead = asked[0] if asked else None
+    lacking = {} if lead is None else lead.lost()
     # Of a damaged file that still says which repositories it held, no other is missed: it may have been taken out.
-    is_told = (file.whole and isinstance(file.value.get("repositories"), dict)) or file.paths is not None
-    others = beside(storage, wanted.name)
-    asked = [each for each in (file, *others) if wanted.source is None or each.generation == wanted.source]
-    if wanted.source == "git":
+    is_told = lead is not None and _is_told(lead)
+    if lead is None:
         lacking = {key: path for each in (file, *others) for key, path in _named(each).items()}
     value: Json = {}
     found: dict[str, Json] = {}
     for each in asked:
+        if each is not lead and is_told and not lacking:
+            continue
         if each is not file:
-            if is_told and not lacking and wanted.source is None:
-                continue
             actions.append(each.action)
         for key, changeset in each.repositories.items():
-            if each is file or key in lacking or not is_told or wanted.source is not None:
+            if each is lead or key in lacking or not is_told:
                 found.setdefault(key, changeset)
                 lacking.pop(key, None)
-        if not is_told and each is not file and each.content is not None:
+        if not is_told and each is not lead and each.content is not None:
             is_told = each.whole or each.paths is not None
             lacking |= {key: path for key, path in each.lost().items() if key not in found}
     for each in asked or (file, *others):
@@ -114,11 +115,26 @@ def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathere
     lost = _rebuild(lacking, found, file, actions)
     empty = not found and not any(each.whole for each in asked)
     # What was lost from among them goes to its place in the order of the paths that the file tells.
-    order = [repository_key(path) for path in file.paths or ()]
+    order = [repository_key(path) for path in (file if lead is None else lead).paths or ()]
     held = {key: found[key] for key in (*(key for key in order if key in found), *found)}
     if held or not file.whole or wanted.source is not None:
         value["repositories"] = held
     return _Gathered(value, _older(others), lost, actions, empty)
+
+
+def _is_told(each: Kept) -> bool:
+    return (each.whole and isinstance(each.value.get("repositories"), dict)) or each.paths is not None
+
+
+def _asked(file: Kept, others: list[Kept], source: str | None) -> list[Kept]:
+    """The generations to take from, the first one before the others: those only give what it has lost. Where nothing
+    can be read of the one that was asked for by its name, no other is what was asked for."""
+    if source is None:
+        return [file, *others]
+    lead = [each for each in others if each.generation == source]
+    if not lead or not (lead[0].whole or lead[0].repositories):
+        return lead
+    return [*lead, *(each for each in others if each.generation != source), file]
 
 
 def _older(others: list[Kept]) -> dict[str, list[Json]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from mgit_hooks.changesets import container
+from mgit_hooks.changesets.moments import BEFORE_ALL, moment
 from mgit_hooks.changesets.shapes import repository_key
 from mgit_hooks.changesets.storage import BACKUP, CHECKPOINT, CURRENT, ChangesetStorage
 from mgit_hooks.errors import ChangesetDamageError, ChangesetStorageError, reason
@@ -66,6 +67,14 @@ def beside(storage: ChangesetStorage, name: str) -> list[Kept]:
             unusable = Action(_FAILED[generation], "it cannot be used", False, error.message)
             found.append(Kept(generation, False, {}, None, None, unusable))
     return found
+
+
+def newest_first(found: list[Kept]) -> list[Kept]:
+    """In the order of when they were updated, where each says so: a checkpoint may be newer than ``.backup``."""
+    moments = {each.generation: moment(each.value.get("updated_at")) for each in found}
+    if any(moments[each.generation] == BEFORE_ALL for each in found if each.value):
+        return found
+    return sorted(found, key=lambda each: moments[each.generation], reverse=True)
 
 
 def _damaged(generation: str, content: bytes, error: ChangesetDamageError) -> Kept:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from mgit_hooks import dates
-from mgit_hooks.changesets.againstgit import against_git as held_against_git
+from mgit_hooks.changesets.moments import BEFORE_ALL
 from mgit_hooks.changesets.shapes import repository_key
 from mgit_hooks.judging import schemas
 from mgit_hooks.judging.collectionchecks import place_of, within
@@ -15,15 +14,14 @@ from mgit_hooks.judging.explain import path_of
 from mgit_hooks.judging.validate import validate
 from mgit_hooks.record import Action, Issue, Json, is_valid
 from mgit_hooks.recovery import recover
-from mgit_hooks.recovery.asked import Asked
+from mgit_hooks.recovery.asked import Asked, against
+from mgit_hooks.recovery.filing import Older, filed, moment_of, with_its_path
 from mgit_hooks.recovery.operation import Manner
 from mgit_hooks.recovery.rebuilding import rebuilt
 from mgit_hooks.recovery.recover import Context
 
 
-def mended(
-    collection: Json, older: dict[str, list[Json]], name: str, manner: Manner, actions: list[Action]
-) -> tuple[Json, bool]:
+def mended(collection: Json, older: Older, name: str, manner: Manner, actions: list[Action]) -> tuple[Json, bool]:
     """The collection with what has one right answer in place, and whether a minimal changeset is among it.
 
     A changeset that cannot be mended is replaced by one of ``older``, or by what its repository says now; under
@@ -33,9 +31,14 @@ def mended(
     found: dict[str, Any] = {}
     minimal = False
     for key, changeset in (held if isinstance(held, dict) else {}).items():
-        made, is_minimal = _member(key, changeset, older.get(key, []), manner, actions)
+        found[key], is_minimal = _member(key, with_its_path(key, changeset, older, actions), older, manner, actions)
         minimal |= is_minimal
-        _place(found, key, made, actions)
+    found = filed(found, actions)
+    for key in held if isinstance(held, dict) else ():
+        if key not in found and (other := _earlier(key, older, manner)) is not None:
+            what = "what was under it is of another repository: taken from an earlier generation"
+            actions.append(_of_member(key, Action("storage_repair", what, True)))
+            found[key] = other
     value = dict(collection) if not isinstance(held, dict) else {**collection, "repositories": found}
     _mend_fields(value, name, manner, actions)
     return value, minimal
@@ -44,17 +47,27 @@ def mended(
 def against_git(collection: Json) -> Iterator[Issue]:
     held = collection.get("repositories")
     for key, changeset in (held if isinstance(held, dict) else {}).items():
-        yield from (within(place_of(key), issue) for issue in held_against_git(changeset).issues)
+        yield from (within(place_of(key), issue) for issue in against(changeset))
 
 
-def _member(key: str, changeset: Any, older: list[Json], manner: Manner, actions: list[Action]) -> tuple[Any, bool]:
+def _member(key: str, changeset: Any, older: Older, manner: Manner, actions: list[Action]) -> tuple[Any, bool]:
+    try:
+        return _mended(key, changeset, older, manner, actions)
+    except (RecursionError, TypeError, ValueError) as error:  # written past every check, as one nested too deeply
+        what = f"it cannot be mended: {type(error).__name__}"
+        actions.append(_of_member(key, Action("repair_failed", what, False, str(error))))
+        other = _earlier(key, older, manner)
+        return (changeset if other is None else other), False
+
+
+def _mended(key: str, changeset: Any, older: Older, manner: Manner, actions: list[Action]) -> tuple[Any, bool]:
     value = changeset if isinstance(changeset, dict) else {}
     known = schemas.load()
     with Asked(value) as here:
-        against = here.against if manner.level == "strict" and manner.against_git else None
+        held_against = here.against if manner.level == "strict" and manner.against_git else None
         path = here.path if isinstance(here.path, str) else ""
         context = Context(
-            manner.folder, path, manner.attempts, (), here.commit, content_of=here.content, against=against
+            manner.folder, path, manner.attempts, (), here.commit, content_of=here.content, against=held_against
         )
         issues = recover.judge_changeset(changeset, manner.level, known, context)
         if is_valid(issues):
@@ -73,23 +86,28 @@ def _member(key: str, changeset: Any, older: list[Json], manner: Manner, actions
         return outcome.value if value else changeset, False
 
 
-def _other(key: str, value: Json, older: list[Json], manner: Manner, actions: list[Action]) -> Json | None:
+def _other(key: str, value: Json, older: Older, manner: Manner, actions: list[Action]) -> Json | None:
     """A valid changeset of the same repository, from an earlier generation or from the repository itself."""
-    known = schemas.load()
-    for each in older:
-        if is_valid(validate("changeset", each, manner.level, known)):
-            what = "replaced by that of an earlier generation"
-            actions.append(_of_member(key, Action("storage_repair", what, True, None, {"original": value})))
-            return each
     path = value.get("repository_path")
-    made = rebuilt(path) if isinstance(path, str) and path else None
-    if made is None:
+    path = path if isinstance(path, str) and path else None
+    earlier = _earlier(key, older, manner) or (_earlier(repository_key(path), older, manner) if path else None)
+    if earlier is not None:
+        what = "replaced by that of an earlier generation"
+        actions.append(_of_member(key, Action("storage_repair", what, True, None, {"original": value})))
+        return earlier
+    if path is None:
         return None
+    made = rebuilt(path)
     actions += made.actions
-    if made.value is None or not is_valid(validate("changeset", made.value, manner.level, known)):
+    if made.value is None or not is_valid(validate("changeset", made.value, manner.level, schemas.load())):
         return None
     actions.append(_of_member(key, Action("storage_repair", "made anew", True, None, {"original": value})))
     return made.value
+
+
+def _earlier(key: str, older: Older, manner: Manner) -> Json | None:
+    valid = (each for each in older.get(key, []) if is_valid(validate("changeset", each, manner.level, schemas.load())))
+    return next(valid, None)
 
 
 def _of_member(key: str, action: Action) -> Action:
@@ -99,31 +117,9 @@ def _of_member(key: str, action: Action) -> Action:
     return action._replace(description=f"{key}: {action.description}", data_context=context)
 
 
-def _place(found: dict[str, Any], key: str, changeset: Any, actions: list[Action]) -> None:
-    """Under the key of its path; of two of one repository, the newer one."""
-    path = changeset.get("repository_path") if isinstance(changeset, dict) else None
-    right = repository_key(path) if isinstance(path, str) and path else key
-    if right != key:
-        context = {"field": place_of(key), "code": "REPOSITORY_KEY_MISMATCH", "before": key, "after": right}
-        actions.append(Action("field_repair", f"{key} is now {right}, from its path", True, None, context))
-    if right in found:
-        kept, left = sorted((found[right], changeset), key=_moment, reverse=True)
-        what = f"{right} was there twice: the newer one is kept"
-        actions.append(Action("field_repair", what, True, None, {"field": place_of(right), "before": left}))
-        changeset = kept
-    found[right] = changeset
-
-
-def _moment(changeset: Any) -> float:
-    try:
-        return datetime.fromisoformat(changeset["timestamp"]).timestamp()
-    except (TypeError, ValueError, KeyError, OverflowError):
-        return float("-inf")
-
-
 def _mend_fields(value: Json, name: str, manner: Manner, actions: list[Action]) -> None:
     held = value.get("repositories")
-    dated = sorted((each for each in held.values() if _moment(each) > float("-inf")), key=_moment) if held else []
+    dated = sorted((each for each in held.values() if moment_of(each) > BEFORE_ALL), key=moment_of) if held else []
     now = dates.now()
     right: Json = {
         "name": (name, "as its file is named"),
@@ -158,7 +154,7 @@ def _drop_doubles(value: Json, issues: tuple[Issue, ...], actions: list[Action])
         held = value["repositories"]
         if first not in held or second not in held:
             continue
-        dropped = min((first, second), key=lambda key: _moment(held[key]))
+        dropped = min((first, second), key=lambda key: moment_of(held[key]))
         before = held.pop(dropped)
         what = f"{dropped} is the repository of another one: the newer of the two is kept"
         actions.append(Action("field_repair", what, True, None, {"field": place_of(dropped), "before": before}))

@@ -61,7 +61,11 @@ def run(
         context = Context(
             manner.folder, path, manner.attempts, (), here.commit, content_of=here.content, against=against
         )
-        ready = _made_ready(value, manner, context)
+        try:
+            ready = _made_ready(value, manner, context)
+        except Exception as error:  # what no JSON is, nested too deeply to be copied, or refers to itself
+            what = f"not run: the changeset could not be made ready: {type(error).__name__}"
+            ready = _Ready(_shaped(value), (Action("operation_failed", what, False, str(error)),), stopped=True)
         if ready.stopped:
             return RecoveryResult(False, ready.actions, None, False, ready.changeset)
         ran = _run(operation, ready.changeset, manner, given)
@@ -98,7 +102,7 @@ def _plain(changeset: Any) -> tuple[Json | None, Action]:
         if isinstance(changeset, Mapping):
             return dict(changeset), Action("", "", True)
         return changeset.to_json(), Action("", "", True)
-    except (AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # a mapping raises whatever it likes
         what = f"this is no changeset: {type(error).__name__}: {error}"
         return None, Action("operation_failed", what, False, str(error))
 

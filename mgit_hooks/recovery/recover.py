@@ -143,7 +143,7 @@ def checkpoint(kind: str, value: Json, issues: Sequence[Issue], context: Context
     """Save a restorable copy. Whether that went well is in the action."""
     try:
         path = checkpoints.write(context.mgit_dir, kind, value, issues, context.now())
-    except OSError as error:
+    except (OSError, TypeError, ValueError, RecursionError) as error:  # a changeset may be made of anything
         return Action("checkpoint_failed", "no copy could be saved: nothing was repaired", False, str(error))
     return Action("checkpoint_created", f"saved a copy of the {kind}", True, None, {"checkpoint_path": path})
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from mgit_hooks import dates
 from mgit_hooks.encoding import encode_json
-from mgit_hooks.files import lexists, read, replacing
+from mgit_hooks.files import TooLarge, lexists, read, replacing
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.lock import exclusive
 from mgit_hooks.record import Json
@@ -41,7 +41,7 @@ def path_in(folder: str) -> str:
 def counted(folder: str) -> Counts:
     """What was counted; nothing where that cannot be told. Raises OSError where the file cannot be read."""
     try:
-        return _counts(read(path_in(folder), _LONGEST)) or Counts()
+        return _counted(path_in(folder)) or Counts()
     except (FileNotFoundError, NotADirectoryError):
         return Counts()
 
@@ -57,7 +57,7 @@ def add(folder: str, more: Counts, *, durable: bool) -> None:
         if not held:
             raise BlockingIOError(f"{path} is in use by another process")
         try:
-            before = _counts(read(path, _LONGEST))
+            before = _counted(path)
         except FileNotFoundError:
             before = Counts()
         if before is None:
@@ -65,6 +65,14 @@ def add(folder: str, more: Counts, *, durable: bool) -> None:
         total = (before or Counts()).plus(more)._asdict()
         with replacing(path, sync=durable) as file:
             file.write(encode_json({"counts": total, "sha256": _digest(total)}) + b"\n")
+
+
+def _counted(path: str) -> Counts | None:
+    """None where the file is not what was written, or is longer than it can be. Raises OSError."""
+    try:
+        return _counts(read(path, _LONGEST))
+    except TooLarge:
+        return None
 
 
 def _counts(data: bytes) -> Counts | None:

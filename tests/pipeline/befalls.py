@@ -33,7 +33,8 @@ DROP = object()
 
 
 def field(place: str, new: Any, *, also: dict[str, Any] | None = None) -> Callable[[Scene], None]:
-    """A field of the collection on the disk is another one; ``a``, ``b`` and ``c`` stand for the repositories."""
+    """A field of the collection on the disk is another one; ``a``, ``b`` and ``c`` stand for the repositories. What can
+    be called is made of the scene."""
 
     def act(scene: Scene) -> None:
         value = copy.deepcopy(scene.values[SAVED])
@@ -43,7 +44,9 @@ def field(place: str, new: Any, *, also: dict[str, Any] | None = None) -> Callab
             for part in parts[:-1]:
                 holder = holder[int(part) if isinstance(holder, list) else part]
             last: Any = int(parts[-1]) if isinstance(holder, list) else parts[-1]
-            if what is DROP:
+            if callable(what):
+                holder[last] = what(scene)
+            elif what is DROP:
                 del holder[last]
             else:
                 holder[last] = what
@@ -74,6 +77,17 @@ def twice_by_key(scene: Scene) -> None:
     scene.write(value)
 
 
+def path_of(name: str) -> Callable[[Scene], str]:
+    return lambda scene: str(scene.repos[name])
+
+
+def under_each_others_keys(scene: Scene) -> None:
+    value = copy.deepcopy(scene.values[SAVED])
+    held, a, b = value["repositories"], scene.keys["a"], scene.keys["b"]
+    held[a], held[b] = held[b], held[a]
+    scene.write(value)
+
+
 # What befalls bytes
 
 
@@ -92,14 +106,15 @@ def flip(at: float | int, method: str = "zstd", which: str = "file") -> Callable
     return act
 
 
-def flip_in(name: str, text: bytes) -> Callable[[Scene], None]:
+def flip_in(name: str, text: bytes, which: str = "file", saved: str = SAVED) -> Callable[[Scene], None]:
     """A letter of a text is another one, in a collection that is not compressed."""
 
     def act(scene: Scene) -> None:
-        scene.write(scene.values[SAVED], "none")
-        data = scene.file.read_bytes()
+        path: Path = getattr(scene, which)
+        scene.write(scene.values[saved], "none", path)
+        data = path.read_bytes()
         at = data.index(text, data.index(scene.keys[name].encode()) if name else 0)
-        scene.file.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
 
     return act
 
@@ -151,6 +166,25 @@ def emptied(*which: str) -> Callable[[Scene], None]:
             path.write_bytes(data[:start] + bytes(len(data) - start))
 
     return act
+
+
+def swapped(one: str, other: str) -> Callable[[Scene], None]:
+    """Each of two files is under the other's name."""
+
+    def act(scene: Scene) -> None:
+        first, second = getattr(scene, one), getattr(scene, other)
+        held = first.read_bytes()
+        first.write_bytes(second.read_bytes())
+        second.write_bytes(held)
+
+    return act
+
+
+def nested(depth: int) -> Any:
+    made: Any = []
+    for _ in range(depth):
+        made = [made]
+    return made
 
 
 def a_folder(scene: Scene) -> None:
@@ -425,3 +459,36 @@ def damaged_statistics(scene: Scene) -> None:
     scene.manager().recover_storage_operation("work", "load")
     Path(statistics.path_in(str(scene.base / "recovery"))).write_bytes(b'{"counts": {"attempts": 1')
     flip(0.9)(scene)
+
+
+# What else must hold
+
+
+def timestamp_is_of_a_commit(scene: Scene, result: RecoveryResult) -> bool:
+    value = scene.storage.load_json("work")["repositories"][scene.keys["a"]]
+    return bool(value["timestamp"] == value["recent_commits"][0]["date"])
+
+
+def the_original_is_beside_it(scene: Scene, result: RecoveryResult) -> bool:
+    key = scene.keys["c"]
+    saved = copy.deepcopy(scene.values[SAVED]["repositories"][key])
+    saved["recent_commits"][0]["hash"] = "zzz"
+    metadata = scene.storage.load_json("work")["repositories"][key]["metadata"]
+    return result.fallback_used and bool(metadata["original"] == saved)
+
+
+def c_is_named_as_lost(scene: Scene, result: RecoveryResult) -> bool:
+    (lost,) = (action for action in result.actions_taken if action.action_type == "repositories_lost")
+    return lost.data_context == {"paths": [str(scene.repos["c"])]} and not lost.success
+
+
+def a_copy_is_kept(scene: Scene, result: RecoveryResult) -> bool:
+    kept = next(action for action in result.actions_taken if action.action_type == "checkpoint_created")
+    (aside,) = scene.folder.glob("work.damaged-*")
+    return Path((kept.data_context or {})["checkpoint_path"]).read_bytes() == aside.read_bytes()
+
+
+def counted_anew(scene: Scene, result: RecoveryResult) -> bool:
+    said = scene.manager().get_recovery_statistics()
+    damaged = list((scene.base / "recovery").glob("statistics.damaged-*"))
+    return (said["attempts"], said["successes"], len(damaged)) == (1, 1, 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from mgit_hooks.record import Json
 from pipeline.befalls import (
     DROP,
+    a_copy_is_kept,
     a_dead_link,
     a_folder,
     a_listed_file,
@@ -19,7 +20,9 @@ from pipeline.befalls import (
     anothers,
     anothers_backup,
     both,
+    c_is_named_as_lost,
     changed,
+    counted_anew,
     cut,
     damaged_index,
     damaged_journal,
@@ -43,16 +46,22 @@ from pipeline.befalls import (
     locked,
     lost_objects,
     named,
+    nested,
     never,
     no_room,
     operation,
+    path_of,
     removed,
     replaced,
     statistics_in_the_way,
+    swapped,
     takes_only_minimal,
+    the_original_is_beside_it,
+    timestamp_is_of_a_commit,
     torn_journal,
     twice,
     twice_by_key,
+    under_each_others_keys,
     vanished,
     with_gits_lock,
     with_the_lock,
@@ -61,14 +70,12 @@ from pipeline.befalls import (
     without_index,
     without_lines,
 )
-from pipeline.scene import BEFORE, CHECKPOINT, MIXED, OLDEST, SAVED, Row
+from pipeline.scene import BEFORE, BOTH, CHECKPOINT, MIXED, OLDEST, SAVED, Row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "recovery-scenarios.md"
 NOTHING = "nothing to do: it is as it was saved"
 EXACT = "as it was saved, to the field"
 OLDER = "as of the save before"
-REBUILT = (r"/repositories/\w+/timestamp", r"/repositories/\w+/metadata/recovered")
-FROM_GIT = (*REBUILT, r"/repositories/\w+/uncommitted_files/0/embedded_content")
 # fmt: off
 A = "/repositories/a"
 B = "/repositories/b"
@@ -76,8 +83,11 @@ C = "/repositories/c"
 FILE_B = f"{B}/uncommitted_files/0"
 COMMIT_C = f"{C}/recent_commits/0"
 STRICT: Json = {"level": "strict"}
-MADE_ANEW = (*REBUILT, "/metadata", "/created_at", "/updated_at", "/of a newer version", r"/repositories/\w+/uncommitted_files/0/embedded_content")
-IS_A_MINIMAL = (r"/repositories/\w+/(?:metadata|git_status|has_uncommitted_changes|current_branch|error|uncommitted_files|recent_commits|content_embedding_stats).*",)
+EACH = "/repositories/[abc]"
+REBUILT = (f"{C}/timestamp", f"{C}/metadata/recovered")
+ALL_REBUILT = (f"{EACH}/timestamp", f"{EACH}/metadata/recovered", f"{FILE_B}/embedded_content")
+MADE_ANEW = (*ALL_REBUILT, "/metadata", "/created_at", "/updated_at", "/of a newer version")
+IS_A_MINIMAL = (rf"{C}/(?:metadata|git_status|has_uncommitted_changes|current_branch|error|uncommitted_files|recent_commits|content_embedding_stats).*",)
 
 FIELDS = [
     Row("fields", "git_status is no status", field(f"{A}/git_status", "tidy"), EXACT),
@@ -91,10 +101,17 @@ FIELDS = [
     Row("fields", "repository_name is empty", field(f"{A}/repository_name", ""), EXACT),
     Row("fields", "repository_name of 300 characters", field(f"{B}/repository_name", "n" * 300), EXACT),
     Row("fields", "repository_path is missing", field(f"{B}/repository_path", DROP), EXACT + " (from .backup)"),
-    Row("fields", "timestamp is missing", field(f"{A}/timestamp", DROP), "as it was saved; timestamp: the newest commit's date", differs=(r"/repositories/\w+/timestamp",)),
-    Row("fields", "timestamp is no date", field(f"{A}/timestamp", "noon"), "as it was saved; timestamp: the newest commit's date", differs=(r"/repositories/\w+/timestamp",)),
-    Row("fields", "current_branch is a number", field(f"{A}/current_branch", 5), "as it was saved; current_branch: null, not known", differs=(r"/repositories/\w+/current_branch",)),
+    Row("fields", "timestamp is missing", field(f"{A}/timestamp", DROP), "as it was saved; timestamp: the newest commit's date", differs=(f"{A}/timestamp",), also=timestamp_is_of_a_commit),
+    Row("fields", "timestamp is no date", field(f"{A}/timestamp", "noon"), "as it was saved; timestamp: the newest commit's date", differs=(f"{A}/timestamp",), also=timestamp_is_of_a_commit),
+    Row("fields", "current_branch is a number", field(f"{A}/current_branch", 5), "as it was saved; current_branch: null, not known", differs=(f"{A}/current_branch",)),
     Row("fields", "the key is another one", key, EXACT),
+    Row("fields", "a changeset's path is another one's", field(f"{B}/repository_path", path_of("a")), EXACT),
+    Row("fields", "a newer changeset's path is an older one's", field(f"{A}/repository_path", path_of("b")), EXACT),
+    Row("fields", "a changeset's path is nowhere", field(f"{B}/repository_path", "/nowhere"), EXACT),
+    Row("fields", "a changeset's path is another one's, and there is no other generation", removed("backup", "checkpoint", then=field(f"{A}/repository_path", path_of("b"))),
+        "left as it is; the others as they were saved", False, reference="kept bc"),
+    Row("fields", "two changesets are under each other's keys", under_each_others_keys, EXACT),
+    Row("fields", "a changeset is nested more deeply than can be copied", field(f"{C}/metadata", nested(600), also={f"{C}/git_status": "tidy"}), EXACT + " (from .backup)"),
     Row("fields", "a changeset is there twice, under two keys", twice_by_key, EXACT + ": the newer one"),
     Row("fields", "a changeset is there twice, its path written in two ways", twice, EXACT + ": the newer one", given=STRICT),
     Row("fields", "a changeset is a number", field(B, 5), EXACT + " (from .backup)"),
@@ -109,7 +126,7 @@ FIELDS = [
     Row("fields", "embedded content is not git's", removed("backup", "checkpoint", then=field(f"{FILE_B}/embedded_content/content", "Staged\n")), EXACT + " (from git)", given=STRICT),
     Row("fields", "both hashes of embedded content are wrong", field(f"{FILE_B}/content_hash", "0" * 64, also={f"{FILE_B}/embedded_content/content_hash": "1" * 64}), EXACT + " (from git)"),
     Row("fields", "both hashes are wrong, and its repository is gone", both(field(f"{FILE_B}/content_hash", "0" * 64, also={f"{FILE_B}/embedded_content/content_hash": "1" * 64}), vanished("b")), EXACT + " (from .backup)"),
-    Row("fields", "a changeset's own key is another one's", field(f"{A}/repository_key", "0" * 16), "as it was saved, with the right key", differs=(r"/repositories/\w+/repository_key",)),
+    Row("fields", "a changeset's own key is another one's", field(f"{A}/repository_key", "0" * 16), "as it was saved, with the right key", differs=(f"{A}/repository_key",)),
     Row("fields", "a commit has no message", field(f"{COMMIT_C}/message", DROP), EXACT + " (from git)"),
     Row("fields", "a commit's author is null", field(f"{COMMIT_C}/author_name", None, also={f"{COMMIT_C}/author_email": None}), EXACT + " (from git)"),
     Row("fields", "a commit's date is none", field(f"{COMMIT_C}/date", "yesterday"), EXACT + " (from git)"),
@@ -128,7 +145,7 @@ FIELDS = [
     Row("fields", "repositories are null", field("/repositories", None), OLDER, reference=MIXED),
     Row("fields", "repositories are null: strategy fallback", field("/repositories", None), OLDER, reference=MIXED, call={"strategy": "fallback"}),
     Row("fields", "a commit's hash is none, its repository is gone: strategy fallback", both(removed("backup", "checkpoint", then=field(f"{COMMIT_C}/hash", "zzz")), vanished("c")),
-        "a minimal changeset, the original beside it; the others as they were saved", differs=IS_A_MINIMAL, call={"strategy": "fallback"}),
+        "a minimal changeset, the original beside it; the others as they were saved", differs=IS_A_MINIMAL, also=the_original_is_beside_it, call={"strategy": "fallback"}),
     Row("fields", "a commit's hash is none, its repository is gone", both(removed("backup", "checkpoint", then=field(f"{COMMIT_C}/hash", "zzz")), vanished("c")),
         "left as it is; the others as they were saved", False, reference="kept ab"),
     Row("fields", "strategy abort", field(f"{A}/git_status", "tidy"), "refused: nothing is changed", False, call={"strategy": "abort"}, reference="untouched"),
@@ -185,16 +202,18 @@ BYTES = [
         reference="untouched", call={"strategy": "fallback"}),
     Row("bytes", "a later version's file", later, "refused: nothing is changed", False, reference="untouched"),
     Row("bytes", "another collection's file", anothers, "refused: nothing is changed", False, reference="untouched"),
-    Row("bytes", "strategy checkpoint", flip(0.9), EXACT + ", and a copy of the damaged file is kept first", call={"strategy": "checkpoint"}),
+    Row("bytes", "strategy checkpoint", flip(0.9), EXACT + ", and a copy of the damaged file is kept first", call={"strategy": "checkpoint"}, also=a_copy_is_kept),
+    Row("bytes", ".checkpoint is newer than .backup, and the file is gone", both(swapped("backup", "checkpoint"), removed("file")), OLDER + ", from .checkpoint", reference=BEFORE),
+    Row("bytes", "--from backup, and that is damaged", flip_in("a", b"Step 1", "backup", BEFORE), OLDER + "; of the one that was hit as of the checkpoint", reference=BOTH, call={"source": "backup"}),
     Row("bytes", "a later save is not what is wanted: --from checkpoint", both(), "as of the checkpoint", reference=CHECKPOINT, call={"source": "checkpoint"}),
 ]
 
 GONE = ("file", "backup", "checkpoint")
-OF_C = tuple(rf"/repositories/\w+/{name}" for name in ("timestamp", "git_status", "metadata/.*", "error", "uncommitted_files"))
+OF_C = tuple(f"{C}/{name}" for name in ("timestamp", "git_status", "metadata/.*", "error", "uncommitted_files"))
 REPOSITORIES = [
     Row("repositories", "a repository is gone, the file is whole", vanished("c"), NOTHING),
     Row("repositories", "a repository is gone, the file is damaged", both(flip(0.9), vanished("b")), EXACT + ": what git no longer has comes from .backup"),
-    Row("repositories", "a repository is gone, and nothing has its changeset", both(without_c, vanished("c")), "the others as they were saved; that one is named as lost", False, reference="kept ab"),
+    Row("repositories", "a repository is gone, and nothing has its changeset", both(without_c, vanished("c")), "the others as they were saved; that one is named as lost", False, reference="kept ab", also=c_is_named_as_lost),
     Row("repositories", "git cannot read it, its journal can be", both(without_c, without_head), "its last commits from its journal, marked as such", differs=OF_C),
     Row("repositories", "git cannot read it, its journal's index is lost", both(without_c, without_head, without_index), "its last commits from its journal, marked as such", differs=OF_C),
     Row("repositories", "git cannot read it, its journal's index is damaged", both(without_c, without_head, damaged_index), "its last commits from its journal, marked as such", differs=OF_C),
@@ -202,7 +221,7 @@ REPOSITORIES = [
     Row("repositories", "git cannot read it, its journal is damaged", both(without_c, without_head, damaged_journal), "its last commits from its journal, as far as they are whole", differs=OF_C),
     Row("repositories", "its objects are lost, its journal is there", both(without_c, lost_objects), "its last commits from its journal, marked as such", differs=OF_C),
     Row("repositories", "its objects are lost, and fields of its commits are wrong", both(field(f"{COMMIT_C}/message", None), lost_objects), EXACT + " (from .backup)"),
-    Row("repositories", "only git knows it: --from git", both(without_c), "made anew from git", differs=FROM_GIT, call={"source": "git"}),
+    Row("repositories", "only git knows it: --from git", both(without_c), "made anew from git", differs=ALL_REBUILT, call={"source": "git"}),
 ]
 
 PROCESSES = [
@@ -213,7 +232,7 @@ PROCESSES = [
     Row("processes", "another process holds the collection for a moment", both(flip(0.9), locked(lock, 0.1)), EXACT),
     Row("processes", "another process holds the collection for good", both(flip(0.9), locked(lock, 60)), "refused after three attempts: nothing is changed", False, reference="untouched"),
     Row("processes", "a half-written file of a killed save is left", both(replaced(b"half", "leftover"), flip(0.9)), EXACT),
-    Row("processes", "the statistics are damaged", damaged_statistics, EXACT + "; they are counted anew"),
+    Row("processes", "the statistics are damaged", damaged_statistics, EXACT + "; they are counted anew", also=counted_anew),
     Row("processes", "the statistics cannot be written", statistics_in_the_way, EXACT),
     Row("processes", "the copy of strategy checkpoint cannot be saved", both(statistics_in_the_way), "refused: nothing is changed", False, reference="untouched", call={"strategy": "checkpoint"}),
 ]

@@ -21,6 +21,7 @@ from mgit_hooks.pipeline import ChangesetRecoveryManager, RecoveryResult, valida
 from mgit_hooks.record import Json
 
 SAVED, BEFORE, CHECKPOINT = "saved", "before", "checkpoint"
+BOTH = "both"  # as of the save before, but for ``a``, which is as of the checkpoint
 MIXED, OLDEST = "mixed", "oldest"  # as saved, but for ``a``, which is as of the save before, or as of the checkpoint
 
 
@@ -96,8 +97,8 @@ class Scene:
                 self.storage.save_checkpoint(collection)
             else:
                 self.storage.save_changeset_collection(collection)
-        for which, older in ((MIXED, BEFORE), (OLDEST, CHECKPOINT)):
-            self.values[which] = copy.deepcopy(self.values[SAVED])
+        for which, newer, older in ((MIXED, SAVED, BEFORE), (OLDEST, SAVED, CHECKPOINT), (BOTH, BEFORE, CHECKPOINT)):
+            self.values[which] = copy.deepcopy(self.values[newer])
             self.values[which]["repositories"][self.keys["a"]] = self.values[older]["repositories"][self.keys["a"]]
 
     def _read(self, number: int) -> Json:
@@ -123,7 +124,8 @@ class Scene:
 class Row(NamedTuple):
     """``act`` is what befalls it; ``outcome`` what is expected, in words, and ``recovered`` whether that is a recovery.
 
-    ``reference``: what must be under the name afterwards, to the field, but for the places that ``differs`` matches.
+    ``reference``: what must be under the name afterwards, to the field, but for the places that ``differs`` matches;
+    ``a``, ``b`` and ``c`` stand for the repositories there too. ``also``: what else must hold.
     """
 
     group: str
@@ -137,6 +139,7 @@ class Row(NamedTuple):
     call: Json = {}  # noqa: RUF012 - how it is asked
     run: Callable[[Scene], RecoveryResult] | None = None
     """In place of asking the manager for the collection."""
+    also: Callable[[Scene, RecoveryResult], bool] | None = None
     is_operation: bool = False
     """Of an operation on a changeset: the collection has to be untouched."""
 
@@ -160,6 +163,8 @@ def faults(row: Row, scene: Scene) -> list[str]:
         found.append("something was changed")
     if row.reference.startswith("kept"):
         found += _kept(row, scene)
+    if row.also is not None and not row.also(scene, result):
+        found.append(f"{row.also.__name__} does not hold: {[a.to_json() for a in result.actions_taken]}")
     return found
 
 
@@ -173,11 +178,10 @@ def _differing(row: Row, scene: Scene) -> list[str]:
         value = scene.storage.load_changeset_collection("work").to_json()
     except MgitError as error:
         return [error.message]
-    places = [place for place in differences(wanted, value) if not any(re.fullmatch(p, place) for p in row.differs)]
-    found = [f"differs at {place}" for place in places]
-    found += [
-        f"is as it was: {p}" for p in row.differs if not any(re.fullmatch(p, d) for d in differences(wanted, value))
-    ]
+    letters = {key: name for name, key in scene.keys.items()}
+    places = [re.sub("[0-9a-f]{16}", lambda key: letters.get(key[0], key[0]), d) for d in differences(wanted, value)]
+    found = [f"differs at {place}" for place in places if not any(re.fullmatch(p, place) for p in row.differs)]
+    found += [f"is as it was: {p}" for p in row.differs if not any(re.fullmatch(p, place) for place in places)]
     result = validate_collection(value, row.given.get("level", "standard"))
     return found + [f"invalid: {issue.code} at {issue.field_path}" for issue in result.issues if not result.is_valid]
 

@@ -271,6 +271,53 @@ def test_what_is_no_changeset_is_said_to_be_none(manager: ChangesetRecoveryManag
     assert "this is no changeset" in result.actions_taken[0].description
 
 
+class Hostile(dict[str, Any]):
+    def keys(self) -> Any:
+        raise RuntimeError("no keys")
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("no keys")
+
+
+def _nested(depth: int) -> Any:
+    made: Any = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+def _of_itself() -> Json:
+    made = broken()
+    made["metadata"] = {"itself": made}
+    return made
+
+
+@pytest.mark.parametrize("strategy", RecoveryStrategy)
+@pytest.mark.parametrize(
+    "value",
+    [
+        Hostile(a=1),
+        broken(metadata={"a": _nested(5000)}),
+        broken(metadata={"a": iter([])}),
+        broken(repository_path="/a\ud800b"),
+        broken(repository_path="/" + "a" * 5000),
+        _of_itself(),
+    ],
+    ids=["mapping", "deep", "uncopied", "surrogate", "long", "itself"],
+)
+def test_nothing_that_a_value_raises_gets_out(tmp_path: Path, value: Any, strategy: RecoveryStrategy) -> None:
+    """At the level that asks git, too. What cannot be copied is not mended, and its operation does not run."""
+    manager = ChangesetRecoveryManager(
+        ChangesetStorage(tmp_path), strategy, level="strict", folder=tmp_path / "recovery"
+    )
+    seen = Seen()
+    result = manager.recover_changeset_operation(seen, value)
+    assert result.recovery_successful is (seen.given != [])
+    assert result.recovery_successful or any(not action.success for action in result.actions_taken)
+    assert manager.get_recovery_statistics()["attempts"] == 1
+    assert manager.create_recovery_checkpoint("x", value).action_type in ("checkpoint_created", "checkpoint_failed")
+
+
 def test_git_is_what_repairs_go_by(manager: ChangesetRecoveryManager, repo: Repo) -> None:
     """At level strict what git says against a changeset is found, and mended from git."""
     commit = Capturer(f"{repo.path}/.git").commit(Oid(repo.commit("One", {"a.txt": "one\n"}))).to_json()
@@ -446,6 +493,16 @@ def test_counts_that_are_not_what_was_written_are_set_aside(tmp_path: Path, chan
     assert statistics.counted(folder) == Counts(1)
     (aside,) = [name for name in os.listdir(folder) if "damaged" in name]
     assert Path(folder, aside).read_bytes() == damaged
+
+
+def test_counts_that_are_longer_than_they_can_be_are_set_aside(tmp_path: Path) -> None:
+    path = Path(statistics.path_in(str(tmp_path)))
+    path.write_bytes(b" " * 70_000)
+    assert statistics.counted(str(tmp_path)) == Counts()
+    statistics.add(str(tmp_path), Counts(1), durable=False)
+    assert statistics.counted(str(tmp_path)) == Counts(1)
+    (kept,) = tmp_path.glob("statistics.damaged-*.json")
+    assert kept.stat().st_size == 70_000
 
 
 def test_what_could_not_be_counted_is_counted_later(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mgit_hooks.changesets import ChangesetStorage, frames
-from mgit_hooks.recovery import collection, gathering, members, operation, passing, recover, repairs
+from mgit_hooks.recovery import collection, filing, gathering, members, operation, passing, recover, repairs
 from mgit_hooks.recovery.places import Fixed
 from pipeline.scenarios import PAGE, ROWS, page
 from pipeline.scene import Row, Scene, faults
@@ -115,8 +115,16 @@ def _a_repaired_status_is_not_judged(patch: pytest.MonkeyPatch) -> None:
 
 
 def _the_newer_of_two_is_dropped(patch: pytest.MonkeyPatch) -> None:
-    real = members._moment
-    patch.setattr(members, "_moment", lambda changeset: -real(changeset))
+    real = filing.moment_of
+    patch.setattr(filing, "moment_of", lambda changeset: -real(changeset).timestamp())
+
+
+def _a_path_is_believed_against_its_key(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(members, "with_its_path", lambda key, changeset, older, actions: changeset)
+
+
+def _the_backup_is_taken_however_old(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(collection, "newest_first", lambda found: found)
 
 
 def _everything_is_tried_again(patch: pytest.MonkeyPatch) -> None:
@@ -140,6 +148,8 @@ PLANTED: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (_abort_runs_the_operation, "an invalid changeset: strategy abort"),
     (_a_repaired_status_is_not_judged, "git_status is missing"),
     (_the_newer_of_two_is_dropped, "a changeset is there twice, under two keys"),
+    (_a_path_is_believed_against_its_key, "a newer changeset's path is an older one's"),
+    (_the_backup_is_taken_however_old, ".checkpoint is newer than .backup, and the file is gone"),
     (_everything_is_tried_again, "git's own lock on its index"),
     (_the_copy_is_not_waited_for, "the copy of strategy checkpoint cannot be saved"),
 ]
