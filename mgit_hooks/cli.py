@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 
@@ -41,27 +42,32 @@ COMMANDS = {
     "archive": "move the oldest records into a file elsewhere",
     "config": "the configuration in force and where it comes from",
     "schema": "the JSON Schemas that records and configuration are judged by",
-    "pipeline": "compress files and bring them back; judge, keep and recover saved changesets",
-    "diff": "what repositories are now, and what changed since they were last looked at",
+    "pipeline": "compress files; judge, keep and recover saved changesets",
+    "diff": "what repositories are now, and what changed since the last look",
     "monitoring": "what operations cost, and what they did",
     "stats": "how many operations, how fast: 'monitoring pipeline-stats'",
     "drain": "turn what the hooks spooled into records now",
 }
 INTERNAL = {"gate": "judge one hook's event (called by the hooks)"}
 
+COUNTED = "counted"
+"""The default by which a command says that ``-5`` means ``-n 5``."""
+
 _OVER_MANY = frozenset(("diff",))  # writes nothing into the repositories that it reads
 _OUTSIDE = _OVER_MANY | {"pipeline"}
+_LIKE, _ABOUT = 0.65, 0.1
+"""From which likeness on (0 to 1) a word is taken for a slip of another, and which difference of it tells nothing."""
 
 
 def build_parser(name: str | None) -> argparse.ArgumentParser:
     """The parser; of the commands only ``name``'s own options are known, the others are just listed."""
     parser = _Parser(
         prog="mgit-hooks",
-        description="Records every commit and push of a repository, and judges them where a policy says so.",
+        description="Records every commit and push, and judges them where a policy says so.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="commands:\n"
         + "\n".join(f"  {command:<10} {summary}" for command, summary in COMMANDS.items())
-        + "\n\nexit status: 0 clean, 1 findings, 2 usage or configuration, 128 not a repository or fatal",
+        + "\n\nexit status: 0 clean, 1 findings, 2 usage or configuration, 128 fatal",
     )
     parser.add_argument("--version", action="version", version=f"mgit-hooks {__version__}")
     add_common(parser, suppressed=False)
@@ -96,8 +102,43 @@ def add_common(parser: argparse.ArgumentParser, *, suppressed: bool) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As it is, but that the parser of the command itself tells of what it does not know, and of what is near."""
+        if self.get_default(COUNTED):
+            args = list(self._counted(args))
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown)
+        return known, unknown
+
+    def _counted(self, words: Sequence[str]) -> Iterator[str]:
+        """``-5`` as ``-n5``, as git has it: for argparse it is a word. Not where it is an option's value, or a path."""
+        end = words.index("--") if "--" in words else len(words)
+        for at, word in enumerate(words):
+            before = self._option_string_actions.get(words[at - 1]) if at else None
+            is_value = before is not None and before.nargs != 0
+            yield f"-n{word[1:]}" if at < end and word[1:].isdecimal() and word[0] == "-" and not is_value else word
+
+    def _refuse(self, unknown: list[str]) -> None:
+        option = next((word[2:].partition("=")[0] for word in unknown if word.startswith("--")), "")
+        known = [each[2:] for each in self._option_string_actions if each.startswith("--")]
+        if near := [f"--{each}" for each in _near(option, known)]:
+            raise UsageError(f"unrecognized arguments: {' '.join(unknown)}", f"did you mean {' or '.join(near)}?")
+        self.error(f"unrecognized arguments: {' '.join(unknown)}")
+
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(message, f"see '{self.prog} --help'")
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    """What of ``known`` was perhaps meant by ``word``, the nearest first: two where they are about as near."""
+    from difflib import SequenceMatcher
+
+    likeness = {each: SequenceMatcher(None, each, word).ratio() for each in known}
+    best = max(likeness.values(), default=0.0)
+    if best < _LIKE:
+        return []
+    return sorted((each for each in likeness if likeness[each] > best - _ABOUT), key=lambda each: -likeness[each])[:2]
 
 
 def _module(command: str):  # type: ignore[no-untyped-def]
@@ -146,11 +187,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     name = _command_name(given)
+    if name == "help":  # as git has it
+        at = given.index(name)
+        given = [*given[:at], *given[at + 1 :], "--help"]
+        name = _command_name(given)
     if name is not None and name not in COMMANDS and name not in INTERNAL:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, COMMANDS, 1)
-        hint = f"did you mean 'mgit-hooks {near[0]}'?" if near else "see 'mgit-hooks --help' for the commands"
+        near = " or ".join(f"'mgit-hooks {each}'" for each in _near(name, COMMANDS))
+        hint = f"did you mean {near}?" if near else "see 'mgit-hooks --help' for the commands"
         raise UsageError(f"'{name}' is not a command", hint)
     parser = build_parser(name)
     args = parser.parse_args(given)

@@ -36,6 +36,17 @@ def now() -> str:
     return from_git(nanoseconds // 10**9, 0).replace("+", f".{nanoseconds // 1000 % 10**6:06d}+")
 
 
+def local(text: str) -> str:
+    """``2026-11-21 20:00`` where it is read, of a time that ``now`` or ``from_git`` wrote: those carry the offset of
+    whoever wrote them, and side by side they would seem to be hours apart. What no calendar holds stays as it is."""
+    from datetime import datetime
+
+    try:
+        return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, OSError):
+        return text
+
+
 def seconds(text: str) -> int:
     """The second since 1970 of a time that ``now`` wrote."""
     import calendar  # 4 ms: the gate needs dates, and not this

@@ -98,9 +98,11 @@ def _explain(stderr: str, directory: str) -> tuple[str, str]:
     # Of an unknown extension the name stands in the line below.
     reason = " ".join(map(str.strip, lines)) if lines[0].endswith(":") else lines[0]
     if "dubious ownership" in reason:
+        import shlex
+
         return (
-            f"{reason}",
-            "if you trust its owner, run 'git config --global --add safe.directory PATH' with that path",
+            reason,
+            f"if you trust its owner: git config --global --add safe.directory {shlex.quote(_quoted(reason))}",
         )
     if "not a git repository" in reason:
         return (
@@ -108,6 +110,11 @@ def _explain(stderr: str, directory: str) -> tuple[str, str]:
             "change to one, or name it with -C DIR",
         )
     return reason, "see what 'git status' says there"
+
+
+def _quoted(reason: str) -> str:
+    """The path in the words of git: ``detected dubious ownership in repository at '/a/b'``."""
+    return reason.partition("'")[2].rpartition("'")[0] or "PATH"
 
 
 def make_private_dir(path: str) -> None:

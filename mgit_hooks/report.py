@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from mgit_hooks.record import Commit, FileChange, Gate, Json, Oid, Push, Record
 Style = Callable[..., str]
 
 _MOST_NAMED: Final = 10
+_FULL: Final = re.compile(r"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
 _EVENT_STYLES: Final = {
     "refused": ("red",), "skipped": ("yellow",), "repair": ("yellow",), "rebuilt": ("yellow",), "push": ("cyan",),
@@ -26,13 +28,13 @@ def unrecorded(missing: Sequence[Oid]) -> Iterator[str]:
         yield f"mgit-hooks: so are {len(missing) - _MOST_NAMED} more: 'git fsck' names what is missing"
 
 
-def one_line(record: Record, style: Style, *, who: bool = False) -> str:
-    """``seq  event  when  what  marks``; with ``who``, of a commit its committer before the marks."""
-    when = (record.occurred_at or record.recorded_at)[:16].replace("T", " ")
+def one_line(record: Record, style: Style, when: Callable[[str], str], *, who: bool = False) -> str:
+    """``seq  event  when  what  marks``, its time as ``when`` tells it; with ``who``, of a commit its committer too."""
+    at = escape(when(record.occurred_at or record.recorded_at))
     event = style(f"{record.event:<12}", *_EVENT_STYLES.get(record.event, ("green",)))
     marks = "".join(f"  {style(mark, color)}" for mark, color in _marks(record))
     person = f"  by {_committer(record.commit)}" if who and record.commit is not None else ""
-    return f"{style(f'{record.seq:>6}', 'dim')}  {event}  {when}  {_what(record, changes=not who)}{person}{marks}"
+    return f"{style(f'{record.seq:>6}', 'dim')}  {event}  {at}  {_what(record, changes=not who)}{person}{marks}"
 
 
 def _committer(commit: Commit) -> str:
@@ -56,8 +58,7 @@ def _marks(record: Record) -> Iterator[tuple[str, str]]:
 
 def _what(record: Record, *, changes: bool = True) -> str:
     if record.commit is not None:
-        subject = record.commit.message.partition("\n")[0]
-        return f"{record.commit.hash[:10]} {escape(subject)[:100]}{_changes(record.commit) if changes else ''}"
+        return f"{record.commit.hash[:10]} {subject(record.commit, 100)}{_changes(record.commit) if changes else ''}"
     if record.push is not None:
         return _push_words(record.push)
     if record.original is not None:
@@ -65,10 +66,21 @@ def _what(record: Record, *, changes: bool = True) -> str:
     if record.refs:
         first = record.refs[0]
         old, new = ((oid or "none")[:10] for oid in (first.old_oid, first.new_oid))
-        return f"{escape(first.name)} {old} → {new}  {escape(first.reason or '')[:80]}".rstrip()
+        return f"{escape(first.name)} {old} → {new}  {_short(escape(first.reason or ''))[:80]}".rstrip()
     if record.event in _DETAILS and record.detail is not None:
         return escape(_DETAILS[record.event](record.detail))[:120]
     return escape(record.gate.reason or record.repository_name)[:120]
+
+
+def subject(commit: Commit, most: int) -> str:
+    """The message's first line; of more than ``most`` characters the beginning, and a sign that it is no more."""
+    line = escape(commit.message.partition("\n")[0])
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _short(text: str) -> str:
+    """A reflog's words, with the full hashes that git puts in as short as those beside them."""
+    return _FULL.sub(lambda found: found[0][:10], text)
 
 
 def counted(number: int, thing: str) -> str:

@@ -226,6 +226,14 @@ def test_what_makes_no_sense_is_one_line_and_a_way_out(repo: Repo, mgit: Any, ar
     assert said in told.err
 
 
+@pytest.mark.parametrize("args", [(), ("--require-gate",)])
+def test_before_the_first_commit_it_says_so(repo: Repo, mgit: Any, args: tuple[str, ...]) -> None:
+    assert mgit("-C", repo.path, "init").code == 0
+    told = mgit("-C", repo.path, "check", *args)
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith("mgit-hooks: HEAD is no commit: there is none yet on this branch\nhint: ")
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [((), 0), (("--fail-on", "warning"), 1), (("--fail-on", "error"), 0), (("--fail-on", "never"), 0)],

@@ -66,6 +66,8 @@ def test_log_drains_first_and_shows_the_newest_first(work: Recording) -> None:
         (("--event", "amend", "--event", "commit"), ["better", "two", "one"]),
         (("-n", "1", "--event", "commit"), ["two"]),
         (("-n", "0"), []),
+        (("--event", "commit", "-1"), ["two"]),
+        (("-1", "--", "-2"), []),
         (("--author", "lovelace", "-n", "2", "--event", "commit"), ["two", "one"]),
         (("--author", "nobody"), []),
         (("--branch", "main", "--event", "commit"), ["two", "one"]),
@@ -84,6 +86,23 @@ def test_log_for_people(work: Recording) -> None:
     assert "better" in told
     assert "\x1b" not in told
     assert "\x1b[" in said(work.path, "log", "--color", "always")
+
+
+def test_log_shows_all_times_where_it_is_read(work: Recording) -> None:
+    """A commit's is recorded with the committer's offset, what a hook saw with none but UTC's."""
+    work.git("commit", "-q", "--allow-empty", "-m", "far", GIT_COMMITTER_DATE="1700000000 +0900")
+    told = run(work.path, "log", "-n", "1", env=os.environ | {"TZ": "EST5"}).stdout.decode()
+    assert "2023-11-14 17:13" in told
+
+
+def test_log_of_a_branch_that_never_was_says_so(work: Recording) -> None:
+    assert b"no record tells of branch other" in run(work.path, "log", "--branch", "other").stderr
+
+
+def test_log_shortens_the_hashes_in_the_words_of_reflogs(work: Recording) -> None:
+    oid = work.git("rev-parse", "HEAD").strip()
+    work.git("update-ref", "-m", f"moved onto {oid}", "refs/heads/moved", oid, "--create-reflog")
+    assert f"moved onto {oid[:10]}\n" in said(work.path, "log", "-n", "3")
 
 
 def test_log_ends_lines_with_nul(work: Recording) -> None:
@@ -108,6 +127,7 @@ def test_what_a_terminal_could_obey_is_escaped(work: Recording) -> None:
         (("log", "--event", "comit"), "is not an event"),
         (("log", "-n", "-1"), "-n"),
         (("log", "-n", "x"), "-n"),
+        (("log", "--since", "nonsense"), "git does not read 'nonsense' as a date"),
         (("log", "--nonsense"), "nonsense"),
         (("lgo",), "did you mean"),
         (("show", "nothing-like-it"), "neither a record nor a revision"),
@@ -277,7 +297,7 @@ def test_init_in_an_empty_repository(repo: Repo) -> None:
 def test_quiet_says_no_more_than_the_data(repo: Repo) -> None:
     repo.commit("old")
     done = run(repo.path, "init", "-q")
-    assert done.stderr == b""
+    assert (done.stderr, done.stdout.count(b"\n")) == (b"", 3)
 
 
 @pytest.mark.parametrize("command", ["log", "show", "export", "verify", "drain", "backfill", "init"])

@@ -57,6 +57,27 @@ def test_now_is_now_in_utc_to_the_microsecond() -> None:
     assert len(text) == len("2026-01-01T00:00:00.000000+00:00")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("2026-01-01T00:30:00.123456+00:00", "2025-12-31 19:30"),
+        ("2026-01-01T00:30:59-05:00", "2026-01-01 00:30"),
+        ("2026-07-01T12:00:00+02:00", "2026-07-01 06:00"),  # summer time
+        ("@253402300800 +0000", "@253402300800 +0000"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_times_of_all_zones_are_shown_in_one(text: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EST5EDT,M3.2.0,M11.1.0")
+    time.tzset()
+    try:
+        assert dates.local(text) == told
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_seconds_are_those_of_now() -> None:
     before = int(time.time())
     assert before <= dates.seconds(dates.now()) <= int(time.time())

@@ -734,4 +734,4 @@ def test_somebody_elses_repository(work: Recording) -> None:
         )
         assert told.returncode == 128
         assert "dubious ownership" in told.stderr
-        assert "safe.directory" in told.stderr
+        assert f"safe.directory {work.path}\n" in told.stderr

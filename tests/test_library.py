@@ -63,7 +63,7 @@ def test_someone_elses(repo: Repo) -> None:
         shutil.chown(path, pwd.getpwuid(65534).pw_name)
     error = opened(Path(repo.path, ".git"))
     assert "owned by someone else" in error.message
-    assert "safe.directory" in error.remedy
+    assert error.remedy.endswith(f"safe.directory {repo.path}")  # git's own word: the worktree, not .git
 
 
 def test_corrupt_configuration(repo: Repo) -> None:

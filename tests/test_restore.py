@@ -48,6 +48,12 @@ def goes_to(work: Recording, true: list[Record], last: int) -> None:
     assert verify(work.location.journal_dir).is_clean
 
 
+def test_where_there_is_nothing_to_restore_it_says_so(repo: Repo, mgit: Any) -> None:
+    told = mgit("-C", repo.path, "restore")
+    assert (told.code, told.out) == (0, "")
+    assert "'mgit-hooks checkpoint' writes one" in told.err
+
+
 def test_without_a_name_it_says_what_there_is(work: Recording, mgit: Any) -> None:
     name = os.path.basename(generation(work))
     assert mgit("-C", work.path, "restore").out.startswith(f"{name}  up to record ")

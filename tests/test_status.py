@@ -98,15 +98,30 @@ def test_the_gate(repo, status, strategy: str, gate: str) -> None:  # type: igno
     os.utime(os.environ["GIT_CONFIG_GLOBAL"], (old, old))
     install(locate(repo.path))
     assert status()["gate"] == gate
-    repo.git("config", "mgit.level", "strict")
+    repo.git("config", "mgit.strategy", "repair" if strategy == "abort" else "abort")
+    flag = Path(locate(repo.path).gate_flag).read_bytes()
+    assert status()["gate"] == {"armed": "open", "open": "armed"}[gate]  # the flag is older than that
+    assert Path(locate(repo.path).gate_flag).read_bytes() == flag
+    repo.git("config", "mgit.strategy", "nonsense")
     assert status()["gate"] == "unknown"
 
 
 def test_for_people(repo, capsysbinary) -> None:  # type: ignore[no-untyped-def]
-    assert cli.main(["-C", repo.path, "status"]) == 0
-    assert b"mgit-hooks init" in capsysbinary.readouterr().err
+    def ask() -> tuple[str, str]:
+        assert cli.main(["-C", repo.path, "status"]) == 0
+        told = capsysbinary.readouterr()
+        return told.out.decode(), told.err.decode()
+
+    hooks = os.path.join(repo.path, ".git/hooks")
+    out, err = ask()
+    assert "mgit-hooks init" in err
+    assert f"hooks     all 9 missing in {hooks}\n" in out
+    assert "gate      none: no hook of ours runs\n" in out
     install(locate(repo.path))
-    assert cli.main(["-C", repo.path, "status"]) == 0
-    told = capsysbinary.readouterr()
-    assert b"  post-commit      installed\n" in told.out
-    assert told.err == b""
+    out, err = ask()
+    assert f"hooks     all 9 installed in {hooks}\n" in out
+    assert "gate      open: nothing is refused\n" in out
+    assert err == ""
+    Path(hooks, "post-merge").unlink()
+    out, _ = ask()
+    assert "  post-commit      installed\n  post-merge       missing\n" in out

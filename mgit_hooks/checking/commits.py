@@ -43,12 +43,19 @@ def listed(directory: str, given: Sequence[str], *, since: str | None, base: str
     options = ("--no-walk",) if alone else ("--reverse", "--topo-order")
     told = plumbing.run(("rev-list", "--timestamp", *options, "--end-of-options", *words, "--"), directory=directory)
     if told.status:
-        said = (told.stderr.strip().splitlines() or ["git gives no reason"])[0].removeprefix("fatal: ")
-        raise UsageError(
-            f"git does not take '{' '.join(given or ['HEAD'])}' for commits: {said}", "for example: origin/main..HEAD"
-        )
+        raise not_taken(directory, given, told.stderr)
     lines = (line.split() for line in told.stdout.decode("ascii").splitlines())
     return [Oid(oid) for seconds, oid in lines if int(seconds) >= earliest]
+
+
+def not_taken(directory: str, given: Sequence[str], stderr: str) -> UsageError:
+    """What to say where git's ``rev-list`` did not take ``given``, or HEAD where nothing is given."""
+    if not given and _commit(directory, "HEAD") is None:
+        return UsageError("HEAD is no commit: there is none yet on this branch", "commit something, or give a RANGE")
+    said = (stderr.strip().splitlines() or ["git gives no reason"])[0].removeprefix("fatal: ")
+    return UsageError(
+        f"git does not take '{' '.join(given or ['HEAD'])}' for commits: {said}", "for example: origin/main..HEAD"
+    )
 
 
 def elsewhere(directory: str, given: Sequence[str], base: str) -> list[Oid]:

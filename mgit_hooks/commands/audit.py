@@ -29,7 +29,13 @@ _STYLES: Final = {"failed": "red", "refused": "red", "bypassed": "yellow", "skip
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="DATE", help=f"from DATE on, as git reads it (default: {_DAYS} days ago)")
     parser.add_argument("-n", "--max-count", type=_number, default=_MOST, metavar="N", help=f"default: {_MOST}; 0: all")
-    parser.add_argument("--kind", action="append", choices=audit.KINDS, help="only these; may be given again")
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=audit.KINDS,
+        metavar="KIND",
+        help=f"only these; may be given again: {', '.join(audit.KINDS)}",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -76,7 +82,9 @@ def _line(each: Entry, out: Output) -> str:
         told.append(f"record {each.seq}" + (f" {each.commit[:10]}" if each.commit else ""))
     if each.seconds is not None:
         told.append(f"in {shown.duration(each.seconds)}")
-    return "  ".join((*told, *([f"by {escape(each.by)}"] if each.by else [])))
+    if each.by:
+        told.append(escape(f"({each.by})" if each.kind == "failed" else f"by {each.by}"))
+    return "  ".join(told)
 
 
 def _number(text: str) -> int:

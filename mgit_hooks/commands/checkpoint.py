@@ -6,6 +6,7 @@ import argparse
 import os
 
 from mgit_hooks import checkpoints
+from mgit_hooks.dates import local
 from mgit_hooks.display import escape
 from mgit_hooks.journal import bundle, generations
 from mgit_hooks.journal.generations import Generation
@@ -55,5 +56,5 @@ def _line(each: Generation) -> str:
     if each.fault is not None:
         return f"{escape(each.name)}  unusable: {escape(each.fault)}"
     size = os.path.getsize(each.path)
-    made_at = each.manifest.made_at[:19].replace("T", " ") if each.manifest is not None else ""
-    return f"{escape(each.name)}  up to record {each.last_seq}, {size} bytes, made {made_at}"
+    made_at = local(each.manifest.made_at) if each.manifest is not None else ""
+    return f"{escape(each.name)}  up to record {each.last_seq}, {size} bytes, made {escape(made_at)}"

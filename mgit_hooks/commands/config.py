@@ -20,7 +20,7 @@ from mgit_hooks.record import Json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.usage = "%(prog)s [KEY | explain KEY] [--show-origin] [--show-sources] [--level LEVEL] ..."
+    parser.usage = "%(prog)s [KEY] [OPTION ...]\n       %(prog)s explain KEY"
     parser.add_argument(
         "key", nargs="?", metavar="KEY", help=f"only this one: {', '.join(KEYS)}; or the word 'explain'"
     )
@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="explain: a key, or rules.ID; what it is, and all that was said of it",
     )
     parser.add_argument("--show-origin", action="store_true", help="say where each value came from")
-    parser.add_argument("--show-sources", action="store_true", help="list the files a value can come from")
+    parser.add_argument(
+        "--show-sources", action="store_true", help="list the files a value can come from: + is read, - is not there"
+    )
     for key in KEYS:
         if key not in ADDING:
             parser.add_argument(

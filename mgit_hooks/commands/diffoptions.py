@@ -14,7 +14,7 @@ CONTENTS: Final = ("none", "summary", "sample", "full")
 MEMORY: Final = 100  # MiB
 LEVELS: Final = ("basic", "standard", "strict")
 OPTIMIZATIONS: Final = ("balanced", "performance", "efficiency", "throughput", "latency")
-STRATEGIES: Final = ("ignore", "repair", "fallback", "checkpoint", "abort")
+STRATEGIES: Final = ("ignore", "fallback", "checkpoint", "repair", "abort")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--discover-pattern",
         action="append",
         metavar="GLOB",
-        help="only repositories of which the path, the name or a remote's URL fits (can be repeated)",
+        help="only repositories of which the path, the name or a remote's URL fits; may be given again",
     )
     parser.add_argument(
         "--merge-discovered",
@@ -49,7 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--optimization-strategy",
         choices=OPTIMIZATIONS,
-        help="read many by the numbers of a strategy, which -v tells with their reasons",
+        metavar="STRATEGY",
+        help=f"read many by the numbers of a strategy, which -v tells with their reasons: {', '.join(OPTIMIZATIONS)}",
     )
     parser.add_argument(
         "--batch-size",
@@ -85,8 +86,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recovery-strategy",
         choices=STRATEGIES,
-        help="what becomes of an invalid changeset, or of a repository that cannot be read; judges at level standard "
-        "where no level is given",
+        metavar="STRATEGY",
+        help="what becomes of an invalid changeset, or of a repository that cannot be read: "
+        f"{', '.join(STRATEGIES)}; judges at level standard where no level is given",
     )
     parser.add_argument("--embed-content", action="store_true", help="put contents of the changed files in")
     parser.add_argument(

@@ -41,7 +41,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     out.line(f"history    {counted(done.recorded, 'commit')} recorded now, {done.already} on record before")
     verdict = "verified" if report.is_clean else "NOT clean: run 'mgit-hooks repair'"
     out.line(f"journal    {counted(report.records, 'record')}, {verdict}")
-    out.lines(_next_steps(location))
+    if not out.quiet:
+        out.lines(_next_steps(location))
     for line in unrecorded(done.missing):
         out.note(line)
     return 0 if report.is_clean else 1

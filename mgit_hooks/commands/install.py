@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=[hook for hook in stubs.ASKED_FOR if hook not in stubs.SERVER],
         dest="asked_for",
-        help="write this hook as well: what it tells and what it costs is in docs/sources.md",
+        help="write this hook as well, reference-transaction: what it tells and costs is in docs/sources.md",
         metavar="HOOK",
     )
     parser.add_argument(

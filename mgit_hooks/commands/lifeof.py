@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from mgit_hooks import report
 from mgit_hooks.commands.show import NoRecord, refuse_archived
+from mgit_hooks.dates import local
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.git import plumbing
@@ -58,7 +59,7 @@ def _lines(kin: Kin, record: Record | None, absent: str, fate: Fate, style: repo
     if record is None or record.commit is None:
         yield f"{'-':>6}  {absent:<30}  {kin.commit[:10]}"
     else:
-        yield report.one_line(record, style)
+        yield report.one_line(record, style, local)
         on = f"on {escape(record.branch)}" if record.branch else _refs_of(record)
         yield f"{_MARGIN}{escape(record.commit.committer_name)}, {on}, gate {record.gate.status}"
     if kin.replaces:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from mgit_hooks import report
+from mgit_hooks.cli import COUNTED
+from mgit_hooks.dates import local
 from mgit_hooks.display import escape
 from mgit_hooks.errors import DamageError, UsageError
 from mgit_hooks.git import plumbing
@@ -24,11 +26,16 @@ from mgit_hooks.session import reading
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most N records")
+    parser.set_defaults(**{COUNTED: True})
+    parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most N records; -N is the same")
     parser.add_argument(
-        "--event", action="append", default=[], metavar="EVENT", help="only this event; may be repeated"
+        "--event",
+        action="append",
+        default=[],
+        metavar="EVENT",
+        help=f"only this event; may be given again: {', '.join(sorted(EVENTS))}",
     )
-    parser.add_argument("--branch", help="only what happened on this branch")
+    parser.add_argument("--branch", metavar="BRANCH", help="only what happened on this branch")
     parser.add_argument("--author", metavar="TEXT", help="only commits whose author has TEXT in name or e-mail")
     parser.add_argument(
         "--since", "--after", metavar="DATE", help="only what happened at DATE or later, as git reads it"
@@ -44,6 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="*", metavar="PATH", help="only commits that changed this file, or a file in this folder"
     )
 
+
+_NO_KEY = "mgit.no-such-key"
 
 # What narrows a search down; of a commit's life all is shown.
 _FILTERS = (
@@ -73,17 +82,25 @@ def run(args: argparse.Namespace, out: Output) -> int:
             if args.json:
                 out.json(record.to_json())
             else:
-                out.line(report.one_line(record, out.style, who=args.bypassed))
+                out.line(report.one_line(record, out.style, local, who=args.bypassed))
                 if out.verbose:
                     out.lines(f"        {line.strip()}" for line in report.judged(record))
-    if not found and args.paths and most != 0:
-        out.note(f"mgit-hooks: no record tells of {', '.join(map(escape, args.paths))}")
-        out.note("hint: a PATH is a file or a folder; a branch is named with --branch")
+    if not found and most != 0:
+        _nothing(args, out)
     for place in damaged:
         out.note(f"mgit-hooks: records passed over: {place.message}")
     if damaged:
         out.note("hint: run 'mgit-hooks repair'")
     return 1 if damaged else 0
+
+
+def _nothing(args: argparse.Namespace, out: Output) -> None:
+    """What was named, and may be misspelt: there is no record of it."""
+    named = [*args.paths, *([] if args.branch is None else [f"branch {args.branch}"])]
+    if named:
+        out.note(f"mgit-hooks: no record tells of {', '.join(map(escape, named))}")
+    if args.paths:
+        out.note("hint: a PATH is a file or a folder; a branch is named with --branch")
 
 
 def _chosen(index: Index, location: Location, args: argparse.Namespace, damaged: list[DamageError]) -> Iterator[Record]:
@@ -109,10 +126,11 @@ def _filter(location: Location, args: argparse.Namespace) -> Filter:
 
 
 def _second(directory: str, side: str, date: str) -> int:
-    """The second since 1970 of a date, as ``git log`` reads it."""
+    """The second since 1970 of a date, as ``git log`` reads it; but that takes whatever it does not know for now."""
+    known = plumbing.run(("config", "--type=expiry-date", "--default", date, "--get", _NO_KEY), directory=directory)
     said = plumbing.run(("rev-parse", f"--{side}={date}"), directory=directory).stdout.decode().strip()
     number = said.rpartition("=")[2]  # --max-age=1700000000, --min-age=1700000000
-    if not number.isdecimal():
+    if known.status or not number.isdecimal():
         raise UsageError(f"git does not read '{date}' as a date", "for example: --since=2.weeks or --since=2026-03-01")
     return int(number)
 

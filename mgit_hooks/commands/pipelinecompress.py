@@ -28,18 +28,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         required=True,
         action="append",
         metavar="FILE",
-        help="what to compress; it stays as it is; may be given several times",
+        help="what to compress; it stays as it is; may be given again",
     )
     parser.add_argument(
         "--method",
         choices=(*METHODS, "auto"),
-        help="default: auto, by the file's size and what a sample of it gains",
+        metavar="METHOD",
+        help=f"{', '.join(METHODS)}, or auto: by the file's size and what a sample of it gains (default: auto)",
     )
     parser.add_argument("--quality", choices=QUALITIES, help="default: balanced")
     parser.add_argument(
         "--optimization-strategy",
         choices=[str(each) for each in OptimizationStrategy],
-        help="several files: how many at a time, and by which codec and quality where those are not said",
+        metavar="STRATEGY",
+        help="several files: how many at a time, and by which codec and quality where those are not said: "
+        + ", ".join(OptimizationStrategy),
     )
     parser.add_argument(
         "--temperature",

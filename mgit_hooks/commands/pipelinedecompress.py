@@ -23,7 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--output-dir", metavar="DIR", help="the folder of the output (default: the input's)")
     where.add_argument("--check", action="store_true", help="write nothing: is the file whole?")
     parser.add_argument("-f", "--force", action="store_true", help="replace an output that is there already")
-    parser.add_argument("--method", choices=METHODS, help="default: as the .meta, the name or the file itself says")
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        metavar="METHOD",
+        help=f"{', '.join(METHODS)} (default: as the .meta, the name or the file itself says)",
+    )
     parser.add_argument("--no-meta", action="store_true", help="leave INPUT.meta out of account")
     parser.add_argument(
         "--max-size",

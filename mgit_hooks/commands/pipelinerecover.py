@@ -17,7 +17,13 @@ _MOST_ATTEMPTS = 100
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--collection-name", metavar="NAME", help="the saved collection")
-    parser.add_argument("--strategy", choices=STRATEGIES, default="repair", help="default: repair")
+    parser.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="repair",
+        metavar="STRATEGY",
+        help=f"{', '.join(STRATEGIES)} (default: repair)",
+    )
     parser.add_argument(
         "--validation-level", choices=LEVELS, default="standard", help="what it must be valid at (default: standard)"
     )

@@ -11,7 +11,12 @@ from mgit_hooks.judging.validate import LEVELS
 def configure(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy options")
     group.add_argument("--level", choices=LEVELS, help="how strictly to validate, whatever is configured")
-    group.add_argument("--strategy", choices=STRATEGIES, help="what to do about what is invalid")
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        metavar="STRATEGY",
+        help=f"what to do about what is invalid: {', '.join(STRATEGIES)}",
+    )
 
 
 def overrides(args: argparse.Namespace) -> dict[str, str]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from mgit_hooks import report
+from mgit_hooks.checking.commits import not_taken
+from mgit_hooks.dates import local
 from mgit_hooks.display import escape
 from mgit_hooks.errors import DamageError, RepositoryError, UsageError
 from mgit_hooks.git import plumbing
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a commit's state is not acceptable."""
     accepted = ACCEPTED | _allowed(args.allow)
     _require_journal(locate(args.directory))
-    commits = _commits(args.directory, args.range or ["HEAD"])
+    commits = _commits(args.directory, args.range)
     counts: Counter[str] = Counter()
     findings: list[State] = []
     with reading(args.directory, out) as session:
@@ -92,10 +94,9 @@ def _require_journal(location: Location) -> None:
 
 
 def _commits(directory: str, given: Sequence[str]) -> list[Oid]:
-    listed = plumbing.run(("rev-list", "--end-of-options", *given, "--"), directory=directory)
+    listed = plumbing.run(("rev-list", "--end-of-options", *(given or ("HEAD",)), "--"), directory=directory)
     if listed.status:
-        said = (listed.stderr.strip().splitlines() or ["git gives no reason"])[0].removeprefix("fatal: ")
-        raise UsageError(f"git does not take '{' '.join(given)}' for commits: {said}", "for example: origin/main..HEAD")
+        raise not_taken(directory, given, listed.stderr)
     return [Oid(line) for line in listed.stdout.decode("ascii").split()]
 
 
@@ -135,7 +136,7 @@ def _line(found: State, out: Output) -> str:
     """``commit  state  when  who  subject  (reason)``."""
     line = f"{found.commit[:10]}  {out.style(f'{found.state:<10}', 'yellow')}"
     if found.record is not None and found.record.commit is not None:
-        when = (found.record.occurred_at or found.record.recorded_at)[:16].replace("T", " ")
+        when = escape(local(found.record.occurred_at or found.record.recorded_at))
         commit = found.record.commit
-        line += f"  {when}  {escape(commit.committer_name)}  {escape(commit.message.partition(chr(10))[0])[:72]}"
+        line += f"  {when}  {escape(commit.committer_name)}  {report.subject(commit, 72)}"
     return line + (f"  ({escape(found.reason)})" if found.reason else "")

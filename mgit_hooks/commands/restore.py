@@ -24,7 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     location = locate(args.directory)
     if args.copy is None:
-        return show(generations.listed(generations.folder(location.mgit_dir)), out)
+        found = generations.listed(generations.folder(location.mgit_dir))
+        if not found:
+            out.note("mgit-hooks: there is no generation to restore")
+            out.note("hint: 'mgit-hooks checkpoint' writes one; a bundle's file is restored with --from FILE")
+        return show(found, out)
     # "-C DIR" is as if the command had been started there
     path = os.path.normpath(os.path.join(args.directory, args.copy))
     done = restoring.restore(location, restoring.named(location, args.copy, path), force=args.force)

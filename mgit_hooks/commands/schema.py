@@ -18,8 +18,11 @@ from mgit_hooks.record import Issue, is_valid
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
-        "%(prog)s [NAME [--level LEVEL]] | validate FILE [--kind KIND] [--level LEVEL] | "
-        "check [FILE|SET|ID] | test [FILE|SET|ID] | show ID"
+        "%(prog)s [NAME [--level LEVEL]]\n"
+        "       %(prog)s validate FILE [--kind KIND] [--level LEVEL]\n"
+        "       %(prog)s check [FILE|SET|ID]\n"
+        "       %(prog)s test [FILE|SET|ID]\n"
+        "       %(prog)s show ID"
     )
     parser.add_argument(
         "name",
@@ -34,7 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="validate: JSON, or JSON lines, to judge, - is standard input; check, test: a rule file, a folder of "
         "rules, a set, a package, or the id of a rule (default: the rules in force); show: the id of a rule",
     )
-    parser.add_argument("--kind", choices=KINDS, default="record", help="what FILE holds (default: record)")
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        default="record",
+        metavar="KIND",
+        help=f"what FILE holds: {', '.join(KINDS)} (default: record)",
+    )
     parser.add_argument("--level", choices=LEVELS, help="default: standard")
 
 

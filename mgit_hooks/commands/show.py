@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         default="HEAD",
+        metavar="WHAT",
         help="a record's number, a commit's hash or its beginning, or a revision (HEAD)",
     )
 

@@ -7,9 +7,10 @@ import os
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from mgit_hooks.dates import local
 from mgit_hooks.display import escape
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import is_folder, open_to_read
 from mgit_hooks.installer import choice, everywherecheck, frameworkcheck, front, hookfiles, stubs
 from mgit_hooks.installer.everywherecheck import Here
 from mgit_hooks.installer.frameworkcheck import Managed
@@ -17,6 +18,8 @@ from mgit_hooks.installer.hookfiles import HookFile
 from mgit_hooks.journal import identity, verify
 from mgit_hooks.journal.format import Cursor
 from mgit_hooks.judging import gateflag
+from mgit_hooks.judging.config import lasting_environment, load
+from mgit_hooks.judging.policy import armed
 from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
@@ -35,7 +38,7 @@ class Status(NamedTuple):
     waiting: int
     draining: int | None  # the pid of the drain that runs
     drained_at: str | None  # ISO 8601, UTC
-    gate: str  # armed | open | unknown
+    gate: str  # armed | open | unknown: nothing is installed, or the configuration cannot be read
     configured: Here  # config-based hooks
     behind: str | None  # the hooks folder that ours goes on to
     known: bool  # an install here has left its word
@@ -91,7 +94,6 @@ def look(location: Location) -> Status:
     hooks = choice.look(location, directory)
     pythons = dict.fromkeys(each.python for each in hooks if each.python is not None)
     records, head, cursor = _journal(location)
-    flag = gateflag.read(location)
     return Status(
         directory,
         hooks,
@@ -101,12 +103,25 @@ def look(location: Location) -> Status:
         spool.waiting(location.spool_dir, cursor),
         _draining(location),
         _changed_at(os.path.join(location.mgit_dir, "state.json")),
-        "unknown" if flag is None or not flag.fresh else "armed" if flag.armed else "open",
+        _gate(location),
         everywherecheck.look(location),
         front.behind(location) if directory == front.folder(location) else None,
         bool(choice.remembered(location)),
         _managed(location),
     )
+
+
+def _gate(location: Location) -> str:
+    """As the next hook will find it. The flag is not renewed: status changes nothing."""
+    flag = gateflag.read(location)
+    if flag is not None and flag.fresh:
+        return "armed" if flag.armed else "open"
+    if not is_folder(location.mgit_dir):
+        return "unknown"
+    try:
+        return "armed" if armed(load(location, None, lasting_environment(os.environ))) else "open"
+    except ConfigError:
+        return "unknown"
 
 
 def _managed(location: Location) -> Managed | ConfigError | None:
@@ -146,11 +161,7 @@ def _changed_at(path: str) -> str | None:
 
 
 def _print(status: Status, out: Output) -> None:
-    out.line(f"hooks     {escape(status.hooks_dir)}")
-    for each in status.hooks:
-        style = {"installed": "green", "missing": "red"}.get(each.state, "yellow")
-        remarks = [each.state] + ["chained"] * each.chained + ["not executable"] * (each.ours and not each.executable)
-        out.line(f"  {each.hook:<16} {out.style(', '.join(remarks), style)}")
+    _print_hooks(status, out)
     if status.behind is not None:
         out.line(f"then      {escape(status.behind)}")
     _print_configured(status.configured, out)
@@ -159,13 +170,39 @@ def _print(status: Status, out: Output) -> None:
         out.line(f"starts    {escape(path)}" + ("" if exists else out.style("  which is gone", "red")))
     out.line(f"recorded  {counted(status.records, 'record')}" + (f", up to {status.head[:16]}" if status.head else ""))
     running = f", a drain runs (process {status.draining})" if status.draining else ""
-    last = f", last drained {status.drained_at}" if status.drained_at else ""
+    last = f", last drained {local(status.drained_at)}" if status.drained_at else ""
     out.line(f"waiting   {counted(status.waiting, 'event')}{running}{last}")
-    out.line(f"gate      {status.gate}")
+    out.line(f"gate      {_gate_words(status)}")
     if not status.installed and status.known:
         out.note("hint: 'mgit-hooks doctor' says what is wrong with the hooks, and 'mgit-hooks doctor --fix' mends it")
     elif not status.installed:
         out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")
+
+
+def _print_hooks(status: Status, out: Output) -> None:
+    """One line where it is the same with all of them, else one for each."""
+    told = {each.hook: _state(each, out) for each in status.hooks}
+    if len(set(told.values())) == 1:
+        out.line(f"hooks     all {len(told)} {next(iter(told.values()))} in {escape(status.hooks_dir)}")
+        return
+    out.line(f"hooks     {escape(status.hooks_dir)}")
+    for hook, state in told.items():
+        out.line(f"  {hook:<16} {state}")
+
+
+def _state(hook: HookFile, out: Output) -> str:
+    style = {"installed": "green", "missing": "red"}.get(hook.state, "yellow")
+    remarks = [hook.state] + ["chained"] * hook.chained + ["not executable"] * (hook.ours and not hook.executable)
+    return out.style(", ".join(remarks), style)
+
+
+def _gate_words(status: Status) -> str:
+    ours = any(each.runs or each.hook in status.configured.runs for each in status.hooks)
+    if not ours and not isinstance(status.managed, Managed):
+        return "none: no hook of ours runs"
+    return {"open": "open: nothing is refused", "unknown": "unknown: see 'mgit-hooks config'"}.get(
+        status.gate, status.gate
+    )
 
 
 def _print_managed(managed: Managed | ConfigError | None, out: Output) -> None:

@@ -79,7 +79,11 @@ def _open(git_dir: str, flags: RepositoryOpenFlag) -> pygit2.Repository:
 
 def _explained(reason: str, git_dir: str) -> RepositoryError:
     if "not owned by" in reason:
-        trust = f"if you trust its owner, run 'git config --global --add safe.directory {git_dir}'"
+        # "repository path '/a/b/' is not owned by current user": that of the worktree, which is what git goes by too.
+        named = reason.partition("'")[2].rpartition("'")[0].rstrip("/") or git_dir
+        import shlex
+
+        trust = f"if you trust its owner: git config --global --add safe.directory {shlex.quote(named)}"
         return RepositoryError(f"{git_dir} is owned by someone else", trust)
     if "not found at" in reason:
         return RepositoryError(f"{git_dir} is not a git repository", "change to one, or name it with -C DIR")

@@ -186,9 +186,11 @@ def _flag(location: Location) -> Iterator[Finding]:
     from mgit_hooks.judging import gateflag
 
     flag = gateflag.read(location)
+    if flag is None and not is_folder(location.mgit_dir):
+        return  # nothing is installed
     if flag is None or not flag.fresh:
         message = "the gate flag is missing" if flag is None else "the gate flag is older than the configuration"
-        remedy = "nothing: the next gate renews it, which costs one start of Python"
+        remedy = "no need to do anything: the next commit or push renews it, at the cost of one start of Python"
         yield Finding("remark", message, remedy, lambda: gateflag.refresh(location))
 
 

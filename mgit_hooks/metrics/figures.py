@@ -82,8 +82,10 @@ class Figures(NamedTuple):
         """What to do about it, in one line."""
         if self.failed and self.success_percent < 99:
             most = max(self.errors, key=self.errors.__getitem__, default="an error")
-            return f"{most} fails most of those that fail: 'mgit-hooks monitoring audit --kind failed' lists them"
-        return _ADVICE.get(self.bottleneck, "nothing: no part of it takes much more than the others")
+            return f"most that fail end with {most}: 'mgit-hooks monitoring audit --kind failed' lists them"
+        if self.bottleneck == "processor" and self.name not in _OVER_MANY:
+            return _NOTHING
+        return _ADVICE.get(self.bottleneck, _NOTHING if self.bottleneck == "none" else _ITS_WORK)
 
     def to_json(self) -> Json:
         told = {
@@ -97,6 +99,10 @@ class Figures(NamedTuple):
         return {**told, "phases": [each._asdict() for each in self.phases]}
 
 
+_OVER_MANY: Final = ("diff", "pipeline compress")
+"""What takes --optimization-strategy."""
+_NOTHING: Final = "nothing: no part of it takes much more than the others"
+_ITS_WORK: Final = "nothing: that is the work it was asked to do"
 _ADVICE: Final = {
     "read": "reading the journal takes the most: every byte of it is looked at",
     "policy": "reading the policy takes the most: fewer rule files and sets ('mgit-hooks config --show-sources')",

@@ -80,7 +80,7 @@ def test_the_trail_is_of_operations_and_records_newest_first(work: Recording, mg
     assert times == sorted(times, reverse=True)
     text = mgit("-C", work.path, "monitoring", "audit").out
     assert "failed     show" in text
-    assert "by UsageError" in text
+    assert "(UsageError)" in text
     assert "record " in text
 
 

@@ -57,7 +57,7 @@ def test_what_failed_is_by_its_error() -> None:
     made = one(noted(), noted(error="OSError"), noted(error="OSError"), noted(code=128), noted(error="KeyError"))
     assert (made.failed, made.errors) == (4, {"OSError": 2, "exit 128": 1, "KeyError": 1})
     assert made.success_percent == 20.0
-    assert made.advice.startswith("OSError fails most")
+    assert made.advice.startswith("most that fail end with OSError: ")
 
 
 def samples() -> Iterator[list[float]]:
@@ -95,11 +95,12 @@ def test_a_percentile_of_buckets_is_the_bound_above_the_true_one() -> None:
     [
         ({"seconds": 1.0, "cpu": 0.5, "phases": {"judge": 0.5, "write": 0.1}}, "judge", "rules ask for facts"),
         ({"seconds": 1.0, "cpu": 0.5, "phases": {"write": 0.4}}, "write", "the disk takes the most"),
-        ({"seconds": 1.0, "cpu": 0.9, "phases": {"judge": 0.3}}, "processor", "without a pause"),
+        ({"seconds": 1.0, "cpu": 0.9, "phases": {"judge": 0.3}, "name": "diff"}, "processor", "without a pause"),
+        ({"seconds": 1.0, "cpu": 0.9}, "processor", "nothing: no part"),  # has no --optimization-strategy
         ({"seconds": 1.0, "cpu": 0.1}, "waiting", "for a lock"),
         ({"seconds": 1.0, "cpu": 0.6}, "none", "nothing: no part"),
         ({"seconds": 0.0, "cpu": 0.0}, "none", "nothing: no part"),
-        ({"seconds": 1.0, "cpu": 0.6, "phases": {"my own": 0.9}}, "my own", "nothing: no part"),
+        ({"seconds": 1.0, "cpu": 0.6, "phases": {"my own": 0.9}}, "my own", "nothing: that is the work"),
     ],
 )
 def test_the_bottleneck_by_name_and_what_to_do(given: dict[str, Any], bottleneck: str, says: str) -> None:
