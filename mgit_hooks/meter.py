@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MUCH: Final = 256 << 10
 """Bytes of ``now`` from which on the background drain folds it, where nobody ever asks for figures."""
+MOST: Final = 1 << 60
+"""More of anything counts as so many, and what says more in a file is none of ours."""
+_MOST_NAMES: Final = 16
+_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._- ")
 
 
 class phase:  # noqa: N801, RUF100 - stands where a function of contextlib would, which is not loaded
@@ -29,7 +33,9 @@ class phase:  # noqa: N801, RUF100 - stands where a function of contextlib would
         self._began = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        operation.spent(self._name, self._began)
+        of = operation.under_way()
+        if of is not None:
+            of.phases[self._name] = of.phases.get(self._name, 0.0) + time.perf_counter() - self._began
 
 
 def done(*, items: int | None = None, bytes: int | None = None) -> None:
@@ -61,6 +67,33 @@ def elapsed(of: Operation) -> float:
 def success(error: str | None, code: int) -> bool:
     """A gate that refuses and a check that finds something (exit status 1) have done what they are for."""
     return error is None and code in (0, 1)
+
+
+def word(text: str) -> str:
+    """A name that fits into a line as it is, and tells nothing but a name."""
+    return "".join([each if each in _PLAIN else "_" for each in text[:60]])
+
+
+def in_words(of: Operation) -> Operation:
+    """The operation with names that fit into a line, and no more of them than one line holds; ``error`` in quotes."""
+    told = Operation.__new__(Operation)
+    told.__dict__.update(of.__dict__)
+    told.type, told.name = word(of.type), word(of.name)
+    told.error = of.error and f'"{word(of.error)}"'
+    told.items, told.bytes = min(of.items, MOST), min(of.bytes, MOST)
+    told.phases = {word(name): round(min(of.phases[name], MOST), 6) for name in list(of.phases)[:_MOST_NAMES]}
+    told.counts = {word(name): min(of.counts[name], MOST) for name in list(of.counts)[:_MOST_NAMES]}
+    return told
+
+
+def first(folder: str, flags: int, make: bool) -> int:
+    """Open ``now`` where it is not there yet, or its folder is not. Raises OSError."""
+    if make:
+        try:
+            os.mkdir(f"{folder}/metrics", 0o700)
+        except FileExistsError:  # somebody else's first operation
+            pass
+    return os.open(f"{folder}/metrics/now", flags, 0o600)
 
 
 def is_large(folder: str) -> bool:

@@ -52,7 +52,7 @@ def main(stage: str, git: str, arguments: Sequence[str]) -> int:
         operation.at(location.mgit_dir)
         looked = time.perf_counter()
         config = gateflag.refresh(location)
-        operation.spent("policy", looked)
+        _spent("policy", looked)
         if not policy.armed(config):
             return 0
         if (because := _skipped(stage)) is not None:
@@ -195,7 +195,7 @@ def _judge(
     facts = Facts(folder=objects)
     began = time.perf_counter()
     found = gather(candidates, config, schemas.load(), skip, facts)
-    operation.spent("judge", began)
+    _spent("judge", began)
     candidate, judgement = found.judged[0]
     if lasting and candidate.message is not None and judgement.issues and any(rule.repair for rule in config.rules):
         found = _repaired(found, config, skip, facts, location, git, flag)
@@ -291,8 +291,14 @@ def _write(location: Location, git: str, verdict: Verdict, flag: str) -> bool:
         where = error.filename or location.spool_dir
         _say([f"mgit-hooks: this verdict ({verdict.status}) is not recorded: {where}: {error.strerror}"])
         return False
-    operation.spent("write", began)
+    _spent("write", began)
     return True
+
+
+def _spent(phase: str, began: float) -> None:
+    """As ``meter.phase``, which a gate has no time to load."""
+    if (of := operation.under_way()) is not None:
+        of.phases[phase] = of.phases.get(phase, 0.0) + time.perf_counter() - began
 
 
 def _say(lines: list[str]) -> None:

@@ -109,7 +109,7 @@ def _read(path: str) -> Running | None:
 
 def _running(told: Any, path: str) -> Running:
     process = Process(int(told["pid"]), None if told["began"] is None else int(told["began"]))
-    names = operation.word(str(told["type"])), operation.word(str(told["name"]))
+    names = meter.word(str(told["type"])), meter.word(str(told["name"]))
     items, size, total = (min(max(int(told[key]), 0), 1 << 53) for key in ("items", "bytes", "total"))
     began, seconds = float(told["t"]), float(told["s"])
     if not path.endswith(f".{told['id']}") or not 0 <= began < 1e12 or not 0 <= seconds < 1e12:

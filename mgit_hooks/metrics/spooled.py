@@ -72,10 +72,10 @@ def _noted(told: Any) -> Noted:
     if told["v"] != 1 or not _ID.fullmatch(told["id"]):
         raise ValueError("of another version")
     numbers = {name: _number(told[name], kind) for name, kind in _TYPES.items()}
-    type, name = operation.word(told["type"]), operation.word(told["name"])
-    error = None if told["error"] is None else operation.word(told["error"])
-    phases = {operation.word(name): _number(value, float) for name, value in told.get("phases", {}).items()}
-    counts = {operation.word(name): _number(value, int) for name, value in told.get("counts", {}).items()}
+    type, name = meter.word(told["type"]), meter.word(told["name"])
+    error = None if told["error"] is None else meter.word(told["error"])
+    phases = {meter.word(name): _number(value, float) for name, value in told.get("phases", {}).items()}
+    counts = {meter.word(name): _number(value, int) for name, value in told.get("counts", {}).items()}
     return Noted(
         told["id"], numbers["t"], type, name, numbers["s"], numbers["cpu"], numbers["mem"] or None,
         numbers["items"], numbers["bytes"], numbers["code"], error, phases, counts,

@@ -273,6 +273,6 @@ def _class_of(error: BaseException | str) -> str:
 
 def _plain(text: str) -> str:
     """As it will be read back: a name, with nothing in it that could be somebody's secret."""
-    from mgit_hooks.operation import word
+    from mgit_hooks.meter import word
 
     return word(credentials.strip(text))

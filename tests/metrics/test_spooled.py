@@ -52,6 +52,31 @@ def test_a_line_is_json_between_separator_and_newline_and_short(tmp_path: Path) 
         assert spooled.decode(line[1:]) is not None
 
 
+def test_lines_of_before_are_read_as_those_of_now() -> None:
+    """They may wait while the tool is upgraded. Both are pinned: earlier versions read what is written now, too."""
+    before = (
+        b'{"v":1,"id":"00112233445566ff","t":1700000000.123,"type":"hook","name":"gate.pre-commit","s":0.012346,'
+        b'"cpu":0.004,"mem":0,"items":0,"bytes":0,"code":1,"error":null,"phases":{"judge":0.000012},"counts":{}}\n'
+    )
+    one = ended("gate.pre-commit", HOOK, id="00112233445566ff", started=1700000000.1234, seconds=0.0123456, cpu=0.0041)
+    one.memory, one.code, one.phases = None, 1, {"judge": 0.000012}
+    now = one.line()[1:]
+    assert now == (
+        b'{"v":1,"id":"00112233445566ff","t":1700000000123e-3,"type":"hook","name":"gate.pre-commit","s":12346e-6,'
+        b'"cpu":4e-3,"mem":0,"items":0,"bytes":0,"code":1,"error":null,"phases":{"judge": 1.2e-05},"counts":{}}\n'
+    )
+    assert spooled.decode(before) == spooled.decode(now) is not None
+    one.phases = {}
+    assert spooled.decode(one.line()[1:]) == spooled.decode(before.replace(b'"judge":0.000012', b""))
+
+
+@pytest.mark.parametrize("given", [{"items": 10**5000}, {"bytes": 1 << 62}, {"counts": {"n": 1 << 99}}])
+def test_what_is_larger_than_any_number_here_is_counted_all_the_same(tmp_path: Path, given: dict[str, Any]) -> None:
+    assert operation.note(str(tmp_path), ended("drain", DRAIN, **given))
+    (read,) = lines(tmp_path)
+    assert meter.MOST in (read.items, read.bytes, read.counts.get("n"))
+
+
 @pytest.mark.parametrize("name", ['"quoted"', "back\\slash", "new\nline", "\x1e", "\udcff", "\u202e", "https://u:p@h/"])
 def test_a_name_is_a_name_and_nothing_else(tmp_path: Path, name: str) -> None:
     operation.note(str(tmp_path), ended(name, phases={name: 1.0}, error=name))
@@ -321,6 +346,7 @@ def test_outside_of_an_operation_nothing_is_counted() -> None:
 
 
 def test_a_hook_loads_neither_resource_nor_anything_else(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()  # the first operation ever makes it
     code = (
         "import sys, os; before = set(sys.modules)\n"
         "from mgit_hooks.operation import Operation\n"
