@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import JournalError
@@ -33,7 +34,7 @@ def write(mgit_dir: str, kind: str, value: Json, issues: Iterable[Issue], made_a
         "issues": [issue.to_json() for issue in issues],
         "value": value,
     }
-    made = f"{path}.{os.getpid()}.new"
+    made = f"{path}.{os.urandom(6).hex()}.new"  # others may write the same one, threads of this process among them
     handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with open(handle, "wb") as file:
@@ -42,8 +43,9 @@ def write(mgit_dir: str, kind: str, value: Json, issues: Iterable[Issue], made_a
             file.flush()
             os.fsync(handle)
         os.replace(made, path)
-    except OSError:
-        os.unlink(made)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(made)
         raise
     _sync_folder(folder)
     return path

@@ -31,7 +31,7 @@ from mgit_hooks.pipeline import ChangesetRecoveryManager, RecoveryAction, Recove
 from mgit_hooks.pipeline.recovery import recover_changeset_operation, recover_storage_operation
 from mgit_hooks.pipeline.validation import validate_changeset
 from mgit_hooks.record import Json, Oid
-from mgit_hooks.recovery import checkpoints, operation, statistics
+from mgit_hooks.recovery import checkpoints, operation, rawcopies, statistics
 from mgit_hooks.recovery.passing import may_pass
 from mgit_hooks.recovery.statistics import Counts
 
@@ -465,6 +465,35 @@ def test_eight_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert statistics.counted(str(tmp_path / "r")) == Counts(160, 160)
+
+
+def test_copies_of_the_same_bytes_that_are_made_at_once_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one is written, another one comes and goes."""
+    real, folder, inside = os.fsync, str(tmp_path), [False]
+    found: list[Any] = []
+
+    def both() -> None:
+        found.append(rawcopies.save(folder, "work", b"bytes"))
+        found.append(checkpoints.write(folder, "data", {"a": 1}, (), "now"))
+
+    def fsync(handle: int) -> None:
+        if not inside[0]:
+            inside[0] = True
+            both()
+            inside[0] = False
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    both()
+    copies = [each for each in found if isinstance(each, RecoveryAction)]
+    assert len(copies) > 2
+    assert all(each.success for each in copies)
+    assert Path((copies[0].data_context or {})["checkpoint_path"]).read_bytes() == b"bytes"
+    (path,) = {each for each in found if isinstance(each, str)}
+    assert checkpoints.read(path)["value"] == {"a": 1}
+    assert len(os.listdir(tmp_path / "checkpoints")) == 2
 
 
 def test_killed_anywhere_the_counts_of_before_are_there(tmp_path: Path) -> None:
