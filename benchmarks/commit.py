@@ -98,9 +98,14 @@ def empty_hook(path: str, hook: str) -> None:
 def installed(path: str, env: Mapping[str, str]) -> None:
     """A default install, in a repository whose configuration was not written within the last seconds."""
     _nothing(path, env)
+    age_configuration(path, env)
+    timing.run((*timing.MGIT, "init", "-q", "-C", path), env)
+
+
+def age_configuration(path: str, env: Mapping[str, str]) -> None:
+    """As if it had been there for a minute: the first hooks after a change of it look whether a policy has come."""
     for file in (os.path.join(path, ".git", "config"), env["GIT_CONFIG_GLOBAL"]):
         os.utime(file, (time.time() - 60, time.time() - 60))
-    timing.run((*timing.MGIT, "init", "-q", "-C", path), env)
 
 
 def _managed(manager: str) -> Prepare:

@@ -37,6 +37,7 @@ def _pushing(path: str, env: Mapping[str, str], tags: int) -> Callable[[], timin
     remote = f"{path}.git"
     timing.run(("git", "init", "-q", "--bare", remote), env)
     timing.git(path, env, "remote", "add", "origin", remote)
+    commit.age_configuration(path, env)
     rounds = itertools.count()
 
     def push() -> timing.Cost:

@@ -1,9 +1,5 @@
-# What every stub begins with. POSIX sh and builtins only: each fork here is a millisecond of the user's commit.
-# (Lines that are only a comment are left out of what is installed.)
+# Where a stub is, under whom, and in which repository.
 
-tab='	'
-nl='
-'
 case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 # The hook that was here before us. git does not run a hook that is not executable; nor do we.
 chained=$here/$hook.mgit-chained
@@ -104,62 +100,6 @@ ask_git() {
 	common=$(git rev-parse --path-format=absolute --git-common-dir 2>/dev/null && echo .) || return
 	gitdir=${gitdir%"$nl."} common=${common%"$nl."} worktree=main-worktree
 	[ "$gitdir" = "$common" ] || worktree=worktrees/${gitdir##*/}
-}
-
-# Sets head: "-" where it is unborn or packed, which the drain looks up.
-read_head() {
-	head=- line=
-	{
-		IFS= read -r line <"$gitdir/HEAD"
-		case $line in
-		'ref: refs/heads/.invalid') line=$(git rev-parse -q --verify HEAD) ;; # a reftable's: only git can tell
-		'ref: '*) ref=$common/${line#ref: } line= && IFS= read -r line <"$ref" ;;
-		esac
-	} 2>/dev/null
-	case $line in '' | *[!0-9a-f]*) ;; *) head=$line ;; esac
-}
-
-# Sets armed to a, o or u (unknown: no flag, or a stale one) and was to what the flag last said: a, o, u, or m of a gate
-# that may change a message, and refuses nothing.
-read_flag() {
-	armed=u was=u flag=$mgit/gate/$worktree
-	[ -f "$flag" ] || return
-	stale=${MGIT_STRATEGY+1}${MGIT_RULES+1}${MGIT_EXTENDS+1}${MGIT_LEVEL+1}${MGIT_ENFORCE+1}${GIT_CONFIG_COUNT+1}
-	case ${GIT_CONFIG_PARAMETERS-} in *[mM][gG][iI][tT].*) stale=1 ;; esac
-	while IFS= read -r line; do
-		case $line in
-		armed) was=a ;;
-		mends) was=m ;;
-		open) was=o ;;
-		+*) [ -e "${line#+}" ] && ! [ "${line#+}" -nt "$flag" ] || stale=1 ;;
-		-*) ! [ -e "${line#-}" ] || stale=1 ;;
-		*) stale=1 ;;
-		esac
-	done <"$flag"
-	[ -n "$stale" ] || armed=$was
-	[ "$armed" != m ] || armed=a
-}
-
-# One line, one append: $1 the hook, $2 the payload with a tab before each field. A pipe in the spool's place
-# would keep git waiting for ever.
-append() {
-	[ ! -p "$mgit/spool/now" ] || return
-	printf '1\t%s\t%s\t%s\t%s\t%s%s\n' "$1" "$ppid" "${armed:-u}" "$worktree" "$head" "$2" >>"$mgit/spool/now"
-}
-
-# append, in a private file, making up for a spool that vanished. The hook before us gets its umask back;
-# asking for it is a fork, so only where there is such a hook.
-spool() {
-	[ -z "$chained" ] || mask=$(umask)
-	umask 077
-	append "$@" 2>/dev/null || { mkdir -p "$mgit/spool" && append "$@"; } 2>/dev/null || {
-		complaint="cannot write $mgit/spool/now: this $what is not spooled; git goes on"
-	}
-	[ -z "$chained" ] || umask "$mask"
-}
-
-can_start() {
-	[ -x "$python" ] && [ -r "$boot" ]
 }
 
 # Hand over to the hook that was here before us, with git's own arguments and standard input.

@@ -24,6 +24,7 @@ strip() {
 read_input
 read_flag
 name_process
+after=$ppid
 strip "$1"
 encode "$text"
 remote=$text

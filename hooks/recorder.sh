@@ -5,8 +5,9 @@ rebasing() {
 	[ -d "$gitdir/rebase-merge" ] || [ -d "$gitdir/rebase-apply" ]
 }
 
-# $1 is the payload, with a tab before each field. Where later is set, another hook starts the drain.
-later=
+# $1 is the payload, with a tab before each field. Where later is set, another hook starts the drain; where after is, the
+# drain first waits for that process to end.
+later= after=
 record() {
 	complaint=
 	read_head
@@ -41,7 +42,7 @@ start_drain() {
 		}
 		[ -n "$claimed" ] || ! runs "$mgit/starting" || return 0
 		# Whoever reads git's output waits until nobody holds it open.
-		"$python" -I "$boot" drain --background --git-dir "$gitdir" </dev/null >/dev/null 2>&1 &
+		"$python" -I "$boot" drain --background --git-dir "$gitdir" ${after:+--after "$after"} </dev/null >/dev/null 2>&1 &
 		[ -L "$mgit/starting" ] || [ ! -f "$mgit/starting" ] || printf '%s\n' "$!" >"$mgit/starting"
 	elif [ -z "$complaint" ]; then
 		line=$boot

@@ -1,14 +1,14 @@
 # Hooks that are told something on standard input: it is read once, and handed on to all who want it.
 
 # All of it into $input, to the byte. LC_ALL, so that ${#input} counts bytes; git's own value comes back.
-# A shell reads byte by byte: beyond a kilobyte another process costs about as much.
+# A shell reads byte by byte: beyond a few lines another process costs about as much.
 read_input() {
 	input= line=
 	[ -t 0 ] && return
 	locale=${LC_ALL-} LC_ALL=C
 	while IFS= read -r line; do
 		input=$input$line$nl line=
-		if [ ${#input} -gt 1000 ]; then
+		if [ ${#input} -gt 300 ]; then
 			line=$(cat && echo .)
 			line=${line%.}
 			break

@@ -6,6 +6,10 @@ It is compiled anew each time, being a script: so it is short, and what it calls
 import os
 import sys
 
+PATIENCE = 2.0
+"""Seconds that a drain waits for a push to end before it loads anything: what comes of the push is then told at once,
+and the push has the machine to itself."""
+
 
 def main(arguments: list[str]) -> int:
     # -I leaves out the script's folder; an installed package is on the path already.
@@ -58,6 +62,12 @@ def _is_quickly_clean(stage: str, git: str, arguments: list[str]) -> bool:
 def _drain(arguments: list[str]) -> int:
     """It runs where nobody reads what it prints, and writes its own log; the spool waits for the next one."""
     try:
+        if hasattr(os, "nice"):
+            os.nice(10)
+        if "--after" in arguments:
+            from mgit_hooks.recorder.alive import wait_for_end
+
+            wait_for_end(arguments[arguments.index("--after") + 1], PATIENCE)
         from mgit_hooks.operation import DRAIN, Operation
         from mgit_hooks.recorder import drain
 

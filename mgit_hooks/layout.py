@@ -42,6 +42,11 @@ class Location(NamedTuple):
         return os.path.join(self.mgit_dir, "gate", *self.worktree.split("/"))
 
     @property
+    def open_names(self) -> str:
+        """Beside the gate flag, where it says open: the files that it hangs on, as a folder of names."""
+        return os.path.join(self.mgit_dir, "gate", "open", *self.worktree.split("/"))
+
+    @property
     def repository_path(self) -> str:
         """The main worktree's top, whichever worktree this is; of a bare repository, its folder.
 

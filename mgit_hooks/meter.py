@@ -52,6 +52,14 @@ def count(name: str, by: int = 1) -> None:
         of.counts[name] = of.counts.get(name, 0) + by
 
 
+def rest(seconds: float) -> None:
+    """Sleep so long; it is no part of what the operation under way takes."""
+    time.sleep(seconds)
+    of = operation.under_way()
+    if of is not None:
+        of.began += seconds
+
+
 def failed(error: BaseException) -> None:
     """The operation under way has come to nothing, and says so to somebody without raising."""
     of = operation.under_way()

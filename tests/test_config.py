@@ -350,7 +350,6 @@ def test_sources_are_every_file_that_a_policy_can_come_from(repo: Repo, tmp_path
         f"{home}/absent": False,
         f"{repo.path}/.git/HEAD": True,  # onbranch: depends on it
         f"{repo.path}/.git/config": True,
-        f"{repo.path}/.git/config.worktree": False,
         f"{repo.path}/.mgit-hooks.toml": False,
         f"{repo.path}/pyproject.toml": False,
     }

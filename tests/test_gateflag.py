@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,10 +16,10 @@ from conftest import Repo
 
 from mgit_hooks import layout
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.judging import gateflag, library, schemas
+from mgit_hooks.judging import gateflag, library, opennames, schemas
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.judging.gateflag import read, refresh
-from mgit_hooks.resources import schemas_dir
+from mgit_hooks.resources import hooks_dir, schemas_dir
 
 
 def lines(repo: Repo) -> list[str]:
@@ -44,7 +45,79 @@ def test_the_flag_says_open_and_names_every_file(repo: Repo) -> None:
     status = os.stat(location.gate_flag)
     assert stat.S_IMODE(status.st_mode) == 0o600
     assert before - 2.1 < status.st_mtime < time.time() - 1.9
-    assert os.listdir(os.path.dirname(location.gate_flag)) == ["main-worktree"]
+    assert sorted(os.listdir(os.path.dirname(location.gate_flag))) == ["main-worktree", "open"]
+
+
+def names(repo: Repo) -> Path:
+    return Path(layout.locate(repo.path).open_names)
+
+
+def test_an_open_gate_hangs_on_the_same_files_by_name(repo: Repo) -> None:
+    location = layout.locate(repo.path)
+    refresh(location)
+    first, *rest = lines(repo)
+    assert first == "open"
+    assert sorted(os.listdir(names(repo))) == sorted(line.replace("/", "%") for line in rest)
+    status = names(repo).stat()
+    assert status.st_mtime == os.stat(location.gate_flag).st_mtime
+    assert stat.S_IMODE(status.st_mode) == 0o700
+    repo.write(".mgit-hooks.toml", 'strategy = "abort"\n')
+    refresh(location)
+    assert os.listdir(names(repo).parent) == []
+    repo.write(".mgit-hooks.toml", "")
+    refresh(location)
+    assert "+" + f"{repo.path}/.mgit-hooks.toml".replace("/", "%") in os.listdir(names(repo))
+    repo.write(".mgit-hooks.toml", "levle = 1\n")
+    with pytest.raises(ConfigError):
+        refresh(location)
+    assert os.listdir(names(repo).parent) == []
+
+
+@pytest.mark.parametrize("name", ["50%", "a*", "a?", "[a]", "a\\b", "a\nb", "a" * 250, "x/../y/"])
+def test_what_a_name_cannot_tell_is_left_to_the_flag(repo: Repo, name: str) -> None:
+    path = os.path.join(os.environ["HOME"], name)
+    repo.git("config", "include.path", path)
+    refresh(layout.locate(repo.path))
+    assert lines(repo)[0] == "open"
+    # git's own reading makes the last one a plain path
+    assert names(repo).exists() is name.endswith("/")
+
+
+def test_the_shell_reads_of_a_name_what_was_written(repo: Repo, tmp_path: Path) -> None:
+    """Spaces, quotes, dollars, non-ASCII and double slashes: the file is found, and its change is."""
+    script = Path(hooks_dir(), "open.sh").read_text()
+    folder = tmp_path / "names"
+    for name in (" a  b ", "it's", "$HOME`x`", "ü\u00a0\t", "-n", "+", "a;b&c"):
+        path = tmp_path / name
+        path.touch()
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        sources = (Source(str(path), True), Source(f"{tmp_path}//absent{name}", False))
+
+        def is_open() -> bool:
+            return subprocess.run(["sh", "-c", f'{script}\nis_open "$0"', folder]).returncode == 0
+
+        opennames.put(str(folder), sources, 1_000_000_001.0)
+        assert is_open(), name
+        os.utime(path, (1_000_000_002, 1_000_000_002))
+        assert not is_open(), name
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        (tmp_path / f"absent{name}").touch()
+        assert not is_open(), name
+        opennames.take_away(str(folder))
+        assert not is_open(), name
+
+
+def test_two_that_evaluate_at_once_leave_whole_names(repo: Repo) -> None:
+    """And nothing beside them."""
+    script = (
+        "import sys; from mgit_hooks import layout; from mgit_hooks.judging import gateflag\n"
+        "location = layout.locate(sys.argv[1])\n"
+        "for _ in range(15): gateflag.refresh(location)\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script, repo.path]) for _ in range(3)]
+    assert [each.wait() for each in running] == [0] * 3
+    assert os.listdir(names(repo).parent) == ["main-worktree"]
+    assert sorted(os.listdir(names(repo))) == sorted(line.replace("/", "%") for line in lines(repo)[1:])
 
 
 @pytest.mark.parametrize("text", ['strategy = "abort"', '[[rules]]\nid = "r"\nstrategy = "abort"\nschema = true'])

@@ -14,7 +14,7 @@ from conftest import Repo
 from gated import Gated
 from kinds.gits import second_git
 
-from mgit_hooks.recorder import event, held, spool
+from mgit_hooks.recorder import alive, event, spool
 
 TODO = "GIT_SEQUENCE_EDITOR"
 
@@ -350,12 +350,12 @@ def test_lines_with_another_start_are_another_process(work: Gated, second: int, 
 
 
 def test_a_process_is_alive_while_it_is_the_one_that_began_then() -> None:
-    began = held.started(os.getpid())
-    assert held.is_alive(event.Process(os.getpid(), began))
+    began = alive.started(os.getpid())
+    assert alive.is_alive(event.Process(os.getpid(), began))
     if began is not None:
-        assert not held.is_alive(event.Process(os.getpid(), began - 1))
-    assert held.is_alive(event.Process(os.getpid()))
-    assert not held.is_alive(event.Process(2**22 + 1, 5))
+        assert not alive.is_alive(event.Process(os.getpid(), began - 1))
+    assert alive.is_alive(event.Process(os.getpid()))
+    assert not alive.is_alive(event.Process(2**22 + 1, 5))
 
 
 def test_in_a_reftable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

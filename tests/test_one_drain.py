@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +16,16 @@ import pytest
 from conftest import Repo
 from recording import Recording, faults, records, standing, wait_until
 
+from mgit_hooks import boot, meter
 from mgit_hooks.git import library
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.journal import reader
 from mgit_hooks.layout import locate
+from mgit_hooks.lock import exclusive
+from mgit_hooks.operation import DRAIN, Operation
 from mgit_hooks.record import Record
-from mgit_hooks.recorder import awaited, gathering, state
+from mgit_hooks.recorder import alive, awaited, gathering, state
+from mgit_hooks.recorder import drain as drain_module
 from mgit_hooks.recorder.drain import drain
 
 
@@ -109,9 +114,10 @@ def test_a_drain_is_nice(counting: Counting) -> None:
     """On Linux its input and output are then, too: the kernel goes by the niceness."""
     script = (
         "import os, sys\n"
+        "from mgit_hooks import boot\n"
         "from mgit_hooks.recorder import drain\n"
         "drain.drain = lambda *args, **options: sys.exit(os.getpriority(os.PRIO_PROCESS, 0))\n"
-        "drain.main(['--background', '--git-dir', sys.argv[1]])\n"
+        "boot.main(['drain', '--background', '--git-dir', sys.argv[1]])\n"
     )
     done = subprocess.run([sys.executable, "-c", script, counting.location.common_dir])
     assert done.returncode == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
@@ -347,3 +353,69 @@ def test_attributes_are_looked_up_without_reading_a_large_index(repo: Repo, monk
     assert opened.attribute(b"a.x") is False
     assert opened._attributed is not opened._repository
     assert dict(os.environ) == before
+
+
+# Commands that follow each other, and a push
+
+
+def test_what_comes_during_a_drain_may_grow_before_the_next_pass(
+    work: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile stubs see that a drain will come, and nobody is kept from the lock."""
+    mgit_dir = work.location.mgit_dir
+    seen: list[tuple[float, int, bool]] = []
+    real = drain_module._drain
+
+    def meanwhile(*args: object) -> object:
+        done = real(*args)  # type: ignore[arg-type]
+        if not seen:
+            work.commit("two")
+        return done
+
+    def rest(seconds: float) -> None:
+        with exclusive(os.path.join(mgit_dir, "drain.lock"), wait=0.0) as free:
+            seen.append((seconds, int(Path(mgit_dir, "starting").read_text()), free))
+
+    monkeypatch.setattr(drain_module, "_drain", meanwhile)
+    monkeypatch.setattr(meter, "rest", rest)
+    work.commit("one")
+    drain(work.location, wait=0.0, pause=0.2)
+    assert seen == [(0.2, os.getpid(), True)]
+    assert not os.path.exists(os.path.join(mgit_dir, "starting"))
+    assert work.made() == ["commit one", "commit two"]
+    drain(work.location, wait=0.0, pause=0.2)
+    assert len(seen) == 1
+
+
+def test_a_pause_is_no_part_of_what_a_drain_takes(tmp_path: Path) -> None:
+    with Operation(DRAIN, "drain", str(tmp_path)) as operation:
+        meter.rest(0.3)
+    assert operation.seconds < 0.2
+
+
+def test_the_drain_of_a_push_waits_for_its_end(work: Recording) -> None:
+    push = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    work.commit("one")
+    command = [sys.executable, "-I", boot_path(), "drain", "--git-dir", work.location.common_dir]
+    process = f"{push.pid}.{alive.started(push.pid)}"
+    waiting = subprocess.Popen([*command, "--after", process.removesuffix(".None")])
+    time.sleep(0.7)
+    assert waiting.poll() is None
+    push.communicate(b"\n")
+    assert waiting.wait() == 0
+    assert work.made() == ["commit one"]
+
+
+@pytest.mark.parametrize("process", ["{pid}.{started}", "{pid}", "{pid}.1", "", "what", "1.x"])
+def test_no_drain_waits_for_ever(work: Recording, monkeypatch: pytest.MonkeyPatch, process: str) -> None:
+    """Nor at all for what is no process any more, or was none."""
+    monkeypatch.setattr(boot, "PATIENCE", 0.3)
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    slept: list[float] = []
+    monkeypatch.setattr(alive, "time", types.SimpleNamespace(monotonic=lambda: len(slept) * 0.1, sleep=slept.append))
+    work.commit("one")
+    git_dir = work.location.common_dir
+    given = process.format(pid=os.getpid(), started=alive.started(os.getpid()) or 0)
+    assert boot.main(["drain", "--background", "--git-dir", git_dir, "--after", given]) == 0
+    assert len(slept) == (3 if given.partition(".")[0] == str(os.getpid()) and process != "{pid}.1" else 0)
+    assert work.made() == ["commit one"]

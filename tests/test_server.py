@@ -18,7 +18,7 @@ from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import install
 from mgit_hooks.layout import locate
 from mgit_hooks.record import Push, Record
-from mgit_hooks.recorder import held, movements
+from mgit_hooks.recorder import alive, held, movements
 from mgit_hooks.recorder.receiving import Receptions
 
 RULES = """
@@ -370,7 +370,7 @@ def test_killed_before_the_refs_moved(bare: Repo, repo: Repo, tmp_path: Path) ->
     assert [said.hook for said in waiting] == ["pre-receive"]
     os.kill(waiting[0].ppid, signal.SIGKILL)
     pushing.wait()
-    wait_until(lambda: not held.is_alive(waiting[0].process))
+    wait_until(lambda: not alive.is_alive(waiting[0].process))
     assert server.refs_of() == {"refs/heads/main": False}
     assert held.read(server.location.mgit_dir, held.UNDERWAY) == []
     server.check()

@@ -16,8 +16,10 @@ import pytest
 
 from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import boot_path, install
+from mgit_hooks.judging import opennames
+from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.layout import locate
-from mgit_hooks.recorder import event, held
+from mgit_hooks.recorder import alive, event
 
 SHELLS = {
     "sh": ("/bin/sh", ""),
@@ -30,7 +32,7 @@ ZERO = "0" * 40
 
 def process_of(pid: int) -> str:
     """A process as the stubs name it."""
-    began = held.started(pid)
+    began = alive.started(pid)
     return str(pid) if began is None else f"{pid}.{began}"
 
 
@@ -60,7 +62,9 @@ class Bench:
 
     def install(self, *asked_for: str) -> None:
         install(self.location(), python=str(self.python), boot=str(self.boot), asked_for=asked_for)
-        Path(self.location().gate_flag).unlink()  # each test says what the flag says
+        gate = Path(self.location().gate_flag).parent  # each test says what the flag says
+        shutil.rmtree(gate)
+        gate.mkdir()
         program, option = SHELLS[self.shell]
         for hook in (*stubs.HOOKS, *asked_for):
             stub = self.hook(hook)
@@ -135,11 +139,18 @@ class Bench:
             return []
         return [entry.split("\n") for entry in entries.split("\0")[:-1]]
 
-    def flag(self, text: str, age: float = 10, worktree: str = "main-worktree") -> Path:
+    def flag(self, text: str, age: float = 10, worktree: str = "main-worktree", *, named: bool = False) -> Path:
+        """``named``: as a folder of names too."""
         flag = self.mgit / "gate" / worktree
         flag.parent.mkdir(parents=True, exist_ok=True)
         flag.write_text(text)
         os.utime(flag, (time.time() - age,) * 2)
+        names = self.mgit / "gate" / "open" / worktree
+        opennames.take_away(str(names))
+        if named:
+            sources = [Source(line[1:], line[0] == "+") for line in text.splitlines()[1:]]
+            opennames.put(str(names), sources, time.time() - age)
+            assert names.is_dir()
         return flag
 
     def chain(self, hook: str, script: str, mode: int = 0o755) -> Path:
@@ -395,6 +406,17 @@ def test_a_drain_starts_in_the_background(bench: Bench) -> None:
     [call] = bench.drains()
     assert call[:5] == ["-I", str(bench.boot), "drain", "--background", "--git-dir"]
     assert os.path.samefile(os.path.join(bench.repo.path, call[5]), bench.mgit.parent)
+    assert call[6:] == [""]
+
+
+def test_the_drain_of_a_push_is_told_whose_end_to_wait_for(bench: Bench, tmp_path: Path) -> None:
+    bench.repo.commit("First")
+    bench.drains()
+    bench.ended()
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "remote"], check=True)
+    bench.repo.git("push", "-q", str(tmp_path / "remote"), "HEAD:main")
+    call = bench.drains(2)[1]
+    assert call[6:] == ["--after", bench.of("pre-push")[0].ppid, ""]
 
 
 @pytest.mark.parametrize(("pid", "starts"), [("self", 0), ("", 1), ("-1", 1), ("0 0", 1), ("x", 1), ("4194305", 1)])
@@ -477,17 +499,72 @@ FLAGS = {
 }
 
 
-@pytest.mark.parametrize("case", FLAGS)
-def test_the_flag_decides_whether_python_starts(bench: Bench, case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "named"),
+    [*((case, False) for case in FLAGS), *((case, True) for case in FLAGS if FLAGS[case][0].startswith("open\n"))],
+)
+def test_the_flag_decides_whether_python_starts(bench: Bench, case: str, named: bool) -> None:
     text, env, letter = FLAGS[case]
     old, new = bench.scratch / "old policy", bench.scratch / "new policy"
     old.touch()
     os.utime(old, (time.time() - 100,) * 2)
     new.touch()
-    bench.flag(text.format(old=old, new=new, absent=bench.scratch / "absent"))
+    if text == "open\n":
+        text += "+{old}\n"
+    bench.flag(text.format(old=old, new=new, absent=bench.scratch / "absent"), named=named)
     bench.repo.run("commit", "-q", "--allow-empty", "-m", "First", **env)
     assert len(bench.gates()) == (0 if letter == "o" else 2)
     assert [line.armed for line in bench.of("post-commit")] == [letter]
+
+
+def test_an_open_gate_is_seen_without_reading_the_flag(bench: Bench) -> None:
+    """The flag here says the opposite, so that it shows which of the two was looked at."""
+    flag = bench.flag("open\n+/dev\n-/absent\n", age=-1000, named=True)
+    flag.write_text("armed\n")
+    bench.repo.commit("First")
+    assert bench.gates() == []
+    assert [line.armed for line in bench.of("post-commit")] == ["o"]
+    shutil.rmtree(bench.mgit / "gate/open")
+    bench.repo.commit("Second")
+    assert len(bench.gates()) == 2
+    assert [line.armed for line in bench.of("post-commit")] == ["o", "a"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["none left", "another's", "a relative path", "a dangling link", "no folder", "one is gone"]
+)
+def test_names_that_are_not_whole_are_not_believed(bench: Bench, wrong: str) -> None:
+    """The flag then counts, which is armed here."""
+    flag = bench.flag("open\n+/dev\n-/absent\n", age=-1000, named=True)
+    flag.write_text("armed\n+/\n")
+    os.utime(flag, (time.time() + 1000,) * 2)
+    names = bench.mgit / "gate/open/main-worktree"
+    if wrong in ("none left", "no folder"):
+        shutil.rmtree(names)
+        if wrong == "none left":
+            names.mkdir()
+    elif wrong == "a dangling link":
+        shutil.rmtree(names)
+        names.symlink_to(bench.scratch / "nowhere")
+    elif wrong == "one is gone":
+        os.rename(names / "+%dev", names / "+%gone")
+    else:
+        (names / ("what" if wrong == "another's" else "+x")).touch()
+    bench.repo.commit("First")
+    assert len(bench.gates()) == 2
+    assert [line.armed for line in bench.of("post-commit")] == ["a"]
+
+
+def test_the_words_of_a_checkout_are_the_same_on_the_short_way_and_the_long_one(bench: Bench) -> None:
+    """The long one is taken where another hook was there before."""
+    bench.repo.commit("First")
+    bench.repo.git("branch", "side")
+    bench.repo.git("checkout", "-q", "side")
+    bench.chain("post-checkout", "#!/bin/sh\nexit 0\n")
+    bench.repo.git("checkout", "-q", "main")
+    bench.repo.git("checkout", "-q", "side")
+    short, _, long = bench.of("post-checkout")
+    assert short._replace(ppid="") == long._replace(ppid="")
 
 
 def test_a_linked_worktree_has_a_flag_of_its_own(bench: Bench, tmp_path: Path) -> None:

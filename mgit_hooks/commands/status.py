@@ -24,8 +24,8 @@ from mgit_hooks.layout import Location, locate
 from mgit_hooks.output import Output
 from mgit_hooks.record import Json
 from mgit_hooks.recorder import spool
+from mgit_hooks.recorder.alive import is_alive
 from mgit_hooks.recorder.event import Process
-from mgit_hooks.recorder.held import is_alive
 from mgit_hooks.report import counted
 
 

@@ -13,25 +13,27 @@ VERSION = 1
 CHAINED = ".mgit-chained"
 ONWARD = "# mgit-hooks goes on from here to the hooks folder behind this one; 'mgit-hooks uninstall' takes it out."
 
-_RECORDER = ("common", "yield", "recorder")
-_TOLD = ("common", "yield", "recorder", "text", "stdin")
-_GATE = ("common", "yield", "text", "gate", "judge")
+_FLAG = ("open", "flag")
+_RECORDER = ("begin", "spool", "recorder", "common", "yield")
+_TOLD = (*_RECORDER, "text", "stdin")
+_GATE = ("open", "leave", "begin", "spool", "common", "flag", "yield", "text", "gate", "judge")
+_PLAIN = ("begin", "spool", "recorder", "plain")
 _PARTS = {
     "pre-commit": _GATE,
     "pre-merge-commit": _GATE,
     "commit-msg": _GATE,
-    "pre-push": (*_TOLD, "gate", "pre-push", "judge-pushed"),
-    "post-commit": ("early", *_RECORDER, "gated", "post-commit"),
-    "post-merge": (*_RECORDER, "gated", "post-merge"),
+    "pre-push": (*_TOLD, *_FLAG, "gate", "pre-push", "judge-pushed"),
+    "post-commit": ("early", "open", *_PLAIN, "plain-commit", "common", "flag", "yield", "gated", "post-commit"),
+    "post-merge": (*_RECORDER, *_FLAG, "gated", "post-merge"),
     "post-rewrite": (*_TOLD, "post-rewrite"),
     "post-applypatch": (*_RECORDER, "post-applypatch"),
-    "post-checkout": (*_RECORDER, "post-checkout"),
+    "post-checkout": (*_PLAIN, "plain-checkout", "common", "yield", "post-checkout"),
 }
 # Of use to some, at a price (docs/sources.md): written only where `install --with HOOK` asks for it.
 _ASKED_FOR = {
     "reference-transaction": ("prepared", *_TOLD, "reference-transaction"),
-    "pre-receive": (*_TOLD, "gate", "receive", "pre-receive", "judge-pushed"),
-    "post-receive": (*_TOLD, "receive", "post-receive"),
+    "pre-receive": (*_TOLD, *_FLAG, "gate", "receive", "pre-receive", "judge-pushed"),
+    "post-receive": (*_TOLD, *_FLAG, "receive", "post-receive"),
 }
 SERVER = ("pre-receive", "post-receive")
 """For a repository that is pushed to: `install --server` (docs/server.md)."""
@@ -44,9 +46,11 @@ _OF_ONE = b"# Written by 'mgit-hooks install'; 'mgit-hooks uninstall' puts back 
 _OF_ALL = b"# Written by 'mgit-hooks install --global'; 'mgit-hooks uninstall --global' takes it away.\n"
 # In the stubs of config-based hooks (docs/decisions/0011-config-hooks.md), which run before those in the hooks folder.
 _EVERYWHERE = {"yield": "everywhere", "judge": "judge-first"}
+# Short ways, for a stub in a hooks folder that is alone there: they leave no mark, and go on to no other hook.
+_SHORT = ("leave", "plain", "plain-commit", "plain-checkout")
 # Before others' folder: the hook behind has a say in all that these parts leave out early.
-_FRONT = ("common", "front")
-_UNLESS_CHAINED = ("early", "prepared", "common")
+_FRONT = ("begin", "common", "front")
+_UNLESS_CHAINED = ("early", "prepared", *_SHORT, "begin", "common")
 _FRONT_LINE = b"\nfind_behind() {\n"
 
 # The digest covers all that follows its line: a stub tells by itself whether somebody has changed it.
@@ -75,7 +79,7 @@ def assemble(
         python, boot = python.replace("\\", "/"), boot.replace("\\", "/")
     parts = (_PARTS | _ASKED_FOR)[hook]
     if everywhere:
-        parts = tuple(_EVERYWHERE.get(part, part) for part in parts)
+        parts = tuple(_EVERYWHERE.get(part, part) for part in parts if part not in _SHORT)
     if front:
         parts = (*_FRONT, *(part for part in parts if part not in _UNLESS_CHAINED))
     text = b"".join(

@@ -70,6 +70,8 @@ def git_config(location: Location, environ: Mapping[str, str]) -> GitConfig:
         key, newline, value = entry.partition("\n")
         if path is not None:
             files.append(path)
+        if key == "extensions.worktreeconfig":  # git-config(1): without it git reads no such file
+            files.append(os.path.join(location.git_dir, "config.worktree"))
         if key.startswith("mgit.alert."):
             continue  # for who looks at figures (metrics.alerts): no part of a policy
         if key.startswith("mgit."):
@@ -91,7 +93,7 @@ def _candidates(location: Location, environ: Mapping[str, str]) -> list[str]:
     elif home := environ.get("HOME"):
         found.append(os.path.join(environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "git", "config"))
         found.append(os.path.join(home, ".gitconfig"))
-    found += (os.path.join(location.common_dir, "config"), os.path.join(location.git_dir, "config.worktree"))
+    found.append(os.path.join(location.common_dir, "config"))
     return [path for path in found if path]
 
 

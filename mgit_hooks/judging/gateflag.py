@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from mgit_hooks.errors import ConfigError
 from mgit_hooks.files import create, open_to_read
 from mgit_hooks.judging import config as configuration
+from mgit_hooks.judging import opennames
 from mgit_hooks.judging.config import Config
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.judging.policy import armed, can_refuse
@@ -119,21 +121,31 @@ def _try_to_put(location: Location, word: str, sources: tuple[Source, ...], star
 
 
 def _put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
-    # A path that a line cannot hold is one that the stub cannot watch: by this word it takes the flag for a stale one.
-    told = (
-        "unwatched" if "\n" in each.path else f"{'+' if each.exists else '-'}{each.path}" for each in _watched(sources)
-    )
-    lines = [word, *told]
-    path = location.gate_flag
+    """Killed anywhere, this leaves a flag that is stale or right, and names only beside one that says open."""
+    watched, dated = tuple(_watched(sources)), started - _GRAIN
+    opennames.take_away(location.open_names)
+    _put_file(location.gate_flag, word, watched, dated)
+    if word == _OPEN and all(_can_be_told(each) for each in watched):
+        with suppress(OSError):  # stubs then read the flag
+            opennames.put(location.open_names, watched, dated)
+
+
+def _can_be_told(source: Source) -> bool:
+    """Whether a line can hold its path. By the word for one that it cannot, the stub takes the flag for a stale one."""
+    return "\n" not in source.path
+
+
+def _put_file(path: str, word: str, watched: tuple[Source, ...], dated: float) -> None:
+    told = (f"{'+' if each.exists else '-'}{each.path}" if _can_be_told(each) else "unwatched" for each in watched)
     make_private_dir(os.path.dirname(path))
-    # Killed before the rename, this leaves the old flag, which is stale or right, and a file named so.
+    # Killed before the rename, this leaves the old flag, and a file named so.
     made = f"{path}.{os.getpid()}.new"
     handle = create(made)
     try:
         with open(handle, "wb") as file:
             os.fchmod(handle, 0o600)
-            file.write(os.fsencode("\n".join(lines) + "\n"))
-        os.utime(made, (started - _GRAIN, started - _GRAIN))
+            file.write(os.fsencode("\n".join([word, *told]) + "\n"))
+        os.utime(made, (dated, dated))
         os.replace(made, path)
     except OSError:
         os.unlink(made)

@@ -20,8 +20,8 @@ from mgit_hooks.metrics import spooled
 from mgit_hooks.metrics.spooled import Noted
 from mgit_hooks.operation import Operation
 from mgit_hooks.record import Json
+from mgit_hooks.recorder.alive import is_alive, started
 from mgit_hooks.recorder.event import Process
-from mgit_hooks.recorder.held import is_alive, started
 
 KILLED: Final = "Killed"
 """In the place of an error's class: of an operation that ended by nothing that it could tell of."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mgit_hooks import log, meter
 from mgit_hooks.errors import MgitError
@@ -22,6 +22,9 @@ from mgit_hooks.lock import exclusive
 from mgit_hooks.recorder import commitmap, held, looking, spool, state
 from mgit_hooks.recorder.state import State
 
+_PAUSE: Final = 0.2
+"""Seconds between two passes of a background drain, while commands follow each other: each pass syncs the journal."""
+
 
 class Summary(NamedTuple):
     """What a drain did. ``busy``: another one held the lock for as long as this one was willing to wait."""
@@ -32,15 +35,16 @@ class Summary(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The drain that a stub starts: ``[--background] --git-dir DIR``. It has no one to talk to but the log."""
+    """The drain that a stub starts: ``[--background] --git-dir DIR``. It has no one to talk to but the log.
+
+    What else a stub says is for ``boot``, before anything is loaded.
+    """
     given = list(arguments)
     git_dir = given[given.index("--git-dir") + 1] if "--git-dir" in given else None
-    if hasattr(os, "nice"):
-        os.nice(10)
     location = _detach(git_dir)
     try:
         # Without waiting: the drain that runs looks at the spool again before it ends.
-        done = drain(location, wait=0.0)
+        done = drain(location, wait=0.0, pause=_PAUSE)
         meter.done(items=done.records)
         if not done.busy:
             with meter.phase("upkeep"):
@@ -87,8 +91,10 @@ def drain(
     source: str = "hook",
     overrides: Mapping[str, str] | None = None,
     thorough: bool = False,
+    pause: float = 0.0,
 ) -> Summary:
-    """Record all that waits. ``wait`` is how long, in seconds, another drain is waited for.
+    """Record all that waits. ``wait`` is how long, in seconds, another drain is waited for; ``pause`` how long what
+    came while this one was at work may grow before it is recorded too.
 
     ``source`` is what records are said to come from where a hook bears witness to them; ``overrides`` go
     before the configuration that judges. ``thorough``: look at each file of a ref or reflog, where else the times of
@@ -112,22 +118,32 @@ def drain(
         # A stub that saw this drain's mark has started no other: look once more, now that the mark is gone.
         if not again and not spool.waiting(location.spool_dir, cursor):
             return total
+        if pause:
+            with suppress(OSError):  # then a stub starts another drain, and one of the two finds nothing to do
+                _mark(os.path.join(location.mgit_dir, "starting"))
+            meter.rest(pause)
 
 
 @contextmanager
 def _marked(mgit_dir: str) -> Iterator[None]:
     """The file by which stubs see, without a fork, that a drain runs. A dead pid in it counts for nothing."""
     path = os.path.join(mgit_dir, "draining")
+    _mark(path)
+    try:
+        yield
+    finally:
+        os.unlink(path)
+
+
+def _mark(path: str) -> None:
     # What a killed drain left goes first: were it a link by now, we would empty a file of somebody's.
     with suppress(FileNotFoundError):
         os.unlink(path)
     descriptor = create(path)
     try:
         os.write(descriptor, b"%d\n" % os.getpid())
-        os.close(descriptor)
-        yield
     finally:
-        os.unlink(path)
+        os.close(descriptor)
 
 
 def _drain(

@@ -13,9 +13,10 @@ from mgit_hooks.journal.cursor import Cursor
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid
 from mgit_hooks.recorder import awaited, classify, event, movements, spool
+from mgit_hooks.recorder.alive import is_alive
 from mgit_hooks.recorder.event import HookEvent, Process
 from mgit_hooks.recorder.evidence import Evidence
-from mgit_hooks.recorder.held import Waiting, is_alive
+from mgit_hooks.recorder.held import Waiting
 from mgit_hooks.recorder.looking import Look
 from mgit_hooks.recorder.state import State
 

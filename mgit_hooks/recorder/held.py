@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from mgit_hooks import files
 from mgit_hooks.files import exists
 from mgit_hooks.recorder import event, state
-from mgit_hooks.recorder.event import HookEvent, Process
+from mgit_hooks.recorder.event import HookEvent
 
 UNDERWAY: Final = "underway.json"
 NAMES: Final = ("held.json", UNDERWAY)
@@ -53,30 +53,3 @@ def write(mgit_dir: str, events: Sequence[HookEvent], name: str = "held.json") -
         state.write_json(path(mgit_dir, name), lines)
     elif exists(path(mgit_dir, name)):
         os.unlink(path(mgit_dir, name))
-
-
-def is_alive(process: Process) -> bool:
-    """Whether a process has not ended. Where nothing tells when it began, any process with its id counts."""
-    if os.name == "nt":
-        return False
-    if process.started is not None and (began := started(process.pid)) is not None:
-        return began == process.started
-    try:
-        os.kill(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def started(pid: int) -> int | None:
-    """When the process with this id began, in clock ticks since the system did; None where there is none, or no /proc.
-
-    proc(5), field 22 of stat. The second field is a name in parentheses, and may itself hold some.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None

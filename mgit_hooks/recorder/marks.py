@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from mgit_hooks.recorder import event, held
+from mgit_hooks.recorder import alive, event
 
 # Seconds after which a mark is taken for a process's that has ended, where nothing tells.
 _LONG: Final = 24 * 3600.0
@@ -35,4 +35,4 @@ def _is_over(name: str, path: str) -> bool:
         return False
     if os.name == "nt":
         return time.time() - os.lstat(path).st_mtime > _LONG
-    return not held.is_alive(process)
+    return not alive.is_alive(process)
