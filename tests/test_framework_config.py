@@ -96,6 +96,7 @@ REFUSED = {
     "no list": ("repos: null\n", "'repos' is not a list"),
     "a text": ("repos: abc\n", "'repos' is not a list"),
     "an alias": ("x: &r []\nrepos: *r\n", "'repos' is an alias"),
+    "an alias of nothing": ("repos: []\nx: *r\n", ":2: *r stands for nothing"),
     "an alias elsewhere": ("repos: &r []\nx: *r\n", "'repos' has an alias elsewhere"),
     "merged": ("x: &r {repos: []}\n<<: *r\n", "merged from elsewhere"),
     "doubled": ("repos: []\nrepos: []\n", "stands there 2 times"),
@@ -311,6 +312,19 @@ def test_hooks_in_an_entry_of_others_go_alone(here: Location) -> None:
     assert config(here).read_text() == text.format("        # no more\n")
 
 
+@pytest.mark.parametrize("at", ["mgit-validate", "mgit-push"])
+def test_hooks_of_others_in_our_entry_keep_nothing_of_ours(here: Location, at: str) -> None:
+    """The last of ours and the key behind it, ours as well, go as one piece of text and as two of YAML."""
+    config(here).write_text("fail_fast: true\n")
+    configfile.install(here, ALL)
+    text = config(here).read_text()
+    own = "      - id: own\n        entry: own\n"
+    config(here).write_text(text.replace(f"      - id: {at}\n", f"{own}      - id: {at}\n"))
+    assert configfile.uninstall(here).action == "restored"
+    left = config(here).read_text()
+    assert left == f"fail_fast: true\nrepos:  # for mgit-hooks\n  - repo: local\n    hooks:\n{own}"
+
+
 def test_types_that_somebody_else_may_have_named_stay(here: Location) -> None:
     text = "default_install_hook_types: [pre-push]\nrepos:\n- repo: m\n  rev: v\n  hooks: [{id: mgit-push}]\n"
     config(here).write_text(text)
@@ -431,6 +445,26 @@ def test_what_an_editor_saves_meanwhile_is_not_lost(here: Location, monkeypatch:
     with pytest.raises(MgitError, match="changed just now"):
         configfile.install(here, ALL)
     assert config(here).read_text() == "repos: []\nfail_fast: true\n"
+
+
+def test_what_is_removed_is_what_was_read(here: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    configfile.install(here, ALL)
+    ours, real = config(here).read_text(), removing.remove
+
+    def slowly(*given: Any) -> Any:
+        config(here).write_text(f"{ours}fail_fast: true\n")
+        return real(*given)
+
+    monkeypatch.setattr(removing, "remove", slowly)
+    with pytest.raises(MgitError, match="changed just now"):
+        configfile.uninstall(here)
+    assert config(here).read_text() == f"{ours}fail_fast: true\n"
+    monkeypatch.undo()
+    config(here).write_text(ours)
+    config(here).chmod(0o444)
+    with pytest.raises(UsageError, match="is read-only"):
+        configfile.uninstall(here)
+    assert config(here).read_text() == ours
 
 
 def _install(path: str, hook: str) -> None:

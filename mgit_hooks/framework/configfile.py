@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import stat
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 from mgit_hooks import files, lock
-from mgit_hooks.errors import ConfigError, MgitError, UsageError
+from mgit_hooks.errors import ConfigError, UsageError
 from mgit_hooks.framework import adding, looking, removing, yamltext
 from mgit_hooks.framework.adding import Wanted
+from mgit_hooks.framework.filethere import File, content, read, remove, replace
 from mgit_hooks.framework.looking import Configured
 from mgit_hooks.framework.manifest import Source, Style, entry_lines
+from mgit_hooks.framework.removing import Removed
 from mgit_hooks.framework.splicing import Splice, Unclear, applied
 from mgit_hooks.framework.yamltext import Document
 from mgit_hooks.layout import Location
@@ -26,7 +26,6 @@ from mgit_hooks.record import Json
 NAME: Final = ".pre-commit-config.yaml"
 PREKS_YAML: Final = ".pre-commit-config.yml"  # pre-commit itself reads no file of this name
 PREKS_TOML: Final = "prek.toml"  # prek reads this one first
-_BOM: Final = "\ufeff"
 
 
 class ByHand(ConfigError):
@@ -51,23 +50,6 @@ class Report(NamedTuple):
         return {"mode": "pre-commit", "file": self.file, "action": self.action, **names, "rev": rev}
 
 
-class _File(NamedTuple):
-    path: str  # where a link leads
-    name: str
-    content: bytes | None  # None: there is none
-    mark: str = ""  # of byte order
-
-    def read(self) -> Document:
-        try:
-            text = (self.content or b"").decode("utf-8").removeprefix(self.mark)
-        except UnicodeDecodeError:
-            raise ConfigError(f"{self.name} is not UTF-8", "save it as UTF-8, and run this again") from None
-        return yamltext.read(text, self.name)
-
-    def bytes_of(self, text: str) -> bytes:
-        return (self.mark + text).encode("utf-8")
-
-
 def install(location: Location, wanted: Wanted) -> Report:
     """Write our hooks into the configuration at the worktree's top, which is made where there is none.
 
@@ -79,7 +61,7 @@ def install(location: Location, wanted: Wanted) -> Report:
         file = _find(location, wanted)
         if file.content is None:
             text = adding.new_file(wanted)
-            _replace(file, text.encode("utf-8"))
+            replace(file, text.encode("utf-8"))
             return Report(file.path, "written", wanted.ids, adding.all_types(wanted.ids), notes=_notes(location, file))
         before = file.read()
         try:
@@ -92,7 +74,7 @@ def install(location: Location, wanted: Wanted) -> Report:
         notes = (*_notes(location, file), *_of_service(after, wanted))
         if not added.splices:
             return Report(file.path, "unchanged", notes=notes)
-        _replace(file, file.bytes_of(after.text))
+        replace(file, file.bytes_of(after.text))
         return Report(file.path, "extended", added.ids, added.types, added.rev, notes)
 
 
@@ -105,7 +87,7 @@ def uninstall(location: Location) -> Report:
         before = file.read()
         try:
             removed = removing.remove(before)
-            after = verified(before, removed.splices, file.name, out=True)
+            after = _without(before, removed, file.name)
         except Unclear as error:
             raise ByHand(f"{file.name} is left as it was: {error}", "take our hooks out of it by hand", []) from None
         if not removed.splices:
@@ -114,9 +96,9 @@ def uninstall(location: Location) -> Report:
         if removed.left:
             notes = (f"{looking.TYPES} goes on to name {', '.join(removed.left)}: who put them there is not known",)
         if removing.is_empty(after.text):
-            os.unlink(file.path)
+            remove(file)
             return Report(file.path, "removed", removed.ids)
-        _replace(file, file.bytes_of(after.text))
+        replace(file, file.bytes_of(after.text))
         return Report(file.path, "restored", removed.ids, notes=notes)
 
 
@@ -128,7 +110,7 @@ def look(location: Location) -> tuple[str, Configured] | None:
     path = next((each for each in _places(location.root) if files.is_file(each)), None)
     if path is None or not location.root:
         return None
-    file = _read(path)
+    file = read(path)
     if b"mgit-" not in (file.content or b""):
         return None
     try:
@@ -142,14 +124,14 @@ def names(location: Location, hook: str) -> bool:
     """Whether the text of a configuration, one in TOML too, holds the id ``hook``; it is not taken apart."""
     root = location.root or location.git_dir
     paths = (os.path.join(root, PREKS_TOML), *_places(root))
-    return any(hook.encode() in (_content(path) or b"") for path in paths)
+    return any(hook.encode() in (content(path) or b"") for path in paths)
 
 
 def _places(root: str) -> tuple[str, str]:
     return os.path.join(root, NAME), os.path.join(root, PREKS_YAML)
 
 
-def _find(location: Location, wanted: Wanted | None) -> _File:
+def _find(location: Location, wanted: Wanted | None) -> File:
     if location.root is None:
         raise UsageError(
             f"{location.repository_path} has no worktree, and a configuration of pre-commit stands in one",
@@ -159,23 +141,7 @@ def _find(location: Location, wanted: Wanted | None) -> _File:
     if path is None and wanted is not None and files.lexists(os.path.join(location.root, PREKS_TOML)):
         why = f"{PREKS_TOML} is there, which prek reads in place of {NAME}, and pre-commit does not read"
         raise ByHand(why, f"put these lines into {PREKS_TOML} by hand", _toml_lines(wanted))
-    return _read(path or os.path.join(location.root, NAME), location.root)
-
-
-def _read(path: str, root: str | None = None) -> _File:
-    name = os.path.basename(path)
-    if not files.lexists(path):
-        return _File(path, name, None)
-    real = os.path.realpath(path)
-    if root is not None and os.path.commonpath((real, os.path.realpath(root))) != os.path.realpath(root):
-        raise UsageError(f"{name} is a link out of the worktree", "put the file itself there, or a link within")
-    if not files.is_file(real):
-        raise UsageError(f"{name} is not a file", "see what it is, and take it away")
-    try:
-        content = files.read(real, yamltext.LARGEST * 4)
-    except files.TooLarge:
-        content = b" " * (yamltext.LARGEST + 1)  # the reader says so
-    return _File(real, name, content, _BOM if content.startswith(_BOM.encode()) else "")
+    return read(path or os.path.join(location.root, NAME), location.root)
 
 
 def verified(before: Document, splices: tuple[Splice, ...], name: str, *, out: bool = False) -> Document:
@@ -198,6 +164,15 @@ def verified(before: Document, splices: tuple[Splice, ...], name: str, *, out: b
     return after
 
 
+def _without(before: Document, removed: Removed, name: str) -> Document:
+    """``before`` without what is ours. Raises Unclear where that is not all that went."""
+    left = verified(before, removed.pieces, name, out=True)
+    after = yamltext.read(applied(before.text, removed.splices), name)
+    if after.events != left.events:
+        raise Unclear("more than our hooks would change in it")
+    return after
+
+
 def require_ours(before: Document, after: Document, wanted: Wanted) -> None:
     """Raises Unclear where our hooks are not found in ``after``, or would not leave it as ``before``."""
     found = looking.look(after)
@@ -207,50 +182,7 @@ def require_ours(before: Document, after: Document, wanted: Wanted) -> None:
         raise Unclear("they could not be taken out again without a trace")
 
 
-def _replace(file: _File, content: bytes) -> None:
-    """Killed anywhere, the old file or the new one is there; what is left of PATH.mgit-tmp goes at the next run."""
-    scratch = f"{file.path}.mgit-tmp"
-    try:
-        found = files.status(file.path)
-        if found is not None and not found.st_mode & 0o222:
-            raise UsageError(f"{file.name} is read-only", "make it writable first: it is not changed behind your back")
-        with suppress(FileNotFoundError):
-            os.unlink(scratch)
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        try:
-            with open(descriptor, "wb") as to:
-                if found is not None:
-                    _as_before(descriptor, found)
-                to.write(content)
-                to.flush()
-                os.fsync(descriptor)
-            if _content(file.path) != file.content:
-                raise MgitError(f"{file.name} has been changed just now", "run this again")
-            os.replace(scratch, file.path)
-        except BaseException:
-            os.unlink(scratch)
-            raise
-        files.sync_directory(os.path.dirname(file.path))
-    except OSError as error:
-        raise MgitError(f"cannot write {file.name}: {error.strerror}", "mend that and run the command again") from error
-
-
-def _as_before(descriptor: int, found: os.stat_result) -> None:
-    if hasattr(os, "fchown") and (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
-        with suppress(OSError):  # only root gives files away
-            os.fchown(descriptor, found.st_uid, found.st_gid)
-    if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        return files.read(path, yamltext.LARGEST * 4)
-    except FileNotFoundError:
-        return None
-
-
-def _notes(location: Location, file: _File) -> tuple[str, ...]:
+def _notes(location: Location, file: File) -> tuple[str, ...]:
     notes = []
     if file.name == PREKS_YAML:
         notes.append(f"prek reads {PREKS_YAML}; pre-commit reads {NAME} alone")

@@ -19,7 +19,10 @@ Range = tuple[int, int]
 
 
 class Removed(NamedTuple):
+    """``pieces`` are the splices one by one, where two meet: the end of a list of ours, and a key of ours behind it."""
+
     splices: tuple[Splice, ...]
+    pieces: tuple[Splice, ...] = ()
     ids: tuple[str, ...] = ()
     left: tuple[str, ...] = ()  # hooks of git's that a plain ``pre-commit install`` goes on to write
 
@@ -43,7 +46,8 @@ def remove(document: Document) -> Removed:
     ids = tuple(dict.fromkeys(each for entry in found for each in entry.ids))
     left = _out_of_types(document, here, ids, lines, spans)
     cut = [removed_lines(text, *each) for each in _joined(lines)] + [Splice(*each, "") for each in _joined(spans)]
-    return Removed(tuple(cut), ids, left)
+    pieces = tuple(Splice(*each, "") for each in (*lines, *_joined(spans)))
+    return Removed(tuple(cut), pieces, ids, left)
 
 
 def is_empty(text: str) -> bool:

@@ -79,11 +79,16 @@ def read(text: str, name: str) -> Document:
     import yaml
 
     events: list[Event] = []
+    anchors: set[str | None] = set()
     open_: list[_Open] = []
     roots: list[Node] = []
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            events.append(_said(event))
+            events.append(said := _said(event))
+            if said[0] == "AliasEvent" and said[1] not in anchors:
+                line = event.start_mark.line + 1
+                raise ConfigError(f"{name}:{line}: *{said[1]} stands for nothing", "mend that: managers refuse it")
+            anchors.add(said[1])
             made = _taken(event, open_)
             if len(open_) > DEEPEST:
                 raise ConfigError(f"{name} is nested more than {DEEPEST} levels deep", "no configuration of hooks is")
