@@ -76,7 +76,10 @@ def plain_name(meta: Meta) -> str | None:
     """
     name = meta.original_file
     strange = not name or name.startswith(".") or any(letter in name for letter in "/\\\0:")
-    return None if strange or len(name.encode("utf-8", "surrogatepass")) > 255 else name
+    try:
+        return None if strange or len(name.encode("utf-8", "surrogateescape")) > 255 else name
+    except UnicodeEncodeError:  # no file can have it
+        return None
 
 
 def mislabelled(path: str, how: str) -> CompressionError:

@@ -107,11 +107,17 @@ def _stream(
             raise codecs.oversized(bound)
         bound = meta.original_size
     digest, size = sha256(), 0
-    for piece in codecs.unpacked(_pieces(file, total, demand.progress), method, codecs.Bounds(bound)):
-        digest.update(piece)
-        size += len(piece)
-        if made is not None:
-            made.write(piece)
+    try:
+        for piece in codecs.unpacked(_pieces(file, total, demand.progress), method, codecs.Bounds(bound)):
+            digest.update(piece)
+            size += len(piece)
+            if made is not None:
+                made.write(piece)
+    except CompressionError as error:
+        if meta is None or error.message != codecs.oversized(meta.original_size).message:
+            raise
+        what = f"it holds more than the {meta.original_size:,} bytes that are said"
+        raise packedmeta.mislabelled(path + packedmeta.EXTENSION, what) from error
     if meta is not None and (size, digest.hexdigest()) != (meta.original_size, meta.sha256):
         raise packedmeta.mislabelled(path + packedmeta.EXTENSION, "the content is not the one that it is for")
     return size, digest.hexdigest()

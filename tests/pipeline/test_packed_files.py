@@ -316,7 +316,7 @@ def hostile(source: Path, original_file: str, name: str = "packed") -> Path:
     "name",
     [
         "../out", "/tmp/out", "a/../../out", "..", ".", "", ".profile", ".git", "..\\out", "C:out", "a\0b", "x" * 256,
-        "packed",
+        "packed", "\ud800x",
     ],
 )  # fmt: skip
 def test_a_hostile_name_in_the_meta_leads_nowhere(source: Path, tmp_path: Path, name: str) -> None:
@@ -408,8 +408,9 @@ def test_what_the_meta_says_bounds_a_bomb(source: Path) -> None:
     source.write_bytes(bytes(5 << 20))
     compress(source)
     changed(source, original_size=1000)
-    with pytest.raises(CompressionError, match="more than 1,000 bytes"):
+    with pytest.raises(CompressionError, match="more than the 1,000 bytes that are said") as told:
         FileCompressor().check_file(f"{source}.gz")
+    assert told.value.kind == "mislabelled"  # --max-size would be no way out
 
 
 @pytest.mark.parametrize("use_meta", [True, False])
