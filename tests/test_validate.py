@@ -137,6 +137,15 @@ FAULTS = [
         "/recent_commits/0/message",
     ),
     ("changeset", {"/timestamp": "yesterday"}, "standard", "INVALID_DATE", "error", "/timestamp"),
+    ("changeset", {"/timestamp": "2024-13-01T12:00:00Z"}, "standard", "INVALID_DATE", "error", "/timestamp"),
+    (
+        "changeset",
+        {"/recent_commits/0/date": "2024-02-28T12:61:00+01:00"},
+        "standard",
+        "INVALID_DATE",
+        "error",
+        "/recent_commits/0/date",
+    ),
     ("changeset", {"/recent_commits/0/date": ""}, "standard", "INVALID_DATE", "error", "/recent_commits/0/date"),
     (
         "changeset",
@@ -248,6 +257,7 @@ FAULTS = [
         "/commit/files/0/worktree_status",
     ),
     ("merge", {"/occurred_at": "now"}, "standard", "INVALID_DATE", "error", "/occurred_at"),
+    ("merge", {"/occurred_at": "2024-05-32T12:00:00Z"}, "standard", "INVALID_DATE", "error", "/occurred_at"),
     ("merge", {"/recorded_at": "now"}, "standard", "INVALID_DATE", "error", "/recorded_at"),
     ("merge", {"/worktree": "side"}, "standard", "INVALID_WORKTREE", "error", "/worktree"),
     ("merge", {"/id": "f"}, "standard", "INVALID_RECORD_ID", "error", "/id"),

@@ -83,6 +83,8 @@ def _round_trip(result: Json) -> Iterator[Issue]:
 
         if sha256(raw).hexdigest() != expected.lower():
             yield corrupt("other bytes than were expected")
+            return
+    yield from _kinds(result, raw)
 
 
 def decompressed(result: Json) -> bytes:
@@ -105,13 +107,46 @@ def corrupt(what: str) -> Issue:
     return Issue("critical", "DATA_CORRUPTION", message, "/compressed_data", "use another copy of the data")
 
 
+def _no_ratio(result: Json) -> Iterator[Issue]:
+    """NaN, which is within no bounds and beyond none."""
+    said = result.get("compression_ratio")
+    if isinstance(said, float) and said != said:
+        yield Issue(
+            "warning",
+            "UNUSUAL_COMPRESSION_RATIO",
+            "compression_ratio is nan",
+            "/compression_ratio",
+            "compare the two sizes",
+        )
+
+
+def _kinds(result: Json, raw: bytes) -> Iterator[Issue]:
+    """What its metadata says of the original, and decompressing by that would refuse."""
+    metadata = result.get("metadata")
+    said = metadata if isinstance(metadata, dict) else {}
+    kind = said.get("original_type", "bytes")
+    try:
+        if kind not in ("bytes", "string"):
+            yield _undone(f"the original type {kind!r:.80} is neither string nor bytes")
+            return
+        text = raw.decode("utf-8", "surrogatepass") if kind == "string" else raw
+        if said.get("data_type") == "json":
+            import json
+
+            json.loads(text)
+    except UnicodeDecodeError:
+        yield _undone("it is said to be a text, and is no UTF-8")
+    except (ValueError, RecursionError) as error:
+        yield _undone(f"it is said to be JSON: {error}")
+
+
 def _ratio(result: Json) -> Iterator[Issue]:
     original, packed = _size(result.get("original_size")), _size(result.get("compressed_size"))
     said = result.get("compression_ratio")
     if original is None or packed is None or isinstance(said, bool) or not isinstance(said, int | float):
         return
     right = packed / original if original else 1.0
-    if abs(said - right) > _ROUNDED:
+    if not abs(said - right) <= _ROUNDED:  # NaN is neither more nor less
         yield Issue(
             "warning",
             "INCONSISTENT_COMPRESSION_RATIO",
@@ -125,6 +160,7 @@ def _ratio(result: Json) -> Iterator[Issue]:
 RULES = (
     Rule("compressed", "basic",    _missing_data),
     Rule("compressed", "basic",    _sizes),
+    Rule("compressed", "basic",    _no_ratio),
     Rule("compressed", "standard", _round_trip),
     Rule("compressed", "strict",   _ratio),
 )

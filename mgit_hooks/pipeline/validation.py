@@ -16,6 +16,7 @@ from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangese
 from mgit_hooks.judging import schemas
 from mgit_hooks.judging.collectionchecks import place_of, within
 from mgit_hooks.judging.validate import FAILED, exception_issue, validate
+from mgit_hooks.pipeline.results import CompressionResult
 from mgit_hooks.record import Issue, Json, is_valid
 
 
@@ -130,7 +131,7 @@ class ChangesetValidator:
         def judged() -> Iterator[Issue]:
             value = _compressed(result)
             expected, same = _expectation(expected_data)
-            if expected is not None:
+            if expected is not None and isinstance(value, dict):
                 value["sha256"] = expected
             counts["compression_checks"] = 1
             found = validate("compressed", value, self.level, schemas.load())
@@ -193,16 +194,20 @@ def _objects(value: Any) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _compressed(result: Any) -> Json:
-    """The JSON of a result, its bytes in base64: those of its file where they are in one."""
-    if isinstance(result, Mapping):
-        value, data = dict(result), result.get("compressed_data")
+def _compressed(result: Any) -> Any:
+    """The JSON of a result, its bytes in base64: those of its file where they are in one. What is no result stays."""
+    if isinstance(result, CompressionResult):
+        value: Json = result._asdict()  # to_json needs a result that is one
+        value["method"] = str(result.method) if isinstance(result.method, str) else result.method
+        metadata = result.metadata if isinstance(result.metadata, dict) else {}
+        value["sha256"] = metadata.get("sha256")
+        if result.compressed_data is None and isinstance(metadata.get("output_file"), str):
+            value["compressed_data"] = _content(metadata["output_file"])
+    elif isinstance(result, Mapping):
+        value = dict(result)
     else:
-        value, data = dict(result.to_json()), result.compressed_data
-        metadata = value.get("metadata") or {}
-        value.setdefault("sha256", metadata.get("sha256"))
-        if data is None and isinstance(metadata.get("output_file"), str):
-            data = _content(metadata["output_file"])
+        return result
+    data = value.get("compressed_data")
     if isinstance(data, bytes | bytearray | memoryview):
         data = b2a_base64(data, newline=False).decode("ascii")
     return {**value, "compressed_data": data}
