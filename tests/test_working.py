@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import pwd
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pygit2
 import pytest
 from conftest import Repo
 from kinds.gits import second_git
 
 from mgit_hooks.changesets import FileChange, RepositoryChangeset, working
-from mgit_hooks.git import plumbing, porcelain
+from mgit_hooks.git import plumbing, porcelain, worktree
+from mgit_hooks.git.opening import open_backend
 from mgit_hooks.pipeline import validate_changeset
 from mgit_hooks.record import readable
 
@@ -400,6 +404,54 @@ def test_nothing_that_a_submodule_names_is_run(work: Repo, tmp_path: Path, insid
     assert not (tmp_path / "ran").exists()
     work.run("status")
     assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "attribute"),
+    [
+        ('[filter ""]\n\tclean = {program}\n', b"filter="),
+        ('[filter "\udcff"]\n\tclean = {program}\n', b"filter=\xff"),
+        ('[includeIf "hasconfig:remote.*.url:**"]\n\tpath = {included}\n', b"filter=ours"),
+        ("[include]\n\tpath = ~{user}/{below}\n", b"filter=ours"),
+    ],
+    ids=["without a name", "a name of bytes", "a condition on remotes", "in somebody's home"],
+)
+def test_no_form_of_configuration_hides_a_filter(work: Repo, tmp_path: Path, given: str, attribute: bytes) -> None:
+    """Forms that git reads and libgit2 does not."""
+    program, included = tmp_path / "program", tmp_path / "included"
+    program.write_text(PROGRAM.format(marker=tmp_path / "ran"))
+    program.chmod(0o700)
+    included.write_text(f'[filter "ours"]\n\tclean = {program}\n')
+    work.git("config", "remote.origin.url", "https://example.invalid/x")
+    me = pwd.getpwuid(os.getuid())
+    below = os.path.relpath(included, os.path.realpath(me.pw_dir))
+    text = given.format(program=program, included=included, user=me.pw_name, below=below)
+    with open(os.path.join(work.path, ".git", "config"), "a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+    Path(work.path, ".git", "info").mkdir(exist_ok=True)
+    Path(work.path, ".git", "info", "attributes").write_bytes(b"* " + attribute + b"\n")
+    work.write("a", "2\n")
+    assert working.read(work.path).git_status == "dirty"
+    assert not (tmp_path / "ran").exists()
+    work.run("status")
+    assert (tmp_path / "ran").exists()
+
+
+def test_filters_are_known_however_deep_a_submodule_lies(tmp_path: Path) -> None:
+    """A link from a submodule to the top is no way to look for ever."""
+    at = tmp_path / "top"
+    for depth in range(20):
+        made = pygit2.init_repository(str(at))
+        for name in ("s", "again"):
+            made.index.add(pygit2.IndexEntry(name, pygit2.Oid(hex="1" * 40), pygit2.enums.FileMode.COMMIT))
+        made.index.write()
+        made.config[f"filter.f{depth}.clean"] = "false"
+        os.symlink(tmp_path / "top", at / "again")
+        at = at / "s"
+    top = str(tmp_path / "top")
+    with contextlib.closing(open_backend(os.path.join(top, ".git"))) as git:
+        told = worktree.environment(top, git, None)
+    assert {f"filter.f{depth}.clean" for depth in range(20)} <= set(told.values())
 
 
 # Repositories of every kind

@@ -121,6 +121,6 @@ class Backend(Objects, Protocol):
 
 
 def filters_among(keys: Iterable[str]) -> list[str]:
-    """The names of filters in the keys of a configuration: ``filter.NAME.clean`` and its kin."""
-    found = (key.removeprefix("filter.").rpartition(".")[0] for key in keys if key.startswith("filter."))
-    return sorted({name for name in found if name})
+    """The names of filters in the keys of a configuration: ``filter.NAME.clean`` and its kin. One may be empty."""
+    found = (key.removeprefix("filter.").rpartition(".") for key in keys if key.startswith("filter."))
+    return sorted({name for name, dot, _ in found if dot})

@@ -284,9 +284,15 @@ class Library:
 
     def filters(self) -> list[str]:
         try:
-            return filters_among(entry.name for entry in self._repository.config)
+            keys = [entry.name for entry in self._repository.config]
+        except UnicodeDecodeError:
+            return filters_among(asking.setting_names(self.git_dir))
         except _FAILED as error:
             raise _explained(_said(error), self.git_dir) from None
+        if any(key.startswith("include") for key in keys):
+            # git knows forms that libgit2 passes over: `hasconfig:` and `~user/`. A filter in there would be run.
+            keys = asking.setting_names(self.git_dir)
+        return filters_among(keys)
 
 
 def _for_attributes(repository: pygit2.Repository, git_dir: str) -> pygit2.Repository:

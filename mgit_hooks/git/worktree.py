@@ -23,7 +23,6 @@ _COMMAND = ("status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore
 _COPIES = ("copies", "copy")
 _MODE = GITLINK.to_bytes(4, "big")
 _LARGEST_INDEX = 1 << 30
-_DEEPEST = 16  # submodules in each other
 
 
 def status(top: str, git: Backend, git_dir: str | None = None) -> list[porcelain.Entry]:
@@ -69,16 +68,25 @@ def environment(top: str, git: Backend, git_dir: str | None) -> dict[str, str]:
     return env
 
 
-def _filters(top: str, git: Backend, depth: int = 0) -> set[str]:
-    """Of the repository and of the submodules in its worktree: what git asks them about runs their own filters."""
+def _filters(top: str, git: Backend) -> set[str]:
+    """Of the repository and of the submodules in its worktree, however deep: what git asks them about runs their own
+    filters. Each folder is looked at once, by whatever links it is reached."""
     found = set(git.filters())
-    for path in _submodules(top, git) if depth < _DEEPEST else ():
+    seen = {os.path.realpath(top)}
+    waiting = _submodules(top, git)
+    while waiting:
+        path = waiting.pop()
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
         try:
             inner = open_backend(place_of(path).git_dir)
         except (MgitError, OSError):  # not checked out, or nothing that git can ask either
             continue
         try:
-            found |= _filters(path, inner, depth + 1)
+            found.update(inner.filters())
+            waiting += _submodules(real, inner)
         finally:
             inner.close()
     return found
