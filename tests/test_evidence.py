@@ -268,6 +268,19 @@ def test_a_refusal_of_one_stage_of_one_process_is_one() -> None:
     assert [found.is_first(each) for each in refusals] == [True, False, True, True, True, True]
 
 
+@pytest.mark.parametrize("words", [("passed", "passed"), ("refused", "passed"), ("passed", "refused")])
+def test_a_push_that_each_project_of_a_workspace_tells_of_is_one(words: tuple[str, str]) -> None:
+    """And refused, where one of them refuses. Without a time of its start the process may be another one."""
+    first, again, other = (began(pushed(7, ref=ref), 1) for ref in ("one", "one", "other"))
+    said = [began(verdict(7, "pre-push", word), 1) for word in words]
+    found = evidence(first, said[0], again, said[1], other)
+    assert [each for each in found.events if each.hook == "pre-push"] == [first, other]
+    assert found.push_gate(first, armed=True).status == max(words)
+    assert found.stops(first) is ("refused" in words)
+    unknown = [pushed(7), pushed(7)]
+    assert [each for each in evidence(*unknown).events] == unknown
+
+
 def test_a_refusal_that_was_held_over_is_the_first() -> None:
     first, again = (verdict(7, "pre-commit", "refused", tree)._replace(started=1) for tree in (TREE, None))
     found = evidence(again, held=(first,), alive=frozenset((Process(7, 1),)))

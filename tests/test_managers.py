@@ -181,6 +181,11 @@ def test_a_workspace_of_several_projects_is_judged_in_each_and_recorded_once(rep
     repo.git("commit", "-q", "-m", "one")
     assert " ".join(repo.says("commit", "-q", "--allow-empty", "-m", LONG, status=1)).count(FINDING) == 2
     assert (repo.verdicts(), repo.events("refused")) == ({"one": Gate("passed", None)}, ["refused"])
+    repo.git("push", "-q", "origin", "main")
+    assert repo.events("push", "push-outcome") == ["push", "push-outcome"]
+    repo.git("commit", "-q", "--no-verify", "--allow-empty", "-m", LONG)
+    repo.run("push", "-q", "origin", "main", check=False)
+    assert repo.events("refused", "push") == ["refused", "push", "push", "refused"]
 
 
 # By hand, and in CI

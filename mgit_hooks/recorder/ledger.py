@@ -57,10 +57,10 @@ class Ledger:
                 return  # no process that serves a push makes commits (mgit_hooks.recorder.receiving)
             if found.stage != "pre-push":
                 self._open.setdefault(said.ppid, []).append(said)
-            elif (push := self._push_of(said)) is not None:
+            elif (push := self._push_of(said)) is not None and not self._is_refused(push):
                 self._push_verdicts[push] = found
         elif said.hook == "pre-push":
-            self._pushes[said.ppid] = said
+            self._push(said)
         elif said.hook == "stopped":
             if (push := self._push_of(said)) is not None:
                 self._stopped.add(push)
@@ -80,6 +80,13 @@ class Ledger:
         elif said.ppid:
             self._skipping.add(said.process)
 
+    def _push(self, said: HookEvent) -> None:
+        """A hook manager with several projects says in each that git pushes. As ``_refuse``."""
+        if said.started is not None and self._pushes.get(said.ppid) == said:
+            self._repeated.add(id(said))
+        else:
+            self._pushes[said.ppid] = said
+
     def _refuse(self, said: HookEvent, stage: str) -> None:
         """A hook manager with two projects, or one beside our stub, has one hook of git's judged twice. Without a time
         of its start a process may be another one, which refused another commit."""
@@ -88,7 +95,8 @@ class Ledger:
         self._refused.add((said.process, stage))
 
     def is_first(self, said: HookEvent) -> bool:
-        """Whether a skip is the first of its git process for one commit, or a refusal that of its stage."""
+        """Whether a skip is the first of its git process for one commit, a refusal that of its stage, a push the first
+        time that it is told of."""
         return id(said) not in self._repeated
 
     def _push_of(self, said: HookEvent) -> HookEvent | None:
@@ -140,8 +148,11 @@ class Ledger:
 
     def stops(self, said: HookEvent) -> bool:
         """Whether a hook stopped a push, ours or another one: git never went to the remote."""
-        found = self._push_verdicts.get(said)
-        return said in self._stopped or (found is not None and found.status == "refused")
+        return said in self._stopped or self._is_refused(said)
+
+    def _is_refused(self, push: HookEvent) -> bool:
+        found = self._push_verdicts.get(push)
+        return found is not None and found.status == "refused"
 
     def push(self, said: HookEvent, armed: bool) -> Gate:
         """What the gate said of a push."""
