@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mgit_hooks.capture.capturer import Capturer
 from mgit_hooks.changesets.moments import BEFORE_ALL, moment
+from mgit_hooks.changesets.worktreeforms import AS_IT_IS, CONVERTED, conversion, forms, plain
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.files import is_folder
 from mgit_hooks.git import plumbing
@@ -65,14 +66,20 @@ class AtHand:
         return _full(name, self)
 
     def content(self, change: Json) -> bytes | None:
-        """What the worktree had of a changed file, where that is what the index has: the blob, as git writes it there.
+        """What the worktree had of a changed file, where that is what the index has: the blob.
 
-        None where the file was changed since, where git no longer has the blob, and where a filter of the user's
-        stands between.
+        None where the file was changed since, where git no longer has the blob, and where git, or a filter of the
+        user's, makes another content of it.
         """
         oid = change.get("new_oid")
-        unchanged = change.get("worktree_status") in _UNCHANGED and change.get("new_mode") != _GITLINK
-        return _smudged(change, self) if isinstance(oid, str) and oid and unchanged else None
+        if not isinstance(oid, str) or not oid or not _is_the_indexs(change):
+            return None
+        if conversion(change, self.path, self.env) != AS_IT_IS:
+            return None
+        try:
+            return bytes(memoryview(self.backend.blob(Oid(oid))))
+        except MissingObject:
+            return None
 
     def close(self) -> None:
         self.backend.close()
@@ -122,10 +129,14 @@ def _compared(changeset: Json, here: AtHand) -> Found:
         issues += found.issues
         asked += found.asked
     for place, change in _objects(changeset.get("uncommitted_files"), "/uncommitted_files"):
-        if change.get("worktree_status") in _UNCHANGED and change.get("new_mode") != _GITLINK:
+        if _is_the_indexs(change):
             issues += _blob(change, place, here)
             asked += bool(change.get("new_oid"))
     return Found(issues, asked)
+
+
+def _is_the_indexs(change: Json) -> bool:
+    return change.get("worktree_status") in _UNCHANGED and change.get("new_mode") != _GITLINK
 
 
 def _objects(value: Any, place: str) -> Iterator[tuple[str, Json]]:
@@ -168,7 +179,7 @@ def _commit(mine: Json, theirs: Json, place: str, here: AtHand) -> Iterator[Issu
             if change.get(name) is not None and change[name] != told[name] and not unknown:
                 yield _differs(f"{where}/{name}", change[name], told[name])
         if told["new_mode"] != _GITLINK:
-            yield from _hashes({**change, "new_oid": told["new_oid"]}, where, here, smudged=False)
+            yield from _hashes({**change, "new_oid": told["new_oid"]}, where, here, of_worktree=False)
 
 
 def _name(change: Json) -> Any:
@@ -187,16 +198,17 @@ def _blob(change: Json, place: str, here: AtHand) -> Iterator[Issue]:
         return
     try:
         if isinstance(size, int) and size != here.backend.size(Oid(oid)):
-            content = _smudged(change, here)
-            if content is not None and len(content) != size:
-                yield _differs(f"{place}/size_bytes", size, len(content))
+            blob = here.backend.blob(Oid(oid))
+            sizes = map(len, forms(bytes(memoryview(blob))))
+            if size not in sizes and conversion(change, here.path, here.env) == AS_IT_IS:
+                yield _differs(f"{place}/size_bytes", size, here.backend.size(Oid(oid)))
     except MissingObject:  # taken out of the index since, and cleaned up
         return
-    yield from _hashes(change, place, here, smudged=True)
+    yield from _hashes(change, place, here, of_worktree=True)
 
 
-def _hashes(change: Json, place: str, here: AtHand, *, smudged: bool) -> Iterator[Issue]:
-    """The hash of the whole file, and the whole content, against the blob; ``smudged``: as git would check it out."""
+def _hashes(change: Json, place: str, here: AtHand, *, of_worktree: bool) -> Iterator[Issue]:
+    """The hash of the whole file, and the whole content, against the blob, or what git makes of it."""
     from hashlib import sha256
 
     embedded = change.get("embedded_content")
@@ -212,39 +224,26 @@ def _hashes(change: Json, place: str, here: AtHand, *, smudged: bool) -> Iterato
     if not claimed or not isinstance(change.get("new_oid"), str):
         return
     try:
-        actual = sha256(memoryview(here.backend.blob(Oid(change["new_oid"])))).hexdigest()
+        blob = memoryview(here.backend.blob(Oid(change["new_oid"])))
     except MissingObject:
         return
-    if any(said != actual for said, _ in claimed) and smudged:
-        converted = _smudged(change, here)
-        if converted is None:
-            return
-        actual = sha256(converted).hexdigest()
+    right = sha256(blob).hexdigest()
+    if any(said != right for said, _ in claimed) and of_worktree:
+        same = {sha256(form).hexdigest() for form in forms(bytes(blob))}
+        claimed = [(said, where) for said, where in claimed if said not in same]
+        how = conversion(change, here.path, here.env) if claimed else AS_IT_IS
+        if how != AS_IT_IS:  # only of a content that is all there can be said that it never became this blob
+            differs = how == CONVERTED and data is not None and plain(data) != plain(bytes(blob))
+            claimed = claimed[-1:] if differs else []
     for said, where in claimed:
-        if said != actual:
+        if said != right:
             yield Issue(
                 "error",
                 "CONTENT_HASH_MISMATCH",
-                f"{where.rpartition('/')[2]} is not that of the file in git, whose hash is {actual}",
+                f"{where.rpartition('/')[2]} is not that of the file in git, whose hash is {right}",
                 where,
                 "capture the file again from git",
             )
-
-
-def _smudged(change: Json, here: AtHand) -> bytes | None:
-    """The blob as git would write it into the worktree (line ends, encoding); None where a program of the user's
-    filters it: that is not ours to start."""
-    path = str(change.get("filename"))
-    if change.get("filename_bytes"):
-        from base64 import b64decode
-
-        path = os.fsdecode(b64decode(change["filename_bytes"]))
-    told = plumbing.run(("check-attr", "-z", "filter", "--", path), directory=here.path, env=here.env)
-    if told.status or told.stdout.split(b"\0")[2:3] not in ([b"unspecified"], [b"unset"]):
-        return None
-    show = ("cat-file", "--filters", f"--path={path}", change["new_oid"])
-    told = plumbing.run(show, directory=here.path, env=here.env)
-    return None if told.status else told.stdout
 
 
 def _differs(where: str, mine: Any, theirs: Any) -> Issue:

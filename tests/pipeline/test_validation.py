@@ -17,7 +17,8 @@ from test_validate import DROP, FAULTS, LEGAL, with_changes
 
 from mgit_hooks import pipeline
 from mgit_hooks.capture.capturer import Capturer
-from mgit_hooks.changesets import ChangesetCollection, RepositoryChangeset, againstgit, repository_key
+from mgit_hooks.changesets import ChangesetCollection, RepositoryChangeset, againstgit, repository_key, working
+from mgit_hooks.changesets.embedding import Embedder
 from mgit_hooks.judging import checks, schemas
 from mgit_hooks.judging.validate import LEVELS
 from mgit_hooks.pipeline import (
@@ -406,14 +407,53 @@ def test_what_the_worktree_is_by_now_is_no_fault_of_a_changeset(kept: tuple[Repo
     assert found(validate_changeset(value, "strict")) == []
 
 
-def test_line_ends_that_git_converts_are_no_fault(kept: tuple[Repo, dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    ("attributes", "content"),
+    [
+        ("staged text eol=crlf", b"staged\r\n"),
+        ("", b"staged\r\n"),  # as long as the attributes were others
+        ("staged text=auto", b"staged\r\n"),
+        ("staged ident", b"staged\n"),
+    ],
+)
+def test_line_ends_that_git_converts_are_no_fault(
+    kept: tuple[Repo, dict[str, Any]], attributes: str, content: bytes
+) -> None:
     repo, value = kept
-    repo.write(".gitattributes", "staged text eol=crlf\n")
-    crlf = {f"{_F}/size_bytes": 8, f"{_F}/content_hash": hashlib.sha256(b"staged\r\n").hexdigest()}
-    crlf[f"{_F}/embedded_content"] = None  # type: ignore[assignment]
-    assert found(validate_changeset(with_changes(copy.deepcopy(value), crlf), "strict")) == []
-    repo.write(".gitattributes", "")
-    assert len(found(validate_changeset(with_changes(value, crlf), "strict"))) == 2
+    repo.write(".gitattributes", f"{attributes}\n")
+    other = {f"{_F}/size_bytes": len(content), f"{_F}/content_hash": hashlib.sha256(content).hexdigest()}
+    other[f"{_F}/embedded_content"] = None  # type: ignore[assignment]
+    assert found(validate_changeset(with_changes(copy.deepcopy(value), other), "strict")) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "attributes", "content"),
+    [
+        ("true", "", b"mixed\r\nends\n"),
+        ("input", "", b"mixed\r\nends\n"),
+        ("false", "mixed text", b"mixed\r\nends\n"),
+        ("false", "mixed ident", b"$Id: of long ago $\n"),
+    ],
+)
+def test_what_many_contents_become_is_no_fault_of_any_of_them(
+    repo: Repo, config: str, attributes: str, content: bytes
+) -> None:
+    """The blob is what git made of the file; no size and no hash of it is told by that. Nor are they 'repaired'."""
+    repo.commit("One", {"a": "a\n", ".gitattributes": f"{attributes}\n"})
+    repo.git("config", "core.autocrlf", config)
+    Path(repo.path, "mixed").write_bytes(content)
+    repo.git("add", "mixed")
+    made = working.read(repo.path, content=Embedder("full", 1 << 20))
+    (change,) = made.uncommitted_files or ()
+    assert (change.size_bytes, change.content_hash) == (len(content), hashlib.sha256(content).hexdigest())
+    assert found(validate_changeset(made, "strict")) == []
+    value = made.to_json()
+    value["uncommitted_files"][0]["embedded_content"]["content"] = "another text\n"
+    value["uncommitted_files"][0]["content_hash"] = None
+    value["uncommitted_files"][0]["embedded_content"]["content_hash"] = None
+    assert ("error", "CONTENT_HASH_MISMATCH", "/uncommitted_files/0/embedded_content/content") in found(
+        validate_changeset(value, "strict")
+    )
 
 
 def test_a_filter_of_the_users_is_not_run(kept: tuple[Repo, dict[str, Any]], tmp_path: Path) -> None:
