@@ -116,7 +116,9 @@ def _opened(result: _Result) -> Outcome:
     seconds, tries = RESULT.unpack_from(frame.body)
     try:
         value = pickle.loads(memoryview(frame.body)[RESULT.size :])  # noqa: S301 - from our own child
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, of a value that exits as it is made: no reason to end us
         told = f"its value cannot be brought over: {type(error).__name__}: {error}"
         fault = ItemError(told, "have the function return what pickle takes", "pickling")
         return Outcome(result.item, None, fault, tries, seconds)

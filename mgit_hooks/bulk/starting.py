@@ -41,11 +41,12 @@ class Worker:
                 os.close(descriptor)
 
     def kill(self) -> None:
-        """With its whole group. Its number stays its own until it is reaped."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # macOS says the second of a group that has ended
-            pass
+        """With its whole group, and itself where it has left that. Its number stays its own until it is reaped."""
+        for send in (os.killpg, os.kill) if self._code is None else (os.killpg,):
+            try:
+                send(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # macOS says the second of a group that has ended
+                pass
 
     def reap(self) -> int | None:
         """How it ended: the exit status, or the negated number of the signal; None while it runs."""

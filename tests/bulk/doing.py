@@ -38,6 +38,11 @@ class BreaksOnReturn:
         return int, ("no number",)
 
 
+class ExitsOnReturn:
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
 def double(item: int) -> int:
     return 2 * item
 
@@ -112,6 +117,11 @@ def misbehave(kind: Any) -> Any:
         return lambda: None
     if kind == "breaks on return":
         return BreaksOnReturn()
+    if kind == "exits on return":
+        return ExitsOnReturn()
+    if kind == "go to another group":
+        os.setpgid(0, os.getpgid(os.getppid()))
+        time.sleep(600)
     if kind == "print":
         print("to nobody")
         os.write(1, b"to nobody\n")

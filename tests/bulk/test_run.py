@@ -111,6 +111,8 @@ MISBEHAVING = [
     ("stop", "timeout", "0.4 s"),
     ("lambda", "pickling", "cannot be brought over"),
     ("breaks on return", "pickling", "cannot be brought over"),
+    ("exits on return", "pickling", "cannot be brought over: SystemExit: 3"),
+    ("go to another group", "timeout", "0.4 s"),
     ("close all", "died", ""),
     ("write to all", "died", ""),
     ("denied", "PermissionError", "no"),
