@@ -269,16 +269,10 @@ def test_a_refusal_of_one_stage_of_one_process_is_one() -> None:
 
 
 @pytest.mark.parametrize("words", [("passed", "passed"), ("refused", "passed"), ("passed", "refused")])
-def test_a_push_that_each_project_of_a_workspace_tells_of_is_one(words: tuple[str, str]) -> None:
-    """And refused, where one of them refuses. Without a time of its start the process may be another one."""
-    first, again, other = (began(pushed(7, ref=ref), 1) for ref in ("one", "one", "other"))
-    said = [began(verdict(7, "pre-push", word), 1) for word in words]
-    found = evidence(first, said[0], again, said[1], other)
-    assert [each for each in found.events if each.hook == "pre-push"] == [first, other]
-    assert found.push_gate(first, armed=True).status == max(words)
-    assert found.stops(first) is ("refused" in words)
-    unknown = [pushed(7), pushed(7)]
-    assert [each for each in evidence(*unknown).events] == unknown
+def test_a_push_that_one_project_of_a_workspace_refuses_is_refused(words: tuple[str, str]) -> None:
+    found = evidence(pushed(7), *(verdict(7, "pre-push", word) for word in words))
+    assert found.push_gate(pushed(7), armed=True).status == max(words)
+    assert found.stops(pushed(7)) is ("refused" in words)
 
 
 def test_a_refusal_that_was_held_over_is_the_first() -> None:

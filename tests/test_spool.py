@@ -400,3 +400,16 @@ def test_each_line_is_recorded_exactly_once(
     assert sorted(world.recorded) == world.written
     in_time = [number for number in world.recorded if number not in world.late]
     assert in_time == sorted(in_time)
+
+
+def test_a_line_is_found_whole_and_where_it_is_one_of_the_newest(tmp_path: Path) -> None:
+    folder = str(tmp_path / "spool")
+    one = HookEvent("pre-push", 7, "a", "main-worktree", None, ("origin", "url", "a\n"), 1)
+    assert not spool.holds(folder, one)
+    spool.append(folder, one._replace(ppid=17), sync=False)
+    assert not spool.holds(folder, one)
+    spool.append(folder, one, sync=False)
+    assert spool.holds(folder, one)
+    for _ in range(2):
+        spool.append(folder, one._replace(ppid=8, fields=("origin", "url", "b" * spool.ROTATE_AT)), sync=False)
+    assert not spool.holds(folder, one)

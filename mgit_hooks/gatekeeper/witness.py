@@ -68,10 +68,12 @@ def attempt(location: Location, git: str, told: Told, flag: str) -> None:
         for line in told.pushes
     )
     remote, url = map(strip, told.arguments)
-    behind = Behind(git, "pre-push", ())
+    said = _line(location, Behind(git, "pre-push", ()), "pre-push", flag, (remote, url, stdin))
     with suppress(OSError, MgitError):
         make_private_dir(location.mgit_dir)
-        _say(location, behind, "pre-push", flag, (remote, url, stdin))
+        # A manager with several projects has each say so. Without a time of its start it may be another process.
+        if said.started is None or not spool.holds(location.spool_dir, said):
+            spool.append(location.spool_dir, said, sync=False)
 
 
 def _none(line: PushLine) -> str:
@@ -79,10 +81,12 @@ def _none(line: PushLine) -> str:
 
 
 def _say(location: Location, behind: Behind, hook: str, flag: str, fields: tuple[str, ...]) -> None:
+    spool.append(location.spool_dir, _line(location, behind, hook, flag, fields), sync=False)
+
+
+def _line(location: Location, behind: Behind, hook: str, flag: str, fields: tuple[str, ...]) -> HookEvent:
     pid, started = event.process(behind.git)
-    head = staged.head(location).oid
-    line = HookEvent(hook, pid, flag, location.worktree, head, fields, started)
-    spool.append(location.spool_dir, line, sync=False)
+    return HookEvent(hook, pid, flag, location.worktree, staged.head(location).oid, fields, started)
 
 
 def _doing(behind: Behind, location: Location, env: Mapping[str, str]) -> str | None:

@@ -39,9 +39,7 @@ class Evidence:
         """What a later drain needs: verdicts whose commit, and pushes whose verdict, may still come."""
         released = [said for said in held if said.hook == "pre-push"]
         self.events = tuple(
-            said
-            for said in (*released, *events)
-            if said.hook != "pre-push" or (said not in self.to_hold and self._ledger.is_first(said))
+            said for said in (*released, *events) if said.hook != "pre-push" or said not in self.to_hold
         )
         """What is to be told now, in order."""
 

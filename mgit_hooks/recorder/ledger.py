@@ -57,10 +57,10 @@ class Ledger:
                 return  # no process that serves a push makes commits (mgit_hooks.recorder.receiving)
             if found.stage != "pre-push":
                 self._open.setdefault(said.ppid, []).append(said)
-            elif (push := self._push_of(said)) is not None and not self._is_refused(push):
+            elif (push := self._push_of(said)) is not None and not self._is_refused(push):  # by another project
                 self._push_verdicts[push] = found
         elif said.hook == "pre-push":
-            self._push(said)
+            self._pushes[said.ppid] = said
         elif said.hook == "stopped":
             if (push := self._push_of(said)) is not None:
                 self._stopped.add(push)
@@ -80,13 +80,6 @@ class Ledger:
         elif said.ppid:
             self._skipping.add(said.process)
 
-    def _push(self, said: HookEvent) -> None:
-        """A hook manager with several projects says in each that git pushes. As ``_refuse``."""
-        if said.started is not None and self._pushes.get(said.ppid) == said:
-            self._repeated.add(id(said))
-        else:
-            self._pushes[said.ppid] = said
-
     def _refuse(self, said: HookEvent, stage: str) -> None:
         """A hook manager with two projects, or one beside our stub, has one hook of git's judged twice. Without a time
         of its start a process may be another one, which refused another commit."""
@@ -95,8 +88,7 @@ class Ledger:
         self._refused.add((said.process, stage))
 
     def is_first(self, said: HookEvent) -> bool:
-        """Whether a skip is the first of its git process for one commit, a refusal that of its stage, a push the first
-        time that it is told of."""
+        """Whether a skip is the first of its git process for one commit, or a refusal that of its stage."""
         return id(said) not in self._repeated
 
     def _push_of(self, said: HookEvent) -> HookEvent | None:

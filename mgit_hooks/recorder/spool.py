@@ -25,6 +25,7 @@ from mgit_hooks.recorder.event import HookEvent
 _NOW: Final = "now"
 # Rotated past this size, and deleted no sooner than this many seconds after its last write.
 ROTATE_AT: Final = 64 * 1024
+_NEWEST: Final = ROTATE_AT  # bytes that are looked through for a line
 _SETTLE: Final = 10.0
 _ROTATED: Final = re.compile(r"([0-9]{8})\.([0-9]+)-([0-9]+)")
 
@@ -105,6 +106,17 @@ def append(spool_dir: str, said: HookEvent, *, sync: bool) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def holds(spool_dir: str, said: HookEvent) -> bool:
+    """Whether this very line is one of the newest that are there, taken in or not. Raises OSError."""
+    line = event.format(said)
+    try:
+        with open_to_read(os.path.join(spool_dir, _NOW)) as file:
+            file.seek(-min(os.fstat(file.fileno()).st_size, _NEWEST), os.SEEK_END)
+            return b"\n" + line in b"\n" + file.read()
+    except FileNotFoundError:
+        return False
 
 
 def sync(spool_dir: str) -> None:
