@@ -328,6 +328,27 @@ def test_what_json_cannot_give_back_is_refused_by_its_place(store: ChangesetStor
     assert store.names() == []
 
 
+@pytest.mark.parametrize(
+    "made", [None, 5, {"name": "work"}, collection()._replace(repositories=None),  # type: ignore[arg-type]
+             collection()._replace(repositories={"a": 5}), collection()._replace(others=5)],  # type: ignore[arg-type,dict-item]
+    ids=["none", "number", "json", "no repositories", "no changeset", "others"],
+)  # fmt: skip
+def test_what_is_no_collection_is_refused_and_costs_nothing(store: ChangesetStorage, made: Any) -> None:
+    store.save_changeset_collection(collection())
+    for call in (
+        store.save_changeset_collection, store.save_checkpoint,
+        lambda value: store.update_changeset_collection("work", lambda before: value),
+    ):  # fmt: skip
+        with pytest.raises(ChangesetValidationError):
+            call(made)
+    assert store.load_changeset_collection("work") == collection()
+
+
+def test_a_folder_without_a_name_is_not_the_one_that_one_is_in() -> None:
+    with pytest.raises(ValueError, match="the folder has no name"):
+        ChangesetStorage("")
+
+
 def test_what_is_nested_too_deeply_to_be_read_is_not_written(store: ChangesetStorage) -> None:
     for depth, fits in ((190, True), (300, False), (100_000, False)):
         deep: Any = {}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mgit_hooks.changesets import container
-from mgit_hooks.errors import ChangesetDamageError, ChangesetStorageError, reason
+from mgit_hooks.changesets.shapes import ChangesetCollection
+from mgit_hooks.errors import ChangesetDamageError, ChangesetStorageError, ChangesetValidationError, reason
 from mgit_hooks.files import create, write_all
 
 
@@ -26,6 +27,11 @@ def require_name(path: str, found: str, wanted: str) -> None:
         raise ChangesetStorageError(
             f"{path} holds the collection '{found}', not '{wanted}'", "choose another name, or rename the file"
         )
+
+
+def require_collection(value: object) -> None:
+    if not isinstance(value, ChangesetCollection):
+        raise ChangesetValidationError(f"this is a {type(value).__name__}, not a ChangesetCollection", "give it one")
 
 
 @contextmanager

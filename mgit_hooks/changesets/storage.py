@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from mgit_hooks import dates
 from mgit_hooks.changesets import container, frames
 from mgit_hooks.changesets.names import escaped, unescaped
-from mgit_hooks.changesets.placing import failing, require_name, unpacked, unreadable, written
+from mgit_hooks.changesets.placing import failing, require_collection, require_name, unpacked, unreadable, written
 from mgit_hooks.changesets.shapes import ChangesetCollection
 from mgit_hooks.containers import METHODS
 from mgit_hooks.datafolder import data_folder
@@ -53,7 +53,7 @@ class ChangesetStorage:
     """The collections in ``storage_dir``; without one, in the user's data folder.
 
     ``method`` and ``quality`` are how they are compressed, as in ``pipeline compress``; any are read. A writer waits
-    ``wait`` seconds for another one. Raises ValueError where there is no such method or quality.
+    ``wait`` seconds for another one. Raises ValueError where there is no such method or quality, or no folder's name.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class ChangesetStorage:
 
         require("method", method, METHODS)
         require("quality", quality, QUALITIES)
+        if storage_dir == "":
+            raise ValueError("the folder has no name; without one, the collections are in the user's data folder")
         given = os.path.join(data_folder(), "collections") if storage_dir is None else os.fspath(storage_dir)
         self.storage_dir = os.path.abspath(given)
         self._method = method
@@ -152,13 +154,15 @@ class ChangesetStorage:
             except ChangesetMissingError:
                 before = None
             after = change(before)
+            require_collection(after)
             if after.name != name:
                 raise ChangesetValidationError(f"the collection is named '{after.name}', not '{name}'", "keep its name")
             return self._put(name, *self._packed(after))
 
     def save_checkpoint(self, collection: ChangesetCollection) -> Stored:
         """Write ``collection`` as its checkpoint, beside what is saved under its name. Raises as saving does."""
-        return self._put_checkpoint(collection.name, *self._packed(collection))
+        packed = self._packed(collection)
+        return self._put_checkpoint(collection.name, *packed)
 
     def save_json_checkpoint(self, name: str, value: Json) -> Stored:
         """As ``save_checkpoint``, of whatever JSON object a collection's file holds."""
@@ -215,6 +219,7 @@ class ChangesetStorage:
     # Below
 
     def _packed(self, collection: ChangesetCollection) -> tuple[int, bytes]:
+        require_collection(collection)
         return self._packed_json(collection.name, collection.to_json)
 
     def _packed_json(self, name: str, make: Callable[[], Json]) -> tuple[int, bytes]:
@@ -226,7 +231,7 @@ class ChangesetStorage:
             parts = frames.pieces(value)
             packed = container.pack(name, parts, self._method, self._quality, frames.paths(value))
             return sum(map(len, parts)), packed
-        except ValueError as error:
+        except (AttributeError, TypeError, ValueError) as error:  # a changeset in it may be anything
             raise ChangesetValidationError(f"'{name}' cannot be saved: {error}", "mend that first") from error
 
     def _put_checkpoint(self, name: str, length: int, packed: bytes) -> Stored:

@@ -46,8 +46,8 @@ class ChangesetRecoveryManager:
         against_git: bool = True,
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
-        if max_recovery_attempts < 1:
-            raise ValueError(f"there must be an attempt to make, not {max_recovery_attempts}")
+        if not isinstance(max_recovery_attempts, int) or max_recovery_attempts < 1:
+            raise ValueError(f"there must be an attempt to make, not {max_recovery_attempts!r}")
         self.storage = ChangesetStorage() if storage is None else storage
         self.strategy = RecoveryStrategy(strategy)
         self.max_recovery_attempts = max_recovery_attempts
