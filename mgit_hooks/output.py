@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from typing import IO
@@ -11,6 +12,10 @@ from mgit_hooks.encoding import encode_json
 from mgit_hooks.record import Json
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+# What JSON lets stand and a terminal acts on or turns the line by, in UTF-8: as in ``display``, but for C0.
+_UNSAFE_IN_JSON = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 
 
 def open_streams() -> None:
@@ -44,13 +49,16 @@ class Output:
         self.verbose = verbose
         self._end = b"\0" if z else b"\n"
         self._out: IO[bytes] = sys.stdout.buffer
-        self.color = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+        self._is_seen = sys.stdout.isatty()
+        self.color = color == "always" or (color == "auto" and self._is_seen and not os.environ.get("NO_COLOR"))
 
     def json(self, value: Json) -> None:
-        self._out.write(encode_json(value) + self._end)
+        self.encoded(encode_json(value))
 
     def encoded(self, value: bytes) -> None:
-        """A value that is JSON already, in its compact form."""
+        """A value that is JSON already, in its compact form. On a terminal nothing in it is acted on."""
+        if self._is_seen:
+            value = _UNSAFE_IN_JSON.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), value)
         self._out.write(value + self._end)
 
     def lines(self, values: Iterable[str]) -> None:

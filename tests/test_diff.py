@@ -12,6 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -156,6 +157,58 @@ def test_a_hash_is_of_one_moment_with_the_content(work: Repo, monkeypatch: pytes
     assert found.uncommitted_files is not None
     assert found.uncommitted_files[0].size_bytes == 18
     assert validate_changeset(found, "strict").issues == ()
+
+
+def test_a_copy_of_a_secret_is_one_under_any_name(work: Repo) -> None:
+    """git tells of no rename that is not in the index."""
+    work.commit("two", {".env": "PIN=1\n", "b.env": "PIN=2\n", "empty.env": "\n"})
+    os.rename(os.path.join(work.path, ".env"), os.path.join(work.path, "notes"))
+    work.git("mv", "b.env", "c")
+    for name, text in {
+        "b.env": "PIN=3\n",
+        "same": "PIN=3\n",
+        "staged": "PIN=2\n",
+        "empty.env": "\t",
+        "blank": "\n",
+    }.items():
+        work.write(name, text)
+    found = {
+        each.filename: each.embedded_content
+        for each in working.read(work.path, content=Embedder()).uncommitted_files or ()
+    }
+    reasons = {name: each.reason for name, each in found.items() if each is not None and each.content is None}
+    assert reasons == dict.fromkeys(
+        ("b.env", "c", "empty.env", "notes", "same", "staged"), "looks like a secret: environment file"
+    )
+
+
+def test_a_signal_leaves_no_half_of_a_file_and_no_git_behind(work: Repo, tmp_path: Path) -> None:
+    pipe = os.path.join(work.path, ".gitignore")
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "mgit_hooks", "diff", work.path, "-o", str(tmp_path / "out" / "lines")]
+    (tmp_path / "out").mkdir()
+    process = subprocess.Popen(command)
+    for _ in range(400):
+        with contextlib.suppress(OSError):  # git is not there yet
+            writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(20) == -signal.SIGTERM
+    assert os.listdir(tmp_path / "out") == []
+    with pytest.raises(BrokenPipeError):
+        os.write(writing, b"x")
+    os.close(writing)
+
+
+def test_nothing_in_a_line_is_acted_on_by_a_terminal(work: Repo, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "a\x7f\x9b31m\u202e\u2066\u061cä"
+    work.write(name, "")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    told = mgit("diff", work.path, "-i", "-s", "-v", "-n", "x\x1b[31m\x9b")
+    assert not set("\x1b\x7f\x9b\u202e\u2066\u061c") & set(told.out + told.err)
+    assert "ä" in told.out
+    assert name in [each["filename"] for each in told.json[0]["uncommitted_files"]]
 
 
 # The file that the lines go to

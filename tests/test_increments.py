@@ -73,6 +73,7 @@ def test_a_file_whose_content_changed_is_told_though_nothing_else_did() -> None:
     assert found.recent_commits == ()
     assert increment(found) == {
         "since": BASE.timestamp, "branch": "main", "head": "3" * 40, "settled": [], "dropped": [],
+        "further": False,
     }  # fmt: skip
 
 
@@ -135,6 +136,7 @@ def test_commits_are_told_by_their_ids(before: str, now: str, new: str, dropped:
     assert found is not None
     assert [each.hash[0] for each in found.recent_commits or ()] == list(new)
     assert [name[0] for name in increment(found)["dropped"]] == list(dropped)
+    assert increment(found)["further"] is (now in ("654", "2"))  # nothing of what was there is in sight
 
 
 @pytest.mark.parametrize(

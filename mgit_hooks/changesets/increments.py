@@ -18,7 +18,8 @@ def between(before: RepositoryChangeset | None, now: RepositoryChangeset) -> Rep
     was. All of ``now`` where there is no ``before``.
 
     ``metadata.increment`` says against what: ``since``, ``branch`` and ``head`` as they were, ``settled`` (files that
-    were changed and no longer are) and ``dropped`` (commits that HEAD no longer reaches, as far as the last ones tell).
+    were changed and no longer are), ``dropped`` (commits that HEAD no longer reaches, as far as the last ones tell) and
+    ``further`` (whether more commits may have come than the last ones, which are all new).
     """
     if before is None:
         return now
@@ -36,6 +37,7 @@ def between(before: RepositoryChangeset | None, now: RepositoryChangeset) -> Rep
         "head": (before.metadata or {}).get("head"),
         "settled": settled,
         "dropped": list(_dropped(before, now)),
+        "further": len(commits) == len(now.recent_commits or ()) and not _is_whole(now),
     }
     return now._replace(
         uncommitted_files=None if now.uncommitted_files is None else files,
@@ -63,7 +65,13 @@ def _dropped(before: RepositoryChangeset, now: RepositoryChangeset) -> Iterator[
     """Commits come newest first: one that is gone while an older one is still there was not pushed out by newer ones.
     Where the last ones are all that there are, whatever is gone was dropped."""
     shown = {commit.hash for commit in now.recent_commits or ()}
-    whole = all(parent in shown for commit in now.recent_commits or () for parent in commit.parents or ())
+    whole = _is_whole(now)
     then = [commit.hash for commit in before.recent_commits or ()]
     last = max((place for place, name in enumerate(then) if name in shown), default=-1)
     return (name for place, name in enumerate(then) if name not in shown and (whole or place < last))
+
+
+def _is_whole(changeset: RepositoryChangeset) -> bool:
+    """Whether the last commits are all that there are."""
+    shown = {commit.hash for commit in changeset.recent_commits or ()}
+    return all(parent in shown for commit in changeset.recent_commits or () for parent in commit.parents or ())

@@ -37,7 +37,7 @@ _SECRET_FILES: Final = (
 _SECRET_FOLDERS: Final = re.compile(
     r"(?:^|/)(?:\.(?:ssh|gnupg|aws|azure|kube|gcloud|password-store)/|\.docker/config\.json$|\.cargo/credentials|gh/hosts\.yml$)"
 )
-_NAMES: Final = tuple((kind, re.compile(form)) for kind, form in _SECRET_FILES)
+_NAMES: Final = tuple((kind, re.compile(form, re.DOTALL)) for kind, form in _SECRET_FILES)
 # What editors, backups and packers put around a name; of a copy that is packed or encrypted the name is all there is.
 _AROUND: Final = re.compile(
     r"(?:~|#|\.(?:bak|backup|back|old|orig|save|sav|tmp|temp|copy|rej|sw[a-z]|txt|\d{1,3}|gz|bz2|xz|zst|zip|tgz|tar|7z|gpg|asc|age|enc))+$"
@@ -50,8 +50,8 @@ def by_name(path: str) -> str | None:
 
     ``path`` is the file's path in its repository, with slashes. Upper and lower case count the same.
     """
-    path = path.lower()
-    name = path.rpartition("/")[2]
+    path = "".join(each for each in path.lower() if each.isprintable())  # what nobody sees makes no other name
+    name = path.rpartition("/")[2].strip().rstrip(". ")
     if _SECRET_FOLDERS.search(path) and not name.endswith(".pub"):
         return "file in a folder of secrets"
     bare = _AROUND.sub("", name.lstrip("#"))

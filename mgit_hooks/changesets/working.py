@@ -85,7 +85,7 @@ def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) 
             worktree.require_trusted(place.git_dir)
         else:
             entries = worktree.status(top, git, None if top == place.path else place.git_dir)
-            files, problems = _files(entries, top, content)
+            files, problems = _files(entries, top, git, content)
         head = git.head()
         recent, missing = _recent(git, place.git_dir, head, commits)
     finally:
@@ -114,14 +114,23 @@ def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) 
 # The worktree
 
 
-def _files(entries: list[Entry], top: str, content: Embedder | None) -> tuple[tuple[FileChange, ...], list[Json]]:
+def _files(
+    entries: list[Entry], top: str, git: Backend, content: Embedder | None
+) -> tuple[tuple[FileChange, ...], list[Json]]:
     """The changed files by path, and what of them could not be read."""
     problems: list[Json] = []
     entries.sort(key=lambda entry: entry.path)
-    return tuple(_change(entry, top, content, problems) for entry in entries), problems
+    secrets: dict[str, bytes] = {}
+    if content is not None:
+        from mgit_hooks.changesets.secretcopies import secret_contents
+
+        secrets = secret_contents(entries, top, git)
+    return tuple(_change(entry, top, content, secrets, problems) for entry in entries), problems
 
 
-def _change(entry: Entry, top: str, content: Embedder | None, problems: list[Json]) -> FileChange:
+def _change(
+    entry: Entry, top: str, content: Embedder | None, secrets: dict[str, bytes], problems: list[Json]
+) -> FileChange:
     filename, filename_bytes = readable(entry.path)
     old_filename, old_filename_bytes = readable(entry.old_path) if entry.old_path else (None, None)
     path = os.path.join(os.fsencode(top), entry.path)
@@ -135,7 +144,9 @@ def _change(entry: Entry, top: str, content: Embedder | None, problems: list[Jso
     new_oid = entry.index_oid if entry.worktree_status == "." else None
     if held.mode == _GITLINK and entry.worktree_status != "?":
         new_oid = _submodules_head(path) or new_oid
-    embedded = None if content is None or held.sha256 is None else _embedded(entry, top, content)
+    embedded = None
+    if content is not None and held.sha256 is not None:
+        embedded = _embedded(entry, top, content, secrets.get(held.sha256, entry.old_path))
     if embedded is not None and embedded.hash_covers == "file":  # of one moment with the content
         held = held._replace(size=embedded.original_size, sha256=embedded.content_hash)
     return FileChange(
@@ -156,10 +167,10 @@ def _change(entry: Entry, top: str, content: Embedder | None, problems: list[Jso
     )
 
 
-def _embedded(entry: Entry, top: str, content: Embedder) -> EmbeddedContent:
+def _embedded(entry: Entry, top: str, content: Embedder, former: bytes | None) -> EmbeddedContent:
     from mgit_hooks.changesets.embedding import file_in
 
-    return content.embed(entry.path, file_in(top, entry.path), entry.old_path)
+    return content.embed(entry.path, file_in(top, entry.path), former)
 
 
 def _type(entry: Entry) -> str:

@@ -18,6 +18,7 @@ from mgit_hooks.commands.diffoptions import configure as configure
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
+from mgit_hooks.ending import cleaning_up
 from mgit_hooks.errors import MgitError, RepositoryError, UsageError
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
@@ -37,6 +38,11 @@ class Stopped(MgitError):
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Exit code 1 where a repository could not be read or a changeset is invalid: its line says which."""
+    with cleaning_up():
+        return _run(args, out)
+
+
+def _run(args: argparse.Namespace, out: Output) -> int:
     places = _places(args, out)
     paths = places.repositories
     run = _Run(args, _wanted(args, len(paths)), _plan(args, len(paths), out), out)
@@ -229,7 +235,7 @@ class _Run:
     def _saved(self) -> dict[str, RepositoryChangeset]:
         saved = _collected(self._name)
         if saved is None:
-            self._out.note(f"mgit-hooks: there is no collection '{self._name}' yet: all is told")
+            self._out.note(f"mgit-hooks: there is no collection '{escape(self._name)}' yet: all is told")
         return saved or {}
 
     def save(self) -> None:
@@ -239,7 +245,8 @@ class _Run:
         stored = self._storage.update_changeset_collection(self._name, self._added)
         if self._smallest:
             self._out.note(f"mgit-hooks: {escape(stored.path)}: {_saving(stored.length, stored.size)}")
-        self._out.detail(f"mgit-hooks: {_repositories(len(self._seen))} saved in the collection '{self._name}'")
+        saved = _repositories(len(self._seen))
+        self._out.detail(f"mgit-hooks: {saved} saved in the collection '{escape(self._name)}'")
 
     def _added(self, before: ChangesetCollection | None) -> ChangesetCollection:
         from mgit_hooks import dates

@@ -105,6 +105,13 @@ def test_a_name_of_a_secret(path: str) -> None:
     assert by_name(path) is not None
 
 
+@pytest.mark.parametrize(
+    "path", [".env ", ".env\n", ".env.", "\u200b.env", ".e\u00adnv", ".env\udcff", "a\nb.pem", "x/ id_rsa"]
+)
+def test_what_nobody_sees_in_a_name_makes_no_other_name(path: str) -> None:
+    assert by_name(path) is not None
+
+
 @pytest.mark.parametrize("path", OTHER_NAMES.split())
 def test_a_name_that_is_none(path: str) -> None:
     assert by_name(path) is None
