@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from base64 import b64decode
@@ -331,8 +332,47 @@ def test_small_blobs_are_not_kept_without_end(repo: Repo, monkeypatch: pytest.Mo
     monkeypatch.setattr(contents, "_KEPT_BYTES", 64 * 1024)
     one = capturer(repo)
     oids = [Oid(repo.commit(f"Number {number}", {"small": f"{number}\n"})) for number in range(80)]
-    assert [commit.files is not None and commit.files[0].additions for commit in one.commits(oids)] == [1] * 80
+    found = [one.commit(oid) for oid in oids]
+    assert [commit.files is not None and commit.files[0].additions for commit in found] == [1] * 80
     assert 2 <= len(one._contents._kept) <= 64
+
+
+@pytest.mark.parametrize("room", [1500, 3000, 6 << 20])
+def test_each_blob_of_many_commits_is_read_once_and_none_is_kept(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """With less room than that some are read again, and the numbers are the same."""
+    dice = random.Random(5)
+    texts = {name: [f"{name} {line}" for line in range(30)] for name in "abcdef"}
+    oids = []
+    for number in range(40):
+        for name in dice.sample(sorted(texts), 2):
+            texts[name][dice.randrange(30)] = f"{number}\0" if dice.random() < 0.05 else f"{number}"
+            repo.write(name, "\n".join(texts[name]))
+        if number % 9 == 5:  # one is renamed, and comes back as another
+            repo.git("add", "-A")
+            name = sorted(texts)[number % 6]
+            if Path(repo.path, name).exists():
+                repo.git("mv", name, f"moved{number}")
+        repo.git("add", "-A")
+        repo.git("commit", "-q", "-m", str(number))
+        oids.append(Oid(repo.git("rev-parse", "HEAD")))
+    repo.git("repack", "-adq")
+    alone = [capturer(repo).commit(oid) for oid in oids]
+    monkeypatch.setattr(contents, "_KEPT_BYTES", room)
+    one = capturer(repo)
+    read: list[Oid] = []
+    blob = one._git.blob
+    monkeypatch.setattr(one._git, "blob", lambda oid: read.append(oid) or blob(oid))
+    assert list(one.commits(oids)) == alone
+    files = [file for commit in alone for file in commit.files or ()]
+    renamed = {oid for file in files if file.old_filename for oid in (file.old_oid, file.new_oid)}
+    again = [oid for oid in read if read.count(oid) > 1]
+    if room == 6 << 20:
+        assert set(again) <= renamed
+        assert set(one._contents._kept) <= renamed
+    else:
+        assert set(again) - renamed
 
 
 def peak_mib_of(script: str, *arguments: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mgit_hooks.capture import ancestry, rawcommit
-from mgit_hooks.capture.contents import EXPECTED_BYTES, UNKNOWN, Contents
+from mgit_hooks.capture.contents import UNKNOWN, Contents
 from mgit_hooks.capture.rawdiff import GITLINK, Change
 from mgit_hooks.capture.similarity import pair
 from mgit_hooks.capture.treehash import changed_tree
@@ -20,8 +20,8 @@ from mgit_hooks.git.opening import open_backend
 from mgit_hooks.record import Commit, FileChange, Oid, readable
 
 _TREES_KNOWN = 4096
-# How many commits and changed files are looked at together.
-_WINDOW_LEAST, _WINDOW_MOST = 32, 512
+_WINDOW = 4096
+"""So many commits and changed files are looked at together, at some 500 bytes each."""
 _TYPES = {"A": "added", "M": "modified", "D": "deleted", "R": "renamed", "C": "copied", "T": "typechange"}
 
 
@@ -103,33 +103,32 @@ class Capturer:
         )
 
     def commits(self, oids: Iterable[Oid]) -> Iterator[Commit]:
-        """As ``commit``, in the given order; parents first is fastest: blobs are kept for children.
+        """As ``commit``, in the given order; those whose files are each other's are best close together.
 
-        Some commits at a time, as many as need about ``EXPECTED_BYTES`` of blobs, which are read together.
+        Many commits at a time, whose blobs are looked at together.
         """
-        size = _WINDOW_LEAST
         waiting = iter(oids)
         while True:
-            window, failed = self._window(waiting, size)
-            read = self._contents.expect(change for begun in window for change in begun.changes or ())
+            window, failed = self._window(waiting)
+            self._contents.expect(change for begun in window for change in begun.changes or ())
             yield from map(self._finished, window)
             if failed is not None:
                 raise failed
             if not window:
                 return
-            size = _next_window(size, read)
 
-    def _window(self, oids: Iterator[Oid], size: int) -> tuple[list[_Begun], ObjectError | None]:
-        """So many commits that they and their changes are ``size``; what stopped it at one that cannot be read."""
+    def _window(self, oids: Iterator[Oid]) -> tuple[list[_Begun], ObjectError | None]:
+        """The next commits; what stopped it at one that cannot be read."""
         window: list[_Begun] = []
+        room = _WINDOW
         for oid in oids:
             try:
                 begun = self._begun(oid)
             except ObjectError as error:
                 return window, error
             window.append(begun)
-            size -= 1 + len(begun.changes or ())
-            if size <= 0:
+            room -= 1 + len(begun.changes or ())
+            if room <= 0:
                 break
         return window, None
 
@@ -231,12 +230,6 @@ class Capturer:
             filename_bytes=filename_bytes,
             old_filename_bytes=old_filename_bytes,
         )
-
-
-def _next_window(size: int, read: int) -> int:
-    """As many as will fill what may be read ahead, where the next ones are like the last."""
-    fitting = size * EXPECTED_BYTES // max(read, 1)
-    return max(_WINDOW_LEAST, min(fitting * 7 // 8, 2 * size, _WINDOW_MOST))
 
 
 def _note(missing: list[Oid], oid: Oid) -> None:

@@ -17,8 +17,6 @@ _LOOK = 8000  # git looks for a NUL in so many first bytes
 _KEPT_BYTES = 6 * 1024 * 1024
 _KEPT_EACH = 1024  # about what a blob takes beside its content: small ones would else be kept without end
 _KEPT_AT_MOST = 4 * 1024 * 1024
-EXPECTED_BYTES = 4 * 1024 * 1024
-"""So much is read ahead at most, and leaves room for what is at hand from before."""
 _LARGE = 8 * 1024 * 1024  # two files beyond it are worth a look before they are compared line by line
 
 
@@ -35,9 +33,26 @@ BINARY = Counts(None, None, True)
 NO_LINES = Counts(0, 0, False)
 
 
+class _Seen(NamedTuple):
+    """What is left of a blob that was read ahead."""
+
+    size: int
+    has_nul: bool  # among the bytes that git looks at
+    lines: int | None  # counted where a file comes or goes whole
+
+
 class _Kept(NamedTuple):
     blob: Blob
-    has_nul: bool  # among the bytes that git looks at
+    has_nul: bool
+
+
+class _Wanted(NamedTuple):
+    """What some changes ask of their blobs. ``pairs``: by each of its two blobs, what is compared; ``whole``: whose
+    lines are counted."""
+
+    paths: dict[Oid, bytes]
+    pairs: dict[Oid, set[tuple[Oid, Oid]]]
+    whole: set[Oid]
 
 
 class Contents:
@@ -48,35 +63,51 @@ class Contents:
         self._attributes = attributes
         self._kept: dict[Oid, _Kept] = {}
         self._room = _KEPT_BYTES
+        self._seen: dict[Oid, _Seen] = {}
+        self._compared: dict[tuple[Oid, Oid], Counts] = {}
 
-    def expect(self, changes: Iterable[Change]) -> int:
-        """Read what ``counts`` of these changes will ask for, in the order that costs least; the bytes read.
+    def expect(self, changes: Iterable[Change]) -> None:
+        """Find what ``counts`` of these changes will ask for, blob by blob in the order that costs least.
 
-        Where that is more than ``EXPECTED_BYTES``, the rest is read when it is asked for. So is what cannot
-        be read: it is for that to say.
+        The versions of a file lie beside each other in a pack, each made from the next: so many commits' changes cost
+        what the packs hold, where one commit after the other takes the same deltas apart over and over. What is
+        found is a few numbers a change. What cannot be read, is large, or is asked for otherwise (a renamed file) is
+        read when it is asked for: it is for that to say.
         """
-        wanted: dict[Oid, None] = {}
-        for change in changes:
-            old, new = change.old_oid, change.new_oid
-            if new is not None and new not in self._kept and change.new_mode != GITLINK:
-                wanted[new] = None
-            if old is not None and old not in self._kept and change.old_mode != GITLINK:
-                wanted[old] = None
-        read = 0
-        for oid in self._objects.reading_order(wanted):
+        wanted = _wanted(changes)
+        self._seen.clear()
+        self._compared.clear()
+        for oid in self._objects.reading_order(wanted.paths):
             try:
-                size = self._objects.size(oid)
-                if size <= _KEPT_AT_MOST:
-                    self._kept_blob(oid)
+                if self._objects.size(oid) <= _KEPT_AT_MOST:
+                    self._look(oid, wanted)
             except MissingObject:
                 continue
-            read += size
-            if read > EXPECTED_BYTES:
-                break
-        return read
+
+    def _look(self, oid: Oid, wanted: _Wanted) -> None:
+        blob, has_nul = self._kept_blob(oid)
+        lines = None if has_nul or oid not in wanted.whole else onehunk.count_lines(memoryview(blob))
+        self._seen[oid] = _Seen(blob.size, has_nul, lines)
+        for pair in tuple(wanted.pairs.get(oid, ())):
+            before, after = self._kept.get(pair[0]), self._kept.get(pair[1])
+            if before is not None and after is not None:
+                is_binary = before.has_nul or after.has_nul
+                self._compared[pair] = BINARY if is_binary else Counts(*_compared(before.blob, after.blob), False)
+                for each in pair:
+                    wanted.pairs[each].discard(pair)
+                    self._let_go(each, wanted)
+        self._let_go(oid, wanted)
+
+    def _let_go(self, oid: Oid, wanted: _Wanted) -> None:
+        """Of a blob with which nothing is to be compared any more: there is room for those that wait for another."""
+        if not wanted.pairs.get(oid) and oid in self._kept:
+            self._room += self._kept.pop(oid).blob.size + _KEPT_EACH
 
     def size(self, oid: Oid) -> int:
         """Raises MissingObject."""
+        found = self._seen.get(oid)
+        if found is not None:
+            return found.size
         kept = self._kept.get(oid)
         return self._objects.size(oid) if kept is None else kept.blob.size
 
@@ -91,6 +122,9 @@ class Contents:
             return told
         if mode == GITLINK:
             return False
+        found = self._seen.get(oid)
+        if found is not None:
+            return found.has_nul
         kept = self._kept.get(oid)
         if kept is None and self._objects.size(oid) > BIG_FILE:
             return True
@@ -100,11 +134,9 @@ class Contents:
         """Raises MissingObject."""
         old, new = change.old_oid, change.new_oid
         if change.status == "M" and old and new and self._attributes.binary(change.path) is None:
-            before, after = self._kept.get(old), self._kept.get(new)
-            if before and after:  # nearly always: both were expected
-                if before.has_nul or after.has_nul:
-                    return BINARY
-                return Counts(*_compared(before.blob, after.blob), False) if old != new else NO_LINES
+            found = self._compared.get((old, new))
+            if found is not None:
+                return found
         if new is not None and self.is_binary(change.path, change.new_mode, new):
             return BINARY
         if old is not None and self.is_binary(change.old_path or change.path, change.old_mode, old):
@@ -122,6 +154,9 @@ class Contents:
     def _lines(self, mode: int, oid: Oid) -> int:
         if mode == GITLINK:
             return 1
+        found = self._seen.get(oid)
+        if found is not None and found.lines is not None:
+            return found.lines
         return onehunk.count_lines(memoryview(self._kept_blob(oid).blob))
 
     def _kept_blob(self, oid: Oid) -> _Kept:
@@ -136,6 +171,21 @@ class Contents:
                 self._room += self._kept.pop(next(iter(self._kept))).blob.size + _KEPT_EACH
         self._kept[oid] = kept  # last again: the first is the one to go
         return kept
+
+
+def _wanted(changes: Iterable[Change]) -> _Wanted:
+    found = _Wanted({}, {}, set())
+    for change in changes:
+        sides = ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
+        oids = [oid for mode, oid in sides if oid is not None and mode != GITLINK]
+        found.paths.update(dict.fromkeys(oids, change.path))
+        if len(oids) == 1:
+            found.whole.update(oids)
+        elif change.status == "M" and oids and oids[0] != oids[1]:
+            pair = oids[0], oids[1]
+            for oid in pair:
+                found.pairs.setdefault(oid, set()).add(pair)
+    return found
 
 
 def _compared(old: Blob, new: Blob) -> tuple[int, int]:
