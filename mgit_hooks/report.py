@@ -11,6 +11,7 @@ from mgit_hooks.record import Commit, FileChange, Gate, Json, Oid, Push, Record
 
 Style = Callable[..., str]
 
+UNSHALLOW: Final = "'git fetch --unshallow' gets the rest; in CI: fetch-depth: 0, or GIT_DEPTH: 0"
 _MOST_NAMED: Final = 10
 _FULL: Final = re.compile(r"\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b")
 
@@ -81,6 +82,13 @@ def subject(commit: Commit, most: int) -> str:
 def _short(text: str) -> str:
     """A reflog's words, with the full hashes that git puts in as short as those beside them."""
     return _FULL.sub(lambda found: found[0][:10], text)
+
+
+def cut_off(number: int) -> Iterator[str]:
+    """What to say of commits at the edge of a shallow clone that were judged: a clean word on them says little."""
+    if number:
+        yield f"mgit-hooks: this clone is shallow and ends at {number} of these commits: no file there is judged"
+        yield f"hint: {UNSHALLOW}"
 
 
 def counted(number: int, thing: str) -> str:

@@ -226,6 +226,20 @@ def test_what_makes_no_sense_is_one_line_and_a_way_out(repo: Repo, mgit: Any, ar
     assert said in told.err
 
 
+def test_a_shallow_clone_says_where_it_ends(ruled: Repo, mgit: Any, tmp_path: Path) -> None:
+    """A clean word on a commit whose files nobody saw, or on a range that ends too early, would say too much."""
+    ruled.commit("Innocent", {"small": "x"})
+    clone = str(tmp_path / "clone")
+    subprocess.run(["git", "clone", "-q", "--depth", "2", f"file://{ruled.path}", clone], check=True)
+    assert "shallow" not in mgit("-C", clone, "check").err
+    told = mgit("-C", clone, "check", "HEAD")
+    assert "ends at 1 of these commits: no file there is judged\nhint: 'git fetch --unshallow'" in told.err
+    assert mgit("-C", clone, "check", "-q", "HEAD").err == ""
+    for args in (("HEAD~5..",), ("--new-only", "--base", "0" * 39 + "1")):
+        told = mgit("-C", clone, "check", *args)
+        assert (told.code, "hint: this clone is shallow: 'git fetch --unshallow'" in told.err) == (2, True)
+
+
 @pytest.mark.parametrize("args", [(), ("--require-gate",)])
 def test_before_the_first_commit_it_says_so(repo: Repo, mgit: Any, args: tuple[str, ...]) -> None:
     assert mgit("-C", repo.path, "init").code == 0

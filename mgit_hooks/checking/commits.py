@@ -13,6 +13,7 @@ from mgit_hooks.checking.judging import Policy
 from mgit_hooks.errors import UsageError
 from mgit_hooks.git import plumbing
 from mgit_hooks.record import Oid
+from mgit_hooks.report import UNSHALLOW
 
 UPSTREAM: Final = "@{upstream}"
 _NOW: Final = 2  # seconds
@@ -53,9 +54,14 @@ def not_taken(directory: str, given: Sequence[str], stderr: str) -> UsageError:
     if not given and _commit(directory, "HEAD") is None:
         return UsageError("HEAD is no commit: there is none yet on this branch", "commit something, or give a RANGE")
     said = (stderr.strip().splitlines() or ["git gives no reason"])[0].removeprefix("fatal: ")
-    return UsageError(
-        f"git does not take '{' '.join(given or ['HEAD'])}' for commits: {said}", "for example: origin/main..HEAD"
-    )
+    what = f"git does not take '{' '.join(given or ['HEAD'])}' for commits: {said}"
+    return UsageError(what, _remedy(directory, "for example: origin/main..HEAD"))
+
+
+def _remedy(directory: str, usual: str) -> str:
+    """What is not here may be beyond the edge of a shallow clone."""
+    told = plumbing.run(("rev-parse", "--is-shallow-repository"), directory=directory)
+    return f"this clone is shallow: {UNSHALLOW}" if told.stdout.strip() == b"true" else usual
 
 
 def elsewhere(directory: str, given: Sequence[str], base: str) -> list[Oid]:
@@ -101,7 +107,7 @@ def _base(directory: str, expression: str) -> Oid:
     found = _commit(directory, expression)
     if found is None:
         what = "this branch has no upstream" if expression == UPSTREAM else f"git knows no commit '{expression}'"
-        raise UsageError(what, "say what is known already: --new-only --base origin/main")
+        raise UsageError(what, _remedy(directory, "say what is known already: --new-only --base origin/main"))
     return found
 
 

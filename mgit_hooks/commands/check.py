@@ -17,10 +17,11 @@ from mgit_hooks.commands import policyoptions, requiregate
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import replacing
+from mgit_hooks.git.gitfiles import shallow_boundary
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
-from mgit_hooks.report import counted
+from mgit_hooks.report import counted, cut_off
 
 _SOURCES = ("staged", "message", "patch", "mbox")
 # What only one of the two uses has; of the common options both take all.
@@ -186,6 +187,8 @@ def _subjects(args: argparse.Namespace, policy: Policy, out: Output) -> Iterator
     else:
         base = _base(args) if args.new_only else None
         oids = commits.listed(args.directory, args.range, since=args.since, base=base)
+        for line in cut_off(len(shallow_boundary(location.common_dir).intersection(oids))):
+            out.note(line)
         with progress("checking", out) as show:
             for number, checked in enumerate(commits.judged(policy, oids), 1):
                 yield checked

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 
+from mgit_hooks import report
 from mgit_hooks.gatekeeper.candidate import Candidate
 from mgit_hooks.gatekeeper.judgement import Facts, Settings, gather
 from mgit_hooks.gatekeeper.words import answered
+from mgit_hooks.git.gitfiles import shallow_boundary
 from mgit_hooks.judging import schemas
 from mgit_hooks.layout import Location
 from mgit_hooks.record import Oid
@@ -21,6 +23,11 @@ def commits(oids: tuple[Oid, ...], location: Location, stage: str) -> Iterator[C
     from mgit_hooks.gatekeeper import pushed
 
     return pushed.candidates(oids, location, stage, whole=True)
+
+
+def cut_off(oids: tuple[Oid, ...], location: Location) -> Iterator[str]:
+    """What to say of those at the edge of a shallow clone."""
+    return report.cut_off(len(shallow_boundary(location.common_dir).intersection(oids)))
 
 
 def answer(

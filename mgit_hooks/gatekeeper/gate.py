@@ -106,7 +106,7 @@ def _answer(stage: str, told: Told, location: Location, config: Config) -> int:
         found = answering.commits(told.commits, location, stage)
     skip = _names(os.environ.get("MGIT_SKIP"))
     code, lines = answering.answer(map(_by_framework, found), told.unknown, config, location, skip)
-    _say(lines)
+    _say([*lines, *answering.cut_off(told.commits or (), location)])
     return code
 
 
