@@ -566,7 +566,9 @@ def test_status_and_doctor_tell_what_a_manager_runs(here: Location, mgit: Any, m
     assert framework is not None
     assert (framework["file"], framework["ids"]) == (NAME, ["mgit-commit-msg", "mgit-capture"])
     assert framework["missing"][:2] == ["commit-msg", "post-commit"]
-    assert "no hook of the manager's at commit-msg" in mgit("-C", here.root, "status").out
+    said = mgit("-C", here.root, "status")
+    assert "no hook of the manager's\n" in said.out
+    assert "hint: run 'pre-commit install'" in said.err
     install = [sys.executable, "-m", "prek", "install"]
     subprocess.run(install, cwd=here.root, check=True, capture_output=True)
     installed, framework, statuses = told()

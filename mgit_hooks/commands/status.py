@@ -173,7 +173,9 @@ def _print(status: Status, out: Output) -> None:
     last = f", last drained {local(status.drained_at)}" if status.drained_at else ""
     out.line(f"waiting   {counted(status.waiting, 'event')}{running}{last}")
     out.line(f"gate      {_gate_words(status)}")
-    if not status.installed and status.known:
+    if not status.installed and isinstance(status.managed, Managed) and status.managed.missing:
+        out.note("hint: run 'pre-commit install' (or 'prek install'): the manager's own hooks are not there")
+    elif not status.installed and status.known:
         out.note("hint: 'mgit-hooks doctor' says what is wrong with the hooks, and 'mgit-hooks doctor --fix' mends it")
     elif not status.installed:
         out.note("hint: run 'mgit-hooks init' to install the hooks and record the history")
@@ -209,7 +211,8 @@ def _print_managed(managed: Managed | ConfigError | None, out: Output) -> None:
     if isinstance(managed, ConfigError):
         out.line(f"manager   {out.style(escape(managed.message), 'red')}")
     elif managed is not None:
-        missing = f"; no hook of the manager's at {', '.join(managed.missing)}" if managed.missing else ""
+        where = f" at {', '.join(managed.missing)}" if managed.runs else ""
+        missing = f"; no hook of the manager's{where}" if managed.missing else ""
         told = f"{managed.file} has {', '.join(managed.ids)}{missing}"
         out.line(f"manager   {out.style(escape(told), 'yellow' if missing else 'green')}")
 
