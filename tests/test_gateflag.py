@@ -107,6 +107,41 @@ def test_the_shell_reads_of_a_name_what_was_written(repo: Repo, tmp_path: Path) 
         assert not is_open(), name
 
 
+@pytest.mark.parametrize("link", ["gate", "gate/worktrees", "gate/open", "gate/open/worktrees"])
+def test_no_folder_of_somebodys_is_written_to_or_taken_away(repo: Repo, tmp_path: Path, link: str) -> None:
+    """A worktree may be named as one of them, and a repository from an archive lead there."""
+    repo.commit("one", {"a": "a"})
+    repo.git("worktree", "add", "-q", str(tmp_path / "Documents"))
+    home = tmp_path / "home"
+    for kept in ("Documents/file", "worktrees/Documents/file", "open/worktrees/Documents/file", "main-worktree/file"):
+        (home / kept).parent.mkdir(parents=True)
+        (home / kept).write_text("precious")
+    before = sorted(home.rglob("*"))
+    place = Path(layout.locate(repo.path).mgit_dir, link)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(home)
+    for worktree in (tmp_path / "Documents", repo.path):
+        assert refresh(layout.locate(str(worktree))).level == "standard"
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "file"])
+def test_what_stands_in_the_place_of_the_names_goes(repo: Repo, tmp_path: Path, kind: str) -> None:
+    location = layout.locate(repo.path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/kept").touch()
+    names(repo).parent.mkdir(parents=True)
+    if kind == "file":
+        names(repo).touch()
+    else:
+        names(repo).symlink_to(tmp_path / ("there" if kind == "link" else "absent"))
+    refresh(location)
+    assert names(repo).is_dir()
+    assert not names(repo).is_symlink()
+    assert (tmp_path / "there/kept").exists()
+    assert os.listdir(names(repo).parent) == ["main-worktree"]
+
+
 def test_two_that_evaluate_at_once_leave_whole_names(repo: Repo) -> None:
     """And nothing beside them."""
     script = (

@@ -6,6 +6,7 @@ environment and a command line add, the stub sees for itself.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mgit_hooks.errors import ConfigError
-from mgit_hooks.files import create, open_to_read
+from mgit_hooks.files import create, is_link, open_to_read
 from mgit_hooks.judging import config as configuration
 from mgit_hooks.judging import opennames
 from mgit_hooks.judging.config import Config
@@ -123,11 +124,20 @@ def _try_to_put(location: Location, word: str, sources: tuple[Source, ...], star
 def _put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
     """Killed anywhere, this leaves a flag that is stale or right, and names only beside one that says open."""
     watched, dated = tuple(_watched(sources)), started - _GRAIN
+    _refuse_links(location)
     opennames.take_away(location.open_names)
     _put_file(location.gate_flag, word, watched, dated)
     if word == _OPEN and all(_can_be_told(each) for each in watched):
         with suppress(OSError):  # stubs then read the flag
             opennames.put(location.open_names, watched, dated)
+
+
+def _refuse_links(location: Location) -> None:
+    """A repository that came in an archive could lead us to write, and to take away, in folders of somebody's."""
+    for folder in (location.gate_flag, location.open_names):
+        while (folder := os.path.dirname(folder)) != location.mgit_dir:
+            if is_link(folder):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
 
 
 def _can_be_told(source: Source) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from mgit_hooks.files import create, remove_folder
+from mgit_hooks.files import create, is_folder, is_link, remove_folder
 from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.layout import make_private_dir
 
@@ -50,9 +50,12 @@ def take_away(folder: str) -> None:
     All at once: a stub that finds some of the names would take them for all.
     """
     going = f"{folder}.{os.getpid()}.old"
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         os.rename(folder, going)
-        remove_folder(going)
+        if is_folder(going) and not is_link(going):
+            remove_folder(going)
+        else:
+            os.unlink(going)
 
 
 def _name(source: Source) -> str:
