@@ -248,6 +248,17 @@ def test_a_pipe_gets_the_lines_and_stays_one(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_what_a_killed_process_of_the_same_number_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container each run may have the same one. The name may be as long as the system allows, too."""
+    name = "é" * 127
+    for left in (f".out.{os.getpid()}.part", f".{name[:200]}.{os.getpid()}.part"):
+        with contextlib.suppress(OSError):
+            (tmp_path / left).write_bytes(b"half")
+    for each in ("out", name):
+        write(str(tmp_path / each), lines(b"1\n"), compress=False)
+        assert (tmp_path / each).read_bytes() == b"1\n"
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         write(str(tmp_path), lines(b"1\n"), compress=False)

@@ -39,13 +39,16 @@ def write(path: str, lines: Iterable[bytes], *, compress: bool) -> Written:
         with open(path, "wb") as file:
             return Written(path, *_into(file, lines, method))
     target = os.path.realpath(path)
-    beside = os.path.join(os.path.dirname(target), f".{os.path.basename(target)[:200]}.{os.getpid()}.part")
+    # A name of its own, whatever a killed process of the same number has left, and however long the other one is.
+    beside = os.path.join(os.path.dirname(target), f".mgit-{os.urandom(8).hex()}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with open(descriptor, "wb") as file:
             if found is not None:
                 os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
             sizes = _into(file, lines, method)
+            file.flush()
+            os.fsync(descriptor)
         os.replace(beside, target)
     except BaseException:
         with suppress(FileNotFoundError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from hashlib import sha256
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -65,16 +66,18 @@ def pack(path: str, output: str | None, order: Order) -> PackedFile:
     with files.open_to_read(path) as file:
         source = _opened(file, path)
         folder = os.path.dirname(output or path)
-        with staged(folder) as made, staged(folder) as beside:
+        with ExitStack() as stack:
+            made = stack.enter_context(staged(folder))
             done = _pack(made, source, output, order)
             meta_path = done.output_file + packedmeta.EXTENSION
-            if order.write_meta:  # on the disk before the packed file has its name: a full disk leaves neither
+            beside = stack.enter_context(staged(folder)) if order.write_meta else None
+            if beside is not None:  # on the disk before the packed file has its name: a full disk leaves neither
                 beside.write(packedmeta.Meta(os.path.basename(path), *done[2:6], done.metadata, done.sha256).encode())
                 beside.sync()
             if order.force and files.lexists(meta_path):
                 os.unlink(meta_path)  # first: another file's would not fit
             made.publish(done.output_file, source.mode, force=order.force)
-            if order.write_meta:
+            if beside is not None:
                 beside.publish(meta_path, source.mode, force=order.force)
                 done = done._replace(meta_file=meta_path)
     return done

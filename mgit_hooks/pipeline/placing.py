@@ -25,12 +25,14 @@ class Staged:
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        files.write_all(self._descriptor, data)
+        with _of(self.folder):
+            files.write_all(self._descriptor, data)
         self.size += len(data)
 
     def sync(self) -> None:
         """Have what was written on the disk. Raises OSError, as where that is full."""
-        os.fsync(self._descriptor)
+        with _of(self.folder):
+            os.fsync(self._descriptor)
 
     def empty(self) -> None:
         """Begin anew."""
@@ -68,6 +70,16 @@ class Staged:
         os.close(self._descriptor)
         if files.lexists(self.path):
             os.unlink(self.path)
+
+
+@contextmanager
+def _of(folder: str) -> Iterator[None]:
+    """What the system says of a descriptor (a full disk) names no file: the folder is what a person knows."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or folder
+        raise
 
 
 @contextmanager

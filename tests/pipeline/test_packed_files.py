@@ -492,6 +492,16 @@ def test_a_file_that_is_written_over_meanwhile_is_refused(source: Path, tmp_path
     assert names(tmp_path) == {"changes.jsonl"}
 
 
+def test_a_full_disk_is_said_of_the_folder(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(placing.files, "write_all", full)
+    with pytest.raises(OSError, match="No space") as told:
+        compress(source)
+    assert (told.value.filename, names(tmp_path)) == (str(tmp_path), {"changes.jsonl"})
+
+
 def test_a_disk_that_is_full_for_the_meta_leaves_neither(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
