@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import replacing
 from mgit_hooks.metrics import figures
-from mgit_hooks.metrics.folded import Day, Store
+from mgit_hooks.metrics.folded import Store
 from mgit_hooks.metrics.places import Place, journal_size
+from mgit_hooks.metrics.rows import Day
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

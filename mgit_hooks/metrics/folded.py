@@ -6,7 +6,6 @@ the disk. One process at a time writes, under ``metrics/lock``; who may not writ
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -18,8 +17,9 @@ from urllib.parse import quote
 
 from mgit_hooks.files import is_file
 from mgit_hooks.lock import exclusive
-from mgit_hooks.metrics import running, spooled
+from mgit_hooks.metrics import rows, running, spooled
 from mgit_hooks.metrics.figures import BUCKETS, bucket
+from mgit_hooks.metrics.rows import Day
 from mgit_hooks.metrics.spooled import Noted
 
 KEPT: Final = 20_000
@@ -27,34 +27,6 @@ KEPT: Final = 20_000
 _MARGIN: Final = 1000  # operations that were killed have no line
 _PATIENCE: Final = 10.0
 _VERSION: Final = 1
-_TABLES: Final = """
-CREATE TABLE operation (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, started REAL NOT NULL, type TEXT NOT NULL,
-  name TEXT NOT NULL, seconds REAL NOT NULL, cpu REAL NOT NULL, memory INTEGER, items INTEGER NOT NULL,
-  bytes INTEGER NOT NULL, code INTEGER NOT NULL, error TEXT, phases TEXT NOT NULL, counts TEXT NOT NULL);
-CREATE INDEX operation_started ON operation (started);
-CREATE TABLE day (day INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
-  failed INTEGER NOT NULL, seconds REAL NOT NULL, cpu REAL NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  buckets TEXT NOT NULL, PRIMARY KEY (day, type, name)) WITHOUT ROWID;
-CREATE TABLE file (name TEXT PRIMARY KEY, size INTEGER NOT NULL, lines INTEGER NOT NULL, cut INTEGER NOT NULL)
-  WITHOUT ROWID;
-CREATE TABLE kept (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-
-class Day(NamedTuple):
-    """What was done under one name within one day (UTC; days since 1970). ``buckets``: how many took no longer than
-    each of figures.BUCKETS and longer than the one before; last, how many took longer."""
-
-    day: int
-    type: str
-    name: str
-    runs: int
-    failed: int
-    seconds: float
-    cpu: float
-    items: int
-    bytes: int
-    buckets: tuple[int, ...]
 
 
 class _File(NamedTuple):
@@ -77,25 +49,19 @@ class Store:
 
     def noted(self, since: float = 0.0) -> Iterator[Noted]:
         """In the order in which they were folded."""
-        query = (
-            "SELECT id, started, type, name, seconds, cpu, memory, items, bytes, code, error, phases, counts "
-            "FROM operation WHERE started >= ? ORDER BY number"
-        )
-        for *values, phases, counts in self._database.execute(query, (since,)):
-            yield Noted._make((*values, json.loads(phases), json.loads(counts)))
+        query = f"SELECT {rows.OPERATION} FROM operation WHERE started >= ? ORDER BY number"  # noqa: S608 - our own words
+        return filter(None, map(rows.noted, self._database.execute(query, (since,))))
 
     def days(self, first: int = 0) -> Iterator[Day]:
-        for *values, buckets in self._database.execute("SELECT * FROM day WHERE day >= ? ORDER BY day", (first,)):
-            yield Day._make((*values, tuple(json.loads(buckets))))
+        found = self._database.execute("SELECT * FROM day WHERE day >= ? ORDER BY day", (first,))
+        return filter(None, map(rows.day, found))
 
     def after(self, number: int) -> Iterator[tuple[int, Noted]]:
         """The operations with a greater number, each with its own: for who passes them on, once each."""
-        query = (
-            "SELECT number, id, started, type, name, seconds, cpu, memory, items, bytes, code, error, phases, counts "
-            "FROM operation WHERE number > ? ORDER BY number"
-        )
-        for at, *values, phases, counts in self._database.execute(query, (number,)):
-            yield at, Noted._make((*values, json.loads(phases), json.loads(counts)))
+        query = f"SELECT number, {rows.OPERATION} FROM operation WHERE number > ? ORDER BY number"  # noqa: S608 - our own words
+        for at, *values in self._database.execute(query, (number,)):
+            if (each := rows.noted(values)) is not None:
+                yield at, each
 
     def kept(self, name: str) -> int:
         return _kept(self._database, name)
@@ -166,16 +132,25 @@ def _connect(path: str) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA synchronous = OFF")
         return _prepared(database)
+    except UnicodeDecodeError as error:  # SQLite's words about a damaged table have its bytes in them
+        database.close()
+        raise sqlite3.DatabaseError("not as it was written") from error
     except BaseException:
         database.close()
         raise
 
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
+    database.text_factory = rows.text
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if not version:
-        database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version != _VERSION or database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+    made = {sql for (sql,) in database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
+    if not version and not made:
+        database.executescript(f"BEGIN; {rows.TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif (
+        version != _VERSION
+        or made != rows.statements()
+        or database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
+    ):
         raise sqlite3.DatabaseError("not as it was written")
     return database
 
@@ -183,7 +158,7 @@ def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
 def _in_memory(path: str) -> sqlite3.Connection:
     """A copy of what is there that goes with the process; of what cannot be read, an empty one."""
     database = sqlite3.connect(":memory:", isolation_level=None)
-    with suppress(sqlite3.Error):
+    with suppress(sqlite3.Error, UnicodeDecodeError):
         source = sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro&immutable=1", uri=True)
         with closing(source):
             source.backup(database)
@@ -238,13 +213,9 @@ def _insert(database: sqlite3.Connection, noted: Iterable[Noted], file: Sequence
 
 
 def _is_new(database: sqlite3.Connection, each: Noted) -> bool:
-    values = (*each[:11], json.dumps(each.phases), json.dumps(each.counts))
-    done = database.execute(
-        "INSERT OR IGNORE INTO operation (id, started, type, name, seconds, cpu, memory, items, bytes, code, error, "
-        "phases, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        values,
-    )
-    return done.rowcount == 1
+    marks = ", ".join("?" * 13)
+    query = f"INSERT OR IGNORE INTO operation ({rows.OPERATION}) VALUES ({marks})"  # noqa: S608 - our own words
+    return database.execute(query, rows.of_noted(each)).rowcount == 1
 
 
 def _by_day(noted: Iterable[Noted]) -> dict[tuple[int, str, str], list[Noted]]:
@@ -256,16 +227,15 @@ def _by_day(noted: Iterable[Noted]) -> dict[tuple[int, str, str], list[Noted]]:
 
 def _add(database: sqlite3.Connection, key: tuple[int, str, str], noted: list[Noted]) -> None:
     row = database.execute("SELECT * FROM day WHERE day = ? AND type = ? AND name = ?", key).fetchone()
-    before = (0, 0, 0.0, 0.0, 0, 0) if row is None else row[3:9]
+    before = (row and rows.day(row)) or Day(*key, 0, 0, 0.0, 0.0, 0, 0, (0,) * (len(BUCKETS) + 1))
     more = (
         len(noted), sum(not each.success for each in noted), sum(each.seconds for each in noted),
         sum(each.cpu for each in noted), sum(each.items for each in noted), sum(each.bytes for each in noted),
     )  # fmt: skip
     buckets = Counter(bucket(each.seconds) for each in noted)
-    counted = [buckets[at] + (json.loads(row[9])[at] if row else 0) for at in range(len(BUCKETS) + 1)]
-    totals = (min(a + b, 1 << 62) for a, b in zip(before, more, strict=True))
-    values = (*key, *totals, json.dumps(counted))
-    database.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    totals = (min(a + b, 1 << 62) for a, b in zip(before[3:9], more, strict=True))
+    day = Day._make((*key, *totals, tuple(count + buckets[at] for at, count in enumerate(before.buckets))))
+    database.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.of_day(day))
 
 
 def _tidy(database: sqlite3.Connection, folder: str) -> None:
@@ -296,4 +266,4 @@ def _bury(database: sqlite3.Connection, folder: str) -> None:
 
 def _kept(database: sqlite3.Connection, name: str) -> int:
     row = database.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
-    return 0 if row is None else int(row[0])
+    return row[0] if row is not None and isinstance(row[0], int) else 0

@@ -10,7 +10,7 @@ from mgit_hooks.metrics.figures import from_buckets
 from mgit_hooks.record import Json
 
 if TYPE_CHECKING:
-    from mgit_hooks.metrics.folded import Day
+    from mgit_hooks.metrics.rows import Day
 
 _FIRST = date(1970, 1, 1)
 _MOST_DAYS = 3660

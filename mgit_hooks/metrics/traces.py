@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SENT: Final = "sent to opentelemetry"
 _AT_ONCE: Final = 256
+_LAST: Final = 253_402_300_799.0  # the end of the year 9999: what a clock that was far off says later, nobody takes
 
 
 class Done(NamedTuple):
@@ -75,7 +76,7 @@ def _spans(noted: Iterable[Noted]) -> Iterator[ReadableSpan]:
     resource = Resource.create({"service.name": "mgit-hooks", "service.version": __version__})
     for each in noted:
         context = SpanContext(int(each.id * 2, 16), int(each.id, 16), False, TraceFlags(TraceFlags.SAMPLED))
-        began = int(each.started * 1e9)
+        began = min(each.started, _LAST)
         yield ReadableSpan(
             each.name,
             context,
@@ -85,8 +86,8 @@ def _spans(noted: Iterable[Noted]) -> Iterator[ReadableSpan]:
             kind=SpanKind.INTERNAL,
             instrumentation_scope=InstrumentationScope("mgit-hooks", __version__),
             status=Status(StatusCode.OK) if each.success else Status(StatusCode.ERROR, each.error),
-            start_time=began,
-            end_time=began + int(each.seconds * 1e9),
+            start_time=int(began * 1e9),
+            end_time=int(min(began + each.seconds, _LAST) * 1e9),
         )
 
 

@@ -165,9 +165,11 @@ def test_what_is_not_taken_is_sent_again(tmp_path: Path, otel: Any, monkeypatch:
 
 
 def test_export_by_the_command(work: Recording, mgit: Any, otel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation.note(work.location.mgit_dir, ended("far off", started=1e15, seconds=1e15))  # by a clock that was
     mgit("-C", work.path, "verify")
     told = mgit("-C", work.path, "monitoring", "export", "--console")
-    assert (told.code, '"name": "verify"' in told.out, "1 operation sent" in told.err) == (0, True, True)
+    assert (told.code, '"name": "verify"' in told.out, "2 operations sent" in told.err) == (0, True, True)
+    assert '"start_time": "9999-12-31T23:59:59' in told.out
     assert '"name": "verify"' not in mgit("-C", work.path, "monitoring", "export", "--console", "-q").out
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")

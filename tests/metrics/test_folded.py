@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,15 @@ from metering import ended
 from recording import Recording
 
 from mgit_hooks import meter, operation
-from mgit_hooks.metrics import folded, spooled
+from mgit_hooks.metrics import folded, rows, spooled
 from mgit_hooks.metrics.figures import BUCKETS
+from mgit_hooks.metrics.rows import Day
 from mgit_hooks.recorder import drain as background
 
 DAY = 86400
 
 
-def fold(folder: Path) -> tuple[list[spooled.Noted], list[folded.Day], int]:
+def fold(folder: Path) -> tuple[list[spooled.Noted], list[Day], int]:
     with folded.opened(str(folder)) as store:
         assert store is not None
         return list(store.noted()), list(store.days()), store.cut
@@ -75,7 +77,7 @@ def test_what_is_read_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_planted_bug_without_the_id_it_counts_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folded, "_TABLES", folded._TABLES.replace(" UNIQUE", ""))
+    monkeypatch.setattr(rows, "TABLES", rows.TABLES.replace(" UNIQUE", ""))
     assert doubled(tmp_path) == 4
 
 
@@ -210,6 +212,55 @@ def test_a_damaged_file_is_set_aside_and_counting_begins_anew(tmp_path: Path, da
     with folded.opened(str(tmp_path)) as store:
         assert store is not None
         assert not store.damaged
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE file", "PRAGMA user_version = 0"])
+def test_a_database_of_other_tables_is_set_aside(tmp_path: Path, change: str) -> None:
+    put(tmp_path, "log")
+    fold(tmp_path)
+    with sqlite3.connect(tmp_path / "metrics" / "metrics.sqlite") as database:
+        database.execute(change)
+    put(tmp_path, "show")
+    assert {each.name for each in fold(tmp_path)[0]} == {"log", "show"}
+    assert (tmp_path / "metrics" / "metrics.sqlite.damaged").exists()
+
+
+def test_a_table_whose_name_is_damaged_is_set_aside(tmp_path: Path) -> None:
+    """Of which SQLite says so in words with that byte in them."""
+    put(tmp_path, "log")
+    fold(tmp_path)
+    file = tmp_path / "metrics" / "metrics.sqlite"
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE day", b"CREATE T\xccBLE day"))
+    assert [each.name for each in fold(tmp_path)[0]] == ["log"]
+
+
+DAMAGE = [
+    "UPDATE operation SET phases = '{\"read\": 0.1' WHERE name = 'show'",
+    "UPDATE operation SET counts = '[]' WHERE name = 'show'",
+    "UPDATE operation SET phases = '{\"read\": NaN}' WHERE name = 'show'",
+    "UPDATE operation SET name = CAST(x'73ff' AS TEXT) WHERE name = 'show'",
+    "UPDATE operation SET name = char(27) || '[2J' WHERE name = 'show'",
+    "UPDATE operation SET items = 'many' WHERE name = 'show'",
+    "UPDATE operation SET seconds = 9e999 WHERE name = 'show'",
+    "UPDATE day SET buckets = '[1, 2' WHERE name = 'show'",
+    "UPDATE day SET buckets = '[]' WHERE name = 'show'",
+    "UPDATE day SET count = x'01' WHERE name = 'show'",
+    "INSERT INTO kept VALUES ('cut', 'x')",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_row_that_is_damaged_is_passed_over_and_the_others_count(tmp_path: Path, damage: str) -> None:
+    """SQLite finds none of these. Every view reads them, and what comes next is counted."""
+    put(tmp_path, "log", "show", "log", started=DAY * 3.5)
+    fold(tmp_path)
+    with sqlite3.connect(tmp_path / "metrics" / "metrics.sqlite") as database:
+        assert database.execute(damage).rowcount == 1
+    put(tmp_path, "show", "log", started=DAY * 3.6)
+    noted, days, cut = fold(tmp_path)
+    expected = Counter(log=3, show=2 - damage.startswith("UPDATE operation"))
+    assert (Counter(each.name for each in noted), cut) == (expected, 0)
+    assert {day.name: day.runs for day in days} == {"log": 3, "show": 2 - damage.startswith("UPDATE day")}
 
 
 def test_a_file_of_a_later_version_is_set_aside(tmp_path: Path) -> None:
