@@ -4,7 +4,7 @@
 # that may change a message, and refuses nothing.
 read_flag() {
 	armed=o was=o flag=$mgit/gate/$worktree
-	! is_open "$mgit/gate/open/$worktree" || return 0
+	! is_open "$mgit/gate/open/$worktree" "$common/config" || return 0
 	armed=u was=u
 	[ -f "$flag" ] || return
 	stale=${MGIT_STRATEGY+1}${MGIT_RULES+1}${MGIT_EXTENDS+1}${MGIT_LEVEL+1}${MGIT_ENFORCE+1}${GIT_CONFIG_COUNT+1}
@@ -14,6 +14,7 @@ read_flag() {
 		armed) was=a ;;
 		mends) was=m ;;
 		open) was=o ;;
+		=*) [ "${line#=}" -ef "$common/config" ] && ! [ "$common/config" -nt "$flag" ] || stale=1 ;;
 		+*) [ -e "${line#+}" ] && ! [ "${line#+}" -nt "$flag" ] || stale=1 ;;
 		-*) ! [ -e "${line#-}" ] || stale=1 ;;
 		*) stale=1 ;;

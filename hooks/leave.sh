@@ -3,6 +3,6 @@
 case $0 in
 */"$hook")
 	[ -f "$0.mgit-chained" ] || [ -f "$0.mgit-legacy" ] || [ -n "${GIT_COMMON_DIR-}" ] ||
-		! is_open "${GIT_DIR:-.git}/mgit/gate/open/main-worktree" || exit 0
+		! is_open "${GIT_DIR:-.git}/mgit/gate/open/main-worktree" "${GIT_DIR:-.git}/config" || exit 0
 	;;
 esac

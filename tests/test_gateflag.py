@@ -39,8 +39,9 @@ def test_the_flag_says_open_and_names_every_file(repo: Repo) -> None:
     ours = of_the_package(found.sources)
     named = [source for source in found.sources if source not in ours[1:]]  # an upgrade writes all of them anew
     assert len(ours) > 1
-    assert rest == [f"{'+' if source.exists else '-'}{source.path}" for source in named]
-    assert f"+{repo.path}/.git/config" in rest
+    own = Source(f"{repo.path}/.git/config", True)
+    assert rest == [f"{'=' if each == own else '-+'[each.exists]}{each.path}" for each in named]
+    assert f"={repo.path}/.git/config" in rest
     assert f"-{repo.path}/.mgit-hooks.toml" in rest
     status = os.stat(location.gate_flag)
     assert stat.S_IMODE(status.st_mode) == 0o600
@@ -86,18 +87,21 @@ def test_what_a_name_cannot_tell_is_left_to_the_flag(repo: Repo, name: str) -> N
 def test_the_shell_reads_of_a_name_what_was_written(repo: Repo, tmp_path: Path) -> None:
     """Spaces, quotes, dollars, non-ASCII and double slashes: the file is found, and its change is."""
     script = Path(hooks_dir(), "open.sh").read_text()
-    folder = tmp_path / "names"
+    folder, config = tmp_path / "names", tmp_path / "config"
+    config.touch()
+    os.utime(config, (1_000_000_000, 1_000_000_000))
     for name in (" a  b ", "it's", "$HOME`x`", "ü\u00a0\t", "-n", "+", "a;b&c"):
         path = tmp_path / name
         path.touch()
         os.utime(path, (1_000_000_000, 1_000_000_000))
-        sources = (Source(str(path), True), Source(f"{tmp_path}//absent{name}", False))
+        told = (f"={config}", f"+{path}", f"-{tmp_path}//absent{name}")
 
-        def is_open() -> bool:
-            return subprocess.run(["sh", "-c", f'{script}\nis_open "$0"', folder]).returncode == 0
+        def is_open(config: Path = config) -> bool:
+            return subprocess.run(["sh", "-c", f'{script}\nis_open "$0" "$1"', folder, config]).returncode == 0
 
-        opennames.put(str(folder), sources, 1_000_000_001.0)
+        opennames.put(str(folder), told, 1_000_000_001.0)
         assert is_open(), name
+        assert not is_open(path), name
         os.utime(path, (1_000_000_002, 1_000_000_002))
         assert not is_open(), name
         os.utime(path, (1_000_000_000, 1_000_000_000))
@@ -252,7 +256,7 @@ def test_a_path_that_a_line_cannot_hold_makes_it_stale(repo: Repo) -> None:
     location = layout.locate(repo.path)
     refresh(location)
     first, *rest = lines(repo)
-    assert (first, [line for line in rest if line[:1] not in "+-"]) == ("open", ["unwatched"])
+    assert (first, [line for line in rest if line[:1] not in "=+-"]) == ("open", ["unwatched"])
     flag = read(location)
     assert flag is not None
     assert (flag.armed, flag.fresh) == (False, False)

@@ -17,7 +17,6 @@ import pytest
 from mgit_hooks.installer import stubs
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.judging import opennames
-from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.layout import locate
 from mgit_hooks.recorder import alive, event
 
@@ -88,6 +87,10 @@ class Bench:
         return Path(self.location().common_dir, "hooks", name)
 
     @property
+    def config(self) -> Path:
+        return Path(self.location().common_dir, "config")
+
+    @property
     def mgit(self) -> Path:
         return Path(self.location().mgit_dir)
 
@@ -148,8 +151,7 @@ class Bench:
         names = self.mgit / "gate" / "open" / worktree
         opennames.take_away(str(names))
         if named:
-            sources = [Source(line[1:], line[0] == "+") for line in text.splitlines()[1:]]
-            opennames.put(str(names), sources, time.time() - age)
+            opennames.put(str(names), [f"={self.config}", *text.splitlines()[1:]], time.time() - age)
             assert names.is_dir()
         return flag
 
@@ -509,8 +511,7 @@ def test_the_flag_decides_whether_python_starts(bench: Bench, case: str, named: 
     old.touch()
     os.utime(old, (time.time() - 100,) * 2)
     new.touch()
-    if text == "open\n":
-        text += "+{old}\n"
+    os.utime(bench.config, (time.time() - 100,) * 2)
     bench.flag(text.format(old=old, new=new, absent=bench.scratch / "absent"), named=named)
     bench.repo.run("commit", "-q", "--allow-empty", "-m", "First", **env)
     assert len(bench.gates()) == (0 if letter == "o" else 2)
@@ -528,6 +529,21 @@ def test_an_open_gate_is_seen_without_reading_the_flag(bench: Bench) -> None:
     bench.repo.commit("Second")
     assert len(bench.gates()) == 2
     assert [line.armed for line in bench.of("post-commit")] == ["o", "a"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_was_evaluated_in_a_repository_does_not_hold_in_its_copy(
+    bench: Bench, tmp_path: Path, named: bool
+) -> None:
+    """All files that the flag names are as they were: they are the other one's."""
+    os.utime(bench.config, (time.time() - 100,) * 2)
+    bench.flag(f"open\n={bench.config}\n", named=named)
+    there = tmp_path / "there"
+    shutil.copytree(bench.repo.path, there)
+    bench.repo.commit("First")
+    assert bench.gates() == []
+    subprocess.run(["git", "-C", there, "commit", "-q", "--allow-empty", "-m", "Second"], check=True)
+    assert len(bench.gates()) == 2
 
 
 @pytest.mark.parametrize(

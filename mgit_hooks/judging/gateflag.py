@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -88,10 +88,22 @@ def read(location: Location) -> Flag | None:
     first, *lines = os.fsdecode(text).split("\n")
     if first not in (_ARMED, _MENDS, _OPEN) or not text.endswith(b"\n"):
         return None
-    watched = [line for line in lines if line[:1] in ("+", "-")]
-    sources = tuple(Source(line[1:], line[0] == "+") for line in watched)
+    watched = [line for line in lines if line[:1] in ("=", "+", "-")]
+    sources = tuple(Source(line[1:], line[0] != "-") for line in watched)
     fresh = len(watched) == len(lines) - 1 and all(_unchanged(source, written) for source in sources)
+    fresh = fresh and all(_is_same(line[1:], _own(location)) for line in watched if line[0] == "=")
     return Flag(first != _OPEN, sources, fresh)
+
+
+def _own(location: Location) -> str:
+    return os.path.join(location.common_dir, "config")
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _unchanged(source: Source, written: int) -> bool:
@@ -123,13 +135,15 @@ def _try_to_put(location: Location, word: str, sources: tuple[Source, ...], star
 
 def _put(location: Location, word: str, sources: tuple[Source, ...], started: float) -> None:
     """Killed anywhere, this leaves a flag that is stale or right, and names only beside one that says open."""
-    watched, dated = tuple(_watched(sources)), started - _GRAIN
+    dated = started - _GRAIN
+    # In a copy of this repository "=" is another one's configuration: what was evaluated there holds there alone.
+    told = [f"{'=' if each.path == _own(location) else '+-'[not each.exists]}{each.path}" for each in _watched(sources)]
     _refuse_links(location)
     opennames.take_away(location.open_names)
-    _put_file(location.gate_flag, word, watched, dated)
-    if word == _OPEN and all(_can_be_told(each) for each in watched):
+    _put_file(location.gate_flag, word, told, dated)
+    if word == _OPEN and all(map(_can_be_told, told)):
         with suppress(OSError):  # stubs then read the flag
-            opennames.put(location.open_names, watched, dated)
+            opennames.put(location.open_names, told, dated)
 
 
 def _refuse_links(location: Location) -> None:
@@ -140,13 +154,13 @@ def _refuse_links(location: Location) -> None:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
 
 
-def _can_be_told(source: Source) -> bool:
+def _can_be_told(source: str) -> bool:
     """Whether a line can hold its path. By the word for one that it cannot, the stub takes the flag for a stale one."""
-    return "\n" not in source.path
+    return "\n" not in source
 
 
-def _put_file(path: str, word: str, watched: tuple[Source, ...], dated: float) -> None:
-    told = (f"{'+' if each.exists else '-'}{each.path}" if _can_be_told(each) else "unwatched" for each in watched)
+def _put_file(path: str, word: str, told: Iterable[str], dated: float) -> None:
+    lines = [word, *(each if _can_be_told(each) else "unwatched" for each in told)]
     make_private_dir(os.path.dirname(path))
     # Killed before the rename, this leaves the old flag, and a file named so.
     made = f"{path}.{os.getpid()}.new"
@@ -154,7 +168,7 @@ def _put_file(path: str, word: str, watched: tuple[Source, ...], dated: float) -
     try:
         with open(handle, "wb") as file:
             os.fchmod(handle, 0o600)
-            file.write(os.fsencode("\n".join([word, *told]) + "\n"))
+            file.write(os.fsencode("\n".join(lines) + "\n"))
         os.utime(made, (dated, dated))
         os.replace(made, path)
     except OSError:

@@ -1,8 +1,8 @@
 """What an open gate hangs on, once more as a folder of names: sh lists it at once.
 
 A shell reads a file byte by byte, a call to the system each. In the folder stands an empty file for each one that the
-flag names, ``+PATH`` or ``-PATH`` as there, with ``%`` for each ``/``. The folder's time is that of the evaluation, as
-the flag's. It stands only where the flag says open; without it stubs read the flag.
+flag names, ``=PATH``, ``+PATH`` or ``-PATH`` as there, with ``%`` for each ``/``. The folder's time is that of the
+evaluation, as the flag's. It stands only where the flag says open; without it stubs read the flag.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import Final
 
 from mgit_hooks.files import create, is_folder, is_link, remove_folder
-from mgit_hooks.judging.configfiles import Source
 from mgit_hooks.layout import make_private_dir
 
 # Beside what stands for "/", what the shell would take for a pattern; and on Windows a name holds none of the others.
@@ -21,12 +20,11 @@ _UNFIT: Final = frozenset('%*?[]\\\n:"<>|')
 _LONGEST: Final = 255  # bytes of a name
 
 
-def put(folder: str, sources: Sequence[Source], dated: float) -> None:
-    """The names of ``sources`` into ``folder``, which is not there, dated ``dated`` (s since 1970).
+def put(folder: str, names: Sequence[str], dated: float) -> None:
+    """``names``, as the lines of the flag are, into ``folder``, which is not there; dated ``dated`` (s since 1970).
 
     Nothing where one of them cannot be told so. Raises OSError.
     """
-    names = [_name(source) for source in sources]
     if not all(map(_fits, names)):
         return
     made = f"{folder}.{os.getpid()}.new"
@@ -56,10 +54,6 @@ def take_away(folder: str) -> None:
             remove_folder(going)
         else:
             os.unlink(going)
-
-
-def _name(source: Source) -> str:
-    return f"{'+' if source.exists else '-'}{source.path}"
 
 
 def _fits(name: str) -> bool:
