@@ -14,6 +14,7 @@ import pytest
 from mgit_hooks import cli
 from mgit_hooks.installer import diagnosis, stubs
 from mgit_hooks.installer.install import install
+from mgit_hooks.judging import gateflag
 from mgit_hooks.layout import locate
 
 
@@ -118,7 +119,19 @@ def elsewhere(patient: Patient) -> None:
 
 
 # What is done to the repository, the check that finds it, a word of what it says.
+def aged_policy(patient: Patient) -> None:
+    """Moved into another file's place with the time that it had."""
+    policy, old = Path(patient.repo.path, ".mgit-hooks.toml"), time.time() - 60
+    for text in ('level = "standard"\n', 'strategy = "abort"\n'):
+        policy.write_text(text)
+        for path in (policy, Path(patient.repo.path, ".git/config"), os.environ["GIT_CONFIG_GLOBAL"]):
+            os.utime(path, (old, old))
+        if "level" in text:
+            gateflag.refresh(locate(patient.repo.path))
+
+
 MENDABLE = [
+    (aged_policy, "gate flag", "a file older than the gate flag"),
     (missing, "hooks", "not installed: post-commit"),
     (foreign, "hooks", "another tool"),
     (modified, "hooks", "somebody has changed: post-commit"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from mgit_hooks.errors import MgitError
+from mgit_hooks.errors import ConfigError, MgitError
 from mgit_hooks.files import exists, is_folder
 from mgit_hooks.git import plumbing
 from mgit_hooks.installer import (
@@ -184,6 +184,8 @@ def _configuration(location: Location) -> Iterator[Finding]:
 
 def _flag(location: Location) -> Iterator[Finding]:
     from mgit_hooks.judging import gateflag
+    from mgit_hooks.judging.config import lasting_environment, load
+    from mgit_hooks.judging.policy import armed
 
     flag = gateflag.read(location)
     if flag is None and not is_folder(location.mgit_dir):
@@ -192,6 +194,15 @@ def _flag(location: Location) -> Iterator[Finding]:
         message = "the gate flag is missing" if flag is None else "the gate flag is older than the configuration"
         remedy = "no need to do anything: the next commit or push renews it, at the cost of one start of Python"
         yield Finding("remark", message, remedy, lambda: gateflag.refresh(location))
+        return
+    with suppress(ConfigError):  # the configuration's own check tells of it
+        if not flag.armed and armed(load(location, None, lasting_environment(os.environ))):
+            # Stubs compare times: what was moved there with an older one is no change to them.
+            message = (
+                "the gate is open and the policy arms it: a file older than the gate flag took another one's place"
+            )
+            remedy = "run 'mgit-hooks config', which renews it"
+            yield Finding("fault", message, remedy, lambda: gateflag.refresh(location))
 
 
 def _drain_mark(location: Location) -> Iterator[Finding]:
