@@ -48,7 +48,11 @@ class PipelineMonitor:
             pass
 
     def start_operation(self, name: str, operation_type: str = "pipeline", *, total: int = 0) -> str:
-        """The id of an operation that begins now; ``total`` items are to be done, if that is known."""
+        """The id of an operation that begins now; ``total`` items are to be done, if that is known.
+
+        Raises ValueError as ``update_operation_progress``.
+        """
+        total = _counted(total)
         operation = Operation(_plain(operation_type), _plain(name), self.folder)
         with self._lock:
             self._watched[operation.id] = _Watched(operation, total)
@@ -66,10 +70,10 @@ class PipelineMonitor:
         """So much is done by now, in all: ``items`` and ``bytes``; ``phases`` are seconds to be added, by name.
 
         Other processes see it within a second. Raises ValueError where no operation under way has the id, or a number
-        is negative.
+        is negative or none (NaN, infinite). Of items and bytes whole ones count.
         """
-        if (items or 0) < 0 or (bytes or 0) < 0 or (total or 0) < 0 or (phases and min(phases.values()) < 0):
-            raise ValueError("what is done cannot be less than nothing")
+        items, bytes, total = (None if each is None else _counted(each) for each in (items, bytes, total))
+        spent = [(_plain(name), _in_range(seconds)) for name, seconds in (phases or {}).items()]
         with self._lock:
             watched = self._of(operation_id)
             of = watched.operation
@@ -79,9 +83,8 @@ class PipelineMonitor:
                 of.bytes = bytes
             if total is not None:
                 watched.total = total
-            if phases:
-                for name, seconds in phases.items():
-                    of.phases[_plain(name)] = of.phases.get(_plain(name), 0.0) + seconds
+            for name, seconds in spent:
+                of.phases[name] = of.phases.get(name, 0.0) + seconds
             watched.beacon.tell(watched.total)
 
     def record_error(self, operation_id: str, error: BaseException | str) -> None:
@@ -265,6 +268,18 @@ def _metrics(of: Operation, total: int) -> OperationMetrics:
         of.id, of.name, of.type, of.started, meter.elapsed(of), of.items, of.bytes, total, success,
         of.error, errors, of.memory, of.cpu, dict(of.phases),
     )  # fmt: skip
+
+
+def _in_range(value: float) -> float:
+    if not value >= 0:
+        raise ValueError("what is done cannot be less than nothing")
+    if value == float("inf"):
+        raise ValueError("what is done has an end")
+    return min(value, meter.MOST)
+
+
+def _counted(value: float) -> int:
+    return int(_in_range(value))
 
 
 def _class_of(error: BaseException | str) -> str:

@@ -16,6 +16,7 @@ import pytest
 from conftest import Repo
 
 import mgit_hooks.pipeline.monitoring
+from mgit_hooks import meter
 from mgit_hooks.datafolder import data_folder
 from mgit_hooks.metrics import folded, running
 from mgit_hooks.metrics.spooled import Noted
@@ -85,11 +86,39 @@ def test_what_is_said_of_progress_is_all_that_is_done(monitor: PipelineMonitor) 
     assert (monitor.get_operation(one).items, monitor.get_operation(one).progress) == (9, 0.5)
 
 
-@pytest.mark.parametrize("bad", [{"items": -1}, {"bytes": -1}, {"total": -1}, {"phases": {"a": -1.0}}])
-def test_less_than_nothing_is_refused(monitor: PipelineMonitor, bad: dict[str, Any]) -> None:
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"items": -1}, {"bytes": -1}, {"total": -1}, {"phases": {"a": -1.0}}, {"items": NAN}, {"bytes": INFINITE},
+        {"total": NAN}, {"phases": {"a": NAN}}, {"phases": {"a": 1.0, "b": INFINITE}},
+    ],
+)  # fmt: skip
+def test_what_is_no_number_from_nothing_on_is_refused(monitor: PipelineMonitor, bad: dict[str, Any]) -> None:
     one = monitor.start_operation("compress")
-    with pytest.raises(ValueError, match="less than nothing"):
+    before = monitor.get_operation(one)
+    with pytest.raises(ValueError, match="what is done"):
         monitor.update_operation_progress(one, **bad)
+    assert monitor.get_operation(one)._replace(duration=0.0) == before._replace(duration=0.0)
+    if "total" in bad:
+        with pytest.raises(ValueError, match="what is done"):
+            monitor.start_operation("compress", **bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "items"), [(2.5, 2), (True, 1), (10**5000, meter.MOST)], ids=["part", "truth", "huge"]
+)
+def test_any_number_of_items_counts_in_whole_ones(monitor: PipelineMonitor, given: Any, items: int) -> None:
+    """It did not cost the operation: what is no whole number made a line that nobody could read."""
+    one = monitor.start_operation("compress")
+    monitor.update_operation_progress(one, given, given, total=given)
+    done = monitor.end_operation(one)
+    assert (done.items, done.bytes, done.total) == (items, items, items)
+    assert done.throughput > 0
+    (told,) = monitor.get_performance_summary()["operations"]
+    assert (told["items"], told["bytes"]) == (items, items)
 
 
 @pytest.mark.parametrize("call", ["update_operation_progress", "end_operation", "get_operation", "record_error"])
