@@ -11,6 +11,7 @@ from mgit_hooks.files import is_folder, sync_directory
 from mgit_hooks.git import plumbing
 
 MAIN_WORKTREE = "main-worktree"
+_FOLDER = "mgit"
 
 
 class Location(NamedTuple):
@@ -22,7 +23,7 @@ class Location(NamedTuple):
 
     @property
     def mgit_dir(self) -> str:
-        return os.path.join(self.common_dir, "mgit")
+        return os.path.join(self.common_dir, _FOLDER)
 
     @property
     def journal_dir(self) -> str:
@@ -123,10 +124,13 @@ def _quoted(reason: str) -> str:
 
 
 def make_private_dir(path: str) -> None:
-    """Create ``path`` and its missing parents with mode 0700, whatever the umask."""
+    """Create ``path`` and its missing parents with mode 0700, whatever the umask.
+
+    Never a repository's own folder, where it was deleted while we were at work. Raises OSError.
+    """
     if not is_folder(path):
         parent = os.path.dirname(path)
-        if not is_folder(parent):
+        if os.path.basename(path) != _FOLDER and not is_folder(parent):
             make_private_dir(parent)
         try:
             os.mkdir(path, 0o700)

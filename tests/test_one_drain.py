@@ -16,7 +16,8 @@ import pytest
 from conftest import Repo
 from recording import Recording, faults, records, standing, wait_until
 
-from mgit_hooks import boot, meter
+from mgit_hooks import boot, log, meter
+from mgit_hooks.errors import MgitError
 from mgit_hooks.git import library
 from mgit_hooks.installer.install import boot_path, install
 from mgit_hooks.journal import reader
@@ -385,6 +386,26 @@ def test_what_comes_during_a_drain_may_grow_before_the_next_pass(
     assert work.made() == ["commit one", "commit two"]
     drain(work.location, wait=0.0, pause=0.2)
     assert len(seen) == 1
+
+
+def test_a_repository_that_was_deleted_meanwhile_is_not_made_again(
+    work: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor a folder for the log of what failed."""
+    work.commit("one")
+    real = drain_module._drain
+
+    def meanwhile(*args: object) -> object:
+        done = real(*args)  # type: ignore[arg-type]
+        work.commit("two")
+        return done
+
+    monkeypatch.setattr(drain_module, "_drain", meanwhile)
+    monkeypatch.setattr(meter, "rest", lambda _: shutil.rmtree(work.path))
+    with pytest.raises((MgitError, OSError)) as told:
+        drain(work.location, wait=0.0, pause=0.2)
+    log.exception(work.location.mgit_dir, "drain failed", told.value)
+    assert not os.path.exists(work.path)
 
 
 def test_a_pause_is_no_part_of_what_a_drain_takes(tmp_path: Path) -> None:
