@@ -392,6 +392,7 @@ def test_a_repository_that_was_deleted_meanwhile_is_not_made_again(
     work: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor a folder for the log of what failed."""
+    location = work.location
     work.commit("one")
     real = drain_module._drain
 
@@ -403,8 +404,8 @@ def test_a_repository_that_was_deleted_meanwhile_is_not_made_again(
     monkeypatch.setattr(drain_module, "_drain", meanwhile)
     monkeypatch.setattr(meter, "rest", lambda _: shutil.rmtree(work.path))
     with pytest.raises((MgitError, OSError)) as told:
-        drain(work.location, wait=0.0, pause=0.2)
-    log.exception(work.location.mgit_dir, "drain failed", told.value)
+        drain(location, wait=0.0, pause=0.2)
+    log.exception(location.mgit_dir, "drain failed", told.value)
     assert not os.path.exists(work.path)
 
 
