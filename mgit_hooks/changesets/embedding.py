@@ -144,7 +144,7 @@ class Embedder:
     def _made(self, seen: Look) -> Iterator[_Made]:
         """The contents that this file may get, the most first. Made one after the other: only one is held."""
         binary = seen.charset == kinds.BINARY
-        opaque = kinds.packed(seen.head)  # a secret in there would not be seen
+        opaque = kinds.packed(seen.head, seen.charset)  # a secret in there would not be seen
         may_be_whole = self.strategy != "summary" and seen.whole is not None and not seen.changed
         if may_be_whole and not opaque and self._has_room(seen):
             yield _whole(seen.whole or b"", seen.charset)
@@ -168,7 +168,7 @@ class Embedder:
         reason = None
         if seen.changed:
             reason = "it changed while it was read"
-        elif kinds.packed(seen.head):
+        elif kinds.packed(seen.head, seen.charset):
             reason = "packed: nobody can look for secrets in it"
         elif by_budget or (made.strategy == "summary" and self.strategy != "summary"):
             reason, self._reduced = "the memory budget is used up", self._reduced + 1

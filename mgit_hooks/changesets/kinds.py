@@ -53,6 +53,11 @@ _PACKED: Final = (
     *((b"\x78" + level, "application/zlib") for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")),
     (b"\x5d\0\0", "application/x-lzma"),
 )
+# What can be UTF-8 to its end: "x^2", "MGIT" and "BZh" begin a text as well.
+_PACKED_TEXT: Final = (
+    b"PK\3\4", b"PK\5\6", b"\x78\x01", b"%PDF-", b"# v2 git bundle\n", b"# v3 git bundle\n", b"Salted__",
+    b"age-encryption.org/",
+)  # fmt: skip
 # The library's table has these not at all, or not in every version of Python.
 _NAMES: Final = {
     ".go": "text/x-go", ".md": "text/markdown", ".rs": "text/x-rust", ".sh": "application/x-sh",
@@ -64,9 +69,10 @@ _TEXTS: Final = frozenset(
 )
 
 
-def packed(head: bytes) -> bool:
-    """Whether a file that begins so holds what it holds compressed or encrypted."""
-    return any(head.startswith(signature) for signature, _ in _PACKED)
+def packed(head: bytes, charset: str) -> bool:
+    """Whether a file that begins so holds what it holds compressed or encrypted. Texts may begin so."""
+    signatures = _PACKED_TEXT if charset == "utf-8" else tuple(signature for signature, _ in _PACKED)
+    return head.startswith(signatures)
 
 
 def mime_type(path: str, head: bytes | None, charset: str | None) -> str | None:

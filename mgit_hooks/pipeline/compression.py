@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, overload
 from mgit_hooks import codecs
 from mgit_hooks.containers import METHODS
 from mgit_hooks.errors import CompressionError
-from mgit_hooks.pipeline.choice import SMALLEST, choose, sample
+from mgit_hooks.pipeline.choice import SMALLEST, TEMPERATURES, choose, sample
 from mgit_hooks.pipeline.jsontext import json_text
 from mgit_hooks.pipeline.packedfiles import Order, Progress, failed, pack
 from mgit_hooks.pipeline.results import CompressionMethod, CompressionResult, ratio
@@ -64,6 +64,7 @@ class DataCompressor:
         """
         method = str(self.default_method if method is None else method)
         codecs.require("method", method, (*METHODS, AUTO))
+        codecs.require("temperature", temperature, TEMPERATURES)
         raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else _as_bytes(data)
         kind = "string" if isinstance(data, str) else "bytes"
         metadata: dict[str, Any] = {"quality": self.quality, "original_type": kind}
@@ -175,6 +176,7 @@ class FileCompressor:
         """
         chosen = str(self.compressor.default_method if method is None else method)
         codecs.require("method", chosen, (*METHODS, AUTO))
+        codecs.require("temperature", temperature, TEMPERATURES)
         order = Order(
             chosen,
             self.compressor.quality,

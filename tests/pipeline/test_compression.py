@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 import mgit_hooks.pipeline
 from mgit_hooks import codecs, containers
 from mgit_hooks.errors import CompressionError
-from mgit_hooks.pipeline import CompressionMethod, CompressionResult, DataCompressor, compression
+from mgit_hooks.pipeline import CompressionMethod, CompressionResult, DataCompressor, FileCompressor, compression
 
 from .typical import changesets
 
@@ -363,6 +365,15 @@ def test_a_result_of_the_wrong_shape_is_mislabelled(lie: dict[str, Any]) -> None
 def test_what_is_no_result_is_a_type_error_that_says_so(value: Any) -> None:
     with pytest.raises(TypeError, match="not a CompressionResult"):
         DataCompressor().decompress_data(value)
+
+
+def test_an_unknown_temperature_is_refused_whatever_the_method_is(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="hot, warm, cold"):
+        DataCompressor("gzip").compress_data(b"x", temperature="tepid")
+    (tmp_path / "x").write_bytes(b"x")
+    with pytest.raises(ValueError, match="hot, warm, cold"):
+        FileCompressor().compress_file(tmp_path / "x", temperature="tepid")
+    assert os.listdir(tmp_path) == ["x"]
 
 
 def test_without_a_limit_any_size_comes_back() -> None:

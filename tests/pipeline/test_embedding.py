@@ -148,6 +148,18 @@ def test_a_picture_of_bytes_is_a_hex_dump() -> None:
     assert found.embedded_size == 256
 
 
+@pytest.mark.parametrize("text", ["x^2 + y^2 = 1\n", "MGIT is a tool\n", "BZhang was here\n", "Rar! said he\n"])
+def test_a_text_that_begins_as_something_packed_is_a_text(text: str) -> None:
+    found = of(text.encode(), "sample")
+    assert (found.strategy, found.content, found.reason) == ("full", text, None)
+
+
+@pytest.mark.parametrize("text", ["%PDF-1.4\n", "age-encryption.org/v1\n", "# v2 git bundle\n", "Salted__1"])
+def test_what_can_be_packed_and_a_text_is_not_shown(text: str) -> None:
+    found = of(text.encode(), "full")
+    assert (found.strategy, found.content) == ("summary", f"{len(text)} bytes, packed")
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [
