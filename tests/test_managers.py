@@ -187,6 +187,11 @@ def test_a_workspace_of_several_projects_is_judged_in_each_and_recorded_once(rep
     repo.run("push", "-q", "origin", "main", check=False)
     assert repo.events("refused", "push") == ["refused", "push", "push", "refused"]
 
+    Path(repo.path, ".pre-commit-config.yaml").write_text("repos: []\n")
+    repo.git("add", "-A")
+    repo.git("commit", "-q", "--no-verify", "-m", "round it")
+    assert repo.verdicts()["round it"].status == "bypassed"
+
 
 # By hand, and in CI
 

@@ -121,9 +121,12 @@ def look(location: Location) -> tuple[str, Configured] | None:
 
 
 def names(location: Location, hook: str) -> bool:
-    """Whether the text of a configuration, one in TOML too, holds the id ``hook``; it is not taken apart."""
-    root = location.root or location.git_dir
-    paths = (os.path.join(root, PREKS_TOML), *_places(root))
+    """Whether the text of a configuration, one in TOML too, holds the id ``hook``; it is not taken apart.
+
+    prek runs the hooks of a workspace's project in that project's folder: where we are, there may be one too.
+    """
+    folders = {location.root or location.git_dir, os.getcwd()}
+    paths = (path for each in folders for path in (os.path.join(each, PREKS_TOML), *_places(each)))
     return any(hook.encode() in (content(path) or b"") for path in paths)
 
 
