@@ -19,6 +19,7 @@ from kinds.gits import second_git
 from mgit_hooks.changesets import FileChange, RepositoryChangeset, working
 from mgit_hooks.git import plumbing, porcelain, worktree
 from mgit_hooks.git.opening import open_backend
+from mgit_hooks.git.place import place_of
 from mgit_hooks.pipeline import validate_changeset
 from mgit_hooks.record import readable
 
@@ -398,6 +399,8 @@ def test_nothing_that_a_submodule_names_is_run(work: Repo, tmp_path: Path, insid
     theirs = Repo(Path(top.path, path))
     for key in ("core.fsmonitor", "filter.theirs.clean"):
         theirs.git("config", key, str(program))
+    for above in (work, Repo(Path(work.path, "sub"))):  # whose entries are listed to find the submodules
+        above.git("config", "core.fsmonitor", str(program))
     theirs.write("x.f", "2\n")
     (only,) = working.read(work.path).uncommitted_files or ()
     assert (only.filename, only.worktree_status) == ("sub", "M")
@@ -437,6 +440,27 @@ def test_no_form_of_configuration_hides_a_filter(work: Repo, tmp_path: Path, giv
     assert (tmp_path / "ran").exists()
 
 
+def test_a_submodule_that_only_git_reads_has_its_filters_known(work: Repo, tmp_path: Path) -> None:
+    """Its `.git` file is longer than what is read by hand; another one may be someone else's, which git does not ask
+    of a submodule."""
+    program = tmp_path / "program"
+    program.write_text(PROGRAM.format(marker=tmp_path / "ran"))
+    program.chmod(0o700)
+    store, inner = tmp_path / "store", Repo(os.path.join(work.path, "sub"))
+    subprocess.run(["git", "init", "-q", f"--separate-git-dir={store}", inner.path], check=True)
+    inner.commit("inner", {".gitattributes": "* filter=theirs\n", "x": "1\n"})
+    inner.git("config", "filter.theirs.clean", str(program))
+    work.git("add", "sub")
+    work.commit("with a submodule")
+    inner.write("x", "2\n")
+    inner.write(".git", f"gitdir: {store}" + "\n" * 100_000)
+    (tmp_path / "ran").unlink(missing_ok=True)
+    assert [each.filename for each in working.read(work.path).uncommitted_files or ()] == ["sub"]
+    assert not (tmp_path / "ran").exists()
+    work.run("status")
+    assert (tmp_path / "ran").exists()
+
+
 def test_filters_are_known_however_deep_a_submodule_lies(tmp_path: Path) -> None:
     """A link from a submodule to the top is no way to look for ever."""
     at = tmp_path / "top"
@@ -455,6 +479,35 @@ def test_filters_are_known_however_deep_a_submodule_lies(tmp_path: Path) -> None
 
 
 # Repositories of every kind
+
+
+@pytest.mark.parametrize("store", ["store", "other/.git"])
+def test_a_git_directory_elsewhere_has_its_worktree_where_the_git_file_is(tmp_path: Path, store: str) -> None:
+    """libgit2 takes the folder above the git directory for the worktree."""
+    git_dir, top = tmp_path / store, tmp_path / "top"
+    git_dir.parent.mkdir(exist_ok=True)
+    (git_dir.parent / "mine").write_text("nobody's business")
+    subprocess.run(["git", "init", "-q", f"--separate-git-dir={git_dir}", top], check=True)
+    repo = Repo(top)
+    repo.commit("one", {"a": "1\n"})
+    repo.write("a", "2\n")
+    repo.write("new", "")
+    found = working.read(repo.path)
+    assert told_by_us(found) == told_by_git(repo)
+    assert [each.filename for each in found.uncommitted_files or ()] == ["a", "new"]
+    assert (found.repository_path, sorted(found.metadata or {})) == (repo.path, ["bare", "head"])
+    if store == "store":  # git calls that no worktree
+        assert (working.read(str(git_dir)).metadata or {})["bare"] is True
+
+
+def test_a_git_file_is_followed_as_the_system_does(tmp_path: Path) -> None:
+    """`link/..` is the folder that the link's target is in."""
+    for name in ("far/real", "top/real"):
+        subprocess.run(["git", "init", "-q", "--bare", tmp_path / name], check=True)
+    (tmp_path / "far" / "in").mkdir()
+    (tmp_path / "top" / "link").symlink_to(tmp_path / "far" / "in")
+    (tmp_path / "top" / ".git").write_text("gitdir: link/../real\n")
+    assert place_of(str(tmp_path / "top")).git_dir == str(tmp_path / "far" / "real")
 
 
 def test_a_repository_without_a_commit(repo: Repo) -> None:

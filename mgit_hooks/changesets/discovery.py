@@ -227,7 +227,7 @@ def _named_by(gitfile: str) -> str | None:
     target = os.fsdecode(said.removeprefix(_GITDIR).rstrip(b"\r\n"))
     if not target or "\0" in target:
         return None
-    return os.path.normpath(os.path.join(os.path.dirname(gitfile), target))
+    return os.path.realpath(os.path.join(os.path.dirname(gitfile), target))
 
 
 def _is_linked(git_dir: str) -> bool:

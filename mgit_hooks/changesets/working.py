@@ -70,9 +70,8 @@ def _read(place: Place, timestamp: str, commits: int, content: Embedder | None) 
 
     git = open_backend(place.git_dir)
     try:
-        found = git.workdir()
-        top = None if found is None else os.path.realpath(found)
-        if top is not None and place.path == place.git_dir and os.path.dirname(place.git_dir) == top:
+        top = worktree.top_of(place, git)
+        if top is not None and os.path.join(top, ".git") == place.path:
             place = place._replace(path=top)
         # core.worktree may name any folder, for any reason: it takes no other repository's name, and what is in there
         # goes nowhere.

@@ -31,14 +31,6 @@ def staged_changes(
     return list(rawoutput.changes(rawoutput.Whole(told.stdout)))
 
 
-def setting_names(git_dir: str) -> list[str]:
-    """The keys of git's configuration as it counts for the repository, with all that it includes."""
-    told = plumbing.run(("config", "-z", "--name-only", "--list"), env=_env(git_dir, None))
-    if told.status:
-        raise RepositoryError(f"git cannot read {git_dir}: {reason(told)}", "see what 'git status' says there")
-    return os.fsdecode(told.stdout).split("\0")[:-1]
-
-
 def reason(told: plumbing.Result) -> str:
     """git's first line on why it failed."""
     lines = told.stderr.strip().splitlines() or [f"git ended with status {told.status}"]

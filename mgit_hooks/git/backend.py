@@ -113,14 +113,5 @@ class Backend(Objects, Protocol):
     def setting(self, key: str) -> str | None:
         """The value that git's configuration has for ``key``, the last one of several; None where it has none."""
 
-    def filters(self) -> list[str]:
-        """The names of the filters that git's configuration gives a program to; gitattributes(5)."""
-
     def close(self) -> None:
         """End what it has started. Done by itself when the last reference is gone."""
-
-
-def filters_among(keys: Iterable[str]) -> list[str]:
-    """The names of filters in the keys of a configuration: ``filter.NAME.clean`` and its kin. One may be empty."""
-    found = (key.removeprefix("filter.").rpartition(".") for key in keys if key.startswith("filter."))
-    return sorted({name for name, dot, _ in found if dot})

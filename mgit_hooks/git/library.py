@@ -19,7 +19,7 @@ from mgit_hooks.capture import treediff
 from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.git import asking, gitfiles
-from mgit_hooks.git.backend import Head, MissingObject, Refused, filters_among
+from mgit_hooks.git.backend import Head, MissingObject, Refused
 from mgit_hooks.git.indexfile import intent_to_add
 from mgit_hooks.git.packorder import PackOrder
 from mgit_hooks.record import Oid
@@ -281,18 +281,6 @@ class Library:
             return (config[key] or "") if key in config else None
         except _FAILED as error:
             raise _explained(_said(error), self.git_dir) from None
-
-    def filters(self) -> list[str]:
-        try:
-            keys = [entry.name for entry in self._repository.config]
-        except UnicodeDecodeError:
-            return filters_among(asking.setting_names(self.git_dir))
-        except _FAILED as error:
-            raise _explained(_said(error), self.git_dir) from None
-        if any(key.startswith("include") for key in keys):
-            # git knows forms that libgit2 passes over: `hasconfig:` and `~user/`. A filter in there would be run.
-            keys = asking.setting_names(self.git_dir)
-        return filters_among(keys)
 
 
 def _for_attributes(repository: pygit2.Repository, git_dir: str) -> pygit2.Repository:

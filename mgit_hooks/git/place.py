@@ -41,10 +41,11 @@ def _linked(gitfile: str) -> str:
     said = os.fsdecode(read(gitfile, _LONGEST_GITFILE)).rstrip("\r\n")
     if not said.startswith("gitdir: "):
         raise RepositoryError(f"{gitfile} does not say where its repository is", "see what 'git status' says there")
-    found = os.path.normpath(os.path.join(os.path.dirname(gitfile), said.removeprefix("gitdir: ")))
+    # As the system goes through it: `link/..` is not where the link is.
+    found = os.path.realpath(os.path.join(os.path.dirname(gitfile), said.removeprefix("gitdir: ")))
     if not is_folder(found):
         raise RepositoryError(f"{gitfile} leads to {found}, and there is none", "see what 'git status' says there")
-    return os.path.realpath(found)
+    return found
 
 
 def _is_git_dir(path: str) -> bool:

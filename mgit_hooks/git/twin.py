@@ -15,7 +15,7 @@ from mgit_hooks.capture.rawdiff import Change
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.git import asking, gitfiles, plumbing, rawoutput, reffiles, reftable
 from mgit_hooks.git.asking import reason
-from mgit_hooks.git.backend import Content, Head, MissingObject, filters_among
+from mgit_hooks.git.backend import Content, Head, MissingObject
 from mgit_hooks.git.conversation import Conversation, Ended
 from mgit_hooks.record import Oid
 
@@ -217,10 +217,6 @@ class Twin:
             )
             self._settings = {name: value if newline else "true" for name, newline, value in entries}
         return self._settings.get(_canonical(key))
-
-    def filters(self) -> list[str]:
-        self.setting("")  # all of them are read at once
-        return filters_among(self._settings or ())
 
     def attribute(self, path: bytes) -> str | bool | None:
         if self._attributes is None:
