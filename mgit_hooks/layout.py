@@ -115,6 +115,8 @@ def _explain(stderr: str, directory: str) -> tuple[str, str]:
             f"{os.path.abspath(directory)} is not in a git repository",
             "change to one, or name it with -C DIR",
         )
+    if reason.startswith("cannot change to"):
+        return reason, "name a folder that is there, and that you may enter"
     return reason, "see what 'git status' says there"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +87,9 @@ def test_a_slip_is_answered_by_what_was_meant(words: str, hint: str, mgit: Any) 
     told = mgit(*words.split())
     assert (told.code, told.out) == (2, "")
     assert told.err.splitlines()[1:] == [f"hint: {hint}"]
+
+
+def test_a_folder_that_is_not_there_is_asked_for(mgit: Any, tmp_path: Path) -> None:
+    told = mgit("-C", str(tmp_path / "nowhere"), "log")
+    assert (told.code, told.out) == (128, "")
+    assert told.err.endswith("No such file or directory\nhint: name a folder that is there, and that you may enter\n")
