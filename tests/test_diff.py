@@ -83,7 +83,7 @@ def test_incremental_twice_says_what_came_since(work: Repo, mgit: Any) -> None:
 
 def test_a_name_that_can_be_none_is_said_before_any_work(work: Repo, mgit: Any, tmp_path: Path) -> None:
     told = mgit("diff", work.path, "-s", "-n", "x" * 300, "-o", str(tmp_path / "lines"))
-    assert (told.code, told.out, (tmp_path / "lines").exists()) == (1, "", False)
+    assert (told.code, told.out, (tmp_path / "lines").exists()) == (2, "", False)
 
 
 def test_eight_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -199,6 +199,31 @@ def test_a_signal_leaves_no_half_of_a_file_and_no_git_behind(work: Repo, tmp_pat
     with pytest.raises(BrokenPipeError):
         os.write(writing, b"x")
     os.close(writing)
+
+
+def test_what_could_not_be_told_is_not_kept(work: Repo) -> None:
+    """Else the next `--incremental` would pass over what nobody has ever seen."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "mgit_hooks", "diff", work.path, "-is"], stdout=full, check=False)
+    assert done.returncode == 128
+    assert ChangesetStorage().names() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("-s", "-n", ""), 2, "needs a name"),
+        (("-c", "\u0663"), 2, "not a number from 1 to 50"),
+        (("-c", "1" * 5000), 2, "not a number from 1 to 50"),
+        (("-o", "nowhere/lines"), 128, "nowhere/lines: No such file"),
+    ],
+)
+def test_what_makes_no_sense_is_said_by_its_name(
+    work: Repo, mgit: Any, options: tuple[str, ...], code: int, said: str
+) -> None:
+    told = mgit("diff", work.path, *options)
+    assert (told.code, told.out) == (code, "")
+    assert said in told.err
 
 
 def test_nothing_in_a_line_is_acted_on_by_a_terminal(work: Repo, mgit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,11 @@ def write(path: str, lines: Iterable[bytes], *, compress: bool) -> Written:
     target = os.path.realpath(path)
     # A name of its own, whatever a killed process of the same number has left, and however long the other one is.
     beside = os.path.join(os.path.dirname(target), f".mgit-{os.urandom(8).hex()}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        error.filename = path  # the name that the user knows
+        raise
     try:
         with open(descriptor, "wb") as file:
             if found is not None:

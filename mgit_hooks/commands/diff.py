@@ -19,7 +19,7 @@ from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.display import escape
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.ending import cleaning_up
-from mgit_hooks.errors import MgitError, RepositoryError, UsageError
+from mgit_hooks.errors import ChangesetValidationError, MgitError, RepositoryError, UsageError
 from mgit_hooks.output import Output
 from mgit_hooks.progress import progress
 from mgit_hooks.record import Json
@@ -55,6 +55,7 @@ def _run(args: argparse.Namespace, out: Output) -> int:
         else:
             for line in lines:
                 out.encoded(line)
+    out.flush()  # what nobody could be told of is no news of yesterday at the next --incremental
     run.save()
     out.detail(f"mgit-hooks: {run.words()}")
     return 1 if run.faults or places.problems else 0
@@ -168,7 +169,7 @@ def _plan(args: argparse.Namespace, repositories: int, out: Output) -> Plan | No
 
 
 def _storage(args: argparse.Namespace, plan: Plan | None) -> ChangesetStorage | None:
-    """Where to keep what is seen. Raises ChangesetValidationError where nothing can have the collection's name."""
+    """Where to keep what is seen. Raises UsageError where no collection can have that name."""
     if not args.save_changeset:
         return None
     from mgit_hooks.changesets.storage import ChangesetStorage
@@ -177,7 +178,10 @@ def _storage(args: argparse.Namespace, plan: Plan | None) -> ChangesetStorage | 
     if args.enable_compression:
         method, quality = "zstd", "best"
     storage = ChangesetStorage(method=method, quality=quality)
-    storage.path(args.changeset_name)  # before any work
+    try:
+        storage.path(args.changeset_name)  # before any work
+    except ChangesetValidationError as error:
+        raise UsageError(error.message, error.remedy) from error
     return storage
 
 
