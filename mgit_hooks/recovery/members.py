@@ -119,7 +119,8 @@ def _of_member(key: str, action: Action) -> Action:
 
 def _mend_fields(value: Json, name: str, manner: Manner, actions: list[Action]) -> None:
     held = value.get("repositories")
-    dated = sorted((each for each in held.values() if moment_of(each) > BEFORE_ALL), key=moment_of) if held else []
+    changesets = held.values() if isinstance(held, dict) else ()
+    dated = sorted((each for each in changesets if moment_of(each) > BEFORE_ALL), key=moment_of)
     now = dates.now()
     right: Json = {
         "name": (name, "as its file is named"),
