@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Repo
 
 from mgit_hooks import cli
 from mgit_hooks.commands.monitoring import PARTS as MONITORING
@@ -93,3 +94,8 @@ def test_a_folder_that_is_not_there_is_asked_for(mgit: Any, tmp_path: Path) -> N
     told = mgit("-C", str(tmp_path / "nowhere"), "log")
     assert (told.code, told.out) == (128, "")
     assert told.err.endswith("No such file or directory\nhint: name a folder that is there, and that you may enter\n")
+
+
+def test_a_collection_that_nothing_is_done_with_is_no_slip_unseen(repo: Repo, mgit: Any) -> None:
+    assert "nothing is done with the collection 'mine': -s keeps" in mgit("diff", repo.path, "-n", "mine").err
+    assert mgit("diff", repo.path, "-n", "mine", "-s").err == ""

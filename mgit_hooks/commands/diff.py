@@ -13,7 +13,7 @@ from mgit_hooks.changesets import discovery, increments
 from mgit_hooks.changesets.looking import Seen, Wanted
 from mgit_hooks.changesets.shapes import ChangesetCollection, RepositoryChangeset
 from mgit_hooks.changesets.sweeping import sweep, sweep_by
-from mgit_hooks.commands.diffoptions import CONTENT, MEMORY
+from mgit_hooks.commands.diffoptions import COLLECTION, CONTENT, MEMORY
 from mgit_hooks.commands.diffoptions import configure as configure
 from mgit_hooks.commands.pipelinepaths import below
 from mgit_hooks.display import escape
@@ -43,6 +43,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def _run(args: argparse.Namespace, out: Output) -> int:
+    if args.changeset_name != COLLECTION and not (args.save_changeset or args.incremental or args.merge_discovered):
+        name = escape(args.changeset_name)
+        out.note(
+            f"mgit-hooks: nothing is done with the collection '{name}': -s keeps what is seen, -i compares with it"
+        )
     places = _places(args, out)
     paths = places.repositories
     run = _Run(args, _wanted(args, len(paths)), _plan(args, len(paths), out), out)
