@@ -500,6 +500,31 @@ def test_a_git_directory_elsewhere_has_its_worktree_where_the_git_file_is(tmp_pa
         assert (working.read(str(git_dir)).metadata or {})["bare"] is True
 
 
+@pytest.mark.parametrize("places", [("packed-refs",), ("shallow",), ("info/attributes", "objects/info/alternates")])
+def test_what_git_says_of_a_link_to_another_file_quotes_nothing_of_it(
+    work: Repo, tmp_path: Path, places: tuple[str, ...]
+) -> None:
+    (tmp_path / "passwords").write_text("the=hunter2 user /hunter2\n")
+    for place in places:
+        path = Path(work.path, ".git", place)
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(tmp_path / "passwords")
+    if len(places) > 1:  # what only warns
+        Path(work.path, ".git", "refs", "heads", "main").write_text("1" * 40)
+    told = subprocess.run(["git", "-C", work.path, "status"], stderr=subprocess.PIPE, check=False)
+    assert b"hunter2" in told.stderr
+    found = working.read(work.path)
+    assert (found.git_status, "hunter2" in str(found)) == ("error", False)
+
+
+def test_an_error_has_no_credentials(work: Repo) -> None:
+    work.git("config", "core.bigFileThreshold", "https://me:hunter2@host/x")
+    found = working.read(work.path)
+    assert found.git_status == "error"
+    assert "'https://host/x' for 'core.bigfilethreshold'" in (found.error or "")
+
+
 def test_a_git_file_is_followed_as_the_system_does(tmp_path: Path) -> None:
     """`link/..` is the folder that the link's target is in."""
     for name in ("far/real", "top/real"):

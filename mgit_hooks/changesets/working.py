@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mgit_hooks import dates
 from mgit_hooks.changesets.shapes import CommitInfo, EmbeddedContent, FileChange, RepositoryChangeset
+from mgit_hooks.credentials import strip
 from mgit_hooks.errors import MgitError, ObjectError, reason
 from mgit_hooks.git import gitfiles
 from mgit_hooks.git.place import Place, place_of
@@ -50,7 +51,7 @@ def read(path: str, *, commits: int = COMMITS, content: Embedder | None = None) 
 def failed(path: str, timestamp: str, why: str, hint: str = "") -> RepositoryChangeset:
     """What there is to tell of a repository that could not be read."""
     place = Place(os.path.realpath(path), "")
-    said, remedy = (readable(os.fsencode(text))[0] for text in (why, hint))
+    said, remedy = (strip(readable(os.fsencode(text))[0]) for text in (why, hint))
     metadata = {"hint": remedy} if remedy else None
     return RepositoryChangeset(place.path, place.name, timestamp, False, "error", error=said, metadata=metadata)
 

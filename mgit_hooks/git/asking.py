@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 from mgit_hooks.capture.rawdiff import Change
@@ -10,6 +11,12 @@ from mgit_hooks.errors import RepositoryError
 from mgit_hooks.git import plumbing, rawoutput
 from mgit_hooks.git.backend import MissingObject
 from mgit_hooks.record import Oid
+
+# packed-backend.c, shallow.c, commit.c, object-file.c
+_QUOTES = re.compile(
+    r"((?:unexpected|unterminated) line in .*?packed-refs|bad shallow line|bad graft data|unable to normalize)[: ]",
+    re.S,
+)
 
 
 def is_ancestor(git_dir: str, old: Oid, new: Oid, environment: Mapping[str, str] | None = None) -> bool | None:
@@ -32,9 +39,13 @@ def staged_changes(
 
 
 def reason(told: plumbing.Result) -> str:
-    """git's first line on why it failed."""
+    """git's line on why it failed: the fatal one. What stands before it may quote other files, and so may it: then it
+    is cut off before that. A repository can have a link to any file where git expects one of its own."""
     lines = told.stderr.strip().splitlines() or [f"git ended with status {told.status}"]
-    return lines[0].removeprefix("fatal: ").removeprefix("error: ")
+    line = next((line for begin in ("fatal: ", "error: ") for line in lines if line.startswith(begin)), lines[0])
+    said = line.removeprefix("fatal: ").removeprefix("error: ")
+    quotes = _QUOTES.match(said)
+    return said if quotes is None else quotes[1]
 
 
 def _env(git_dir: str, environment: Mapping[str, str] | None) -> dict[str, str]:
