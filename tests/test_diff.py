@@ -22,13 +22,13 @@ import pytest
 from conftest import Repo
 from terminal import on_a_terminal
 
-from mgit_hooks.changesets import ChangesetStorage, looking, working
+from mgit_hooks.changesets import ChangesetStorage, looking, patience, working
 from mgit_hooks.changesets.embedding import Embedder
 from mgit_hooks.changesets.linesfile import write
 from mgit_hooks.changesets.patience import at_most
 from mgit_hooks.errors import UsageError
 from mgit_hooks.git import plumbing, worktree
-from mgit_hooks.pipeline import validate_changeset, validate_collection
+from mgit_hooks.pipeline import ChangesetRecoveryManager, validate_changeset, validate_collection
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -588,6 +588,35 @@ def test_a_pipe_where_git_expects_a_file_holds_up_nobody(
     status = [each["git_status"] for each in told.json]
     assert (told.code, status) == (1, ["clean", "error", "clean"])
     assert ("took more than 2 seconds" in told.json[1]["error"]) == (pipe != "HEAD")  # libgit2 looks at that first
+
+
+def test_the_less_patient_one_rings_first_and_the_other_one_still_does() -> None:
+    def wait(inner: float) -> None:
+        with contextlib.suppress(TimeoutError), at_most(inner):
+            time.sleep(0.2)
+        time.sleep(5)
+
+    for outer, inner in ((0.1, 9.0), (0.3, 0.1)):
+        with pytest.raises(TimeoutError, match=rf"more than {outer} seconds"), at_most(outer):
+            wait(inner)
+
+
+@pytest.mark.parametrize("level", ["strict", "standard"])
+def test_a_pipe_that_git_opens_holds_up_neither_validation_nor_recovery(
+    work: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    """A configuration may include it; each repository is waited for, and no longer than that."""
+    monkeypatch.setattr(patience, "LONGEST", 0.3)
+    made = working.read(work.path)
+    os.mkfifo(tmp_path / "pipe")
+    work.git("config", "include.path", str(tmp_path / "pipe"))
+    judged = validate_changeset(made, level)
+    assert (judged.is_valid, judged.issues) == (True, ())
+    manager = ChangesetRecoveryManager(ChangesetStorage(tmp_path / "kept"), level=level, folder=tmp_path / "recovery")
+    broken = {**made.to_json(), "git_status": "tidy"}
+    assert manager.recover_changeset_operation(lambda given: given, broken).recovered_data == made
+    result = manager.recover_storage_operation("x", "load", repositories=[work.path])
+    assert "git_rebuild_failed" in [action.action_type for action in result.actions_taken]
 
 
 def test_a_git_that_nobody_waits_for_any_more_is_ended(work: Repo) -> None:

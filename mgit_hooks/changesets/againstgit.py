@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from mgit_hooks.capture.capturer import Capturer
+from mgit_hooks.changesets import patience
 from mgit_hooks.changesets.moments import BEFORE_ALL, moment
 from mgit_hooks.changesets.worktreeforms import AS_IT_IS, CONVERTED, conversion, forms, plain
 from mgit_hooks.errors import ObjectError, RepositoryError
@@ -88,18 +89,19 @@ class AtHand:
 def against_git(changeset: Any) -> Found:
     """What differs, and how much was compared: nothing where there is no such repository here, or none to be read."""
     path = changeset.get("repository_path") if isinstance(changeset, dict) else None
-    try:
-        here = open_at(path) if isinstance(path, str) else None
-    except (RepositoryError, OSError):  # a folder on the way may be another one's
-        here = None
-    if here is None:
-        return Found([], 0)
-    try:
-        return _compared(changeset, here)
-    except RepositoryError:
-        return Found([], 0)
-    finally:
-        here.close()
+    with patience.at_most(patience.LONGEST):
+        try:
+            here = open_at(path) if isinstance(path, str) else None
+        except (RepositoryError, OSError):  # a folder on the way may be another one's
+            here = None
+        if here is None:
+            return Found([], 0)
+        try:
+            return _compared(changeset, here)
+        except (RepositoryError, TimeoutError):
+            return Found([], 0)
+        finally:
+            here.close()
 
 
 def open_at(path: str) -> AtHand | None:

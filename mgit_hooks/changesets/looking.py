@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mgit_hooks import dates
 from mgit_hooks.changesets import working
-from mgit_hooks.changesets.patience import at_most
+from mgit_hooks.changesets.patience import LONGEST, at_most
 from mgit_hooks.changesets.shapes import RepositoryChangeset
 from mgit_hooks.record import Json
 
-SECONDS: Final = 300
+SECONDS: Final = LONGEST
 """So long one repository is waited for."""
 
 if TYPE_CHECKING:

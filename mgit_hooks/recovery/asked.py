@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mgit_hooks.changesets import againstgit
+from mgit_hooks.changesets import againstgit, patience
 from mgit_hooks.errors import ObjectError, RepositoryError
 from mgit_hooks.judging.validate import exception_issue
 from mgit_hooks.record import Commit, Issue, Json, Oid
@@ -48,8 +48,9 @@ class Asked:
     def _opened(self) -> againstgit.AtHand | None:
         if not self._asked:
             try:
-                self._here = againstgit.open_at(self.path) if isinstance(self.path, str) and self.path else None
-            except RepositoryError:
+                with patience.at_most(patience.LONGEST):
+                    self._here = againstgit.open_at(self.path) if isinstance(self.path, str) and self.path else None
+            except (RepositoryError, TimeoutError):
                 self._here = None
             self._asked = True
         return self._here

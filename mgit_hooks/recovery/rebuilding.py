@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mgit_hooks import dates
-from mgit_hooks.changesets import working
+from mgit_hooks.changesets import patience, working
+from mgit_hooks.changesets.shapes import RepositoryChangeset
 from mgit_hooks.errors import DamageError, MgitError, reason
 from mgit_hooks.git import gitfiles
 from mgit_hooks.git.place import place_of
@@ -33,7 +34,7 @@ def rebuilt(path: str) -> Rebuilt:
     """What can be told of the repository at ``path``: never an exception. Of git, as it is now; where git cannot be
     read, its last commits as its journal has them."""
     journal, said = _from_journal(path)
-    now = working.read(path)
+    now = _read(path)
     if now.git_status == "error":
         failed = Action("git_rebuild_failed", f"git cannot tell what {path} is", False, now.error, {"path": path})
         return Rebuilt(None if journal is None else _marked(journal, "journal", now.error), (said, failed), False)
@@ -43,6 +44,16 @@ def rebuilt(path: str) -> Rebuilt:
         value["recent_commits"] = _joined(value["recent_commits"], journal["recent_commits"])
     done = Action("git_rebuild_success", f"{path} as it is now", True, None, {"path": path})
     return Rebuilt(_marked(value, "git", None), (said, done), True)
+
+
+def _read(path: str) -> RepositoryChangeset:
+    """A pipe where git expects a file must not hold up the other repositories."""
+    began = dates.now()
+    try:
+        with patience.at_most(patience.LONGEST):
+            return working.read(path)
+    except TimeoutError as error:
+        return working.failed(path, began, str(error))
 
 
 def _marked(value: Json, source: str, error: str | None) -> Json:
