@@ -6,13 +6,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from mgit_hooks.regular import AT_ONCE, TooLarge, open_to_append, open_to_read, read, require_regular
 
 __all__ = (
-    "TooLarge", "create", "exists", "is_file", "is_folder", "is_link", "lexists", "open_to_append",
+    "TooLarge", "create", "exists", "is_file", "is_folder", "is_link", "lexists", "named_by_user", "open_to_append",
     "open_to_overwrite", "open_to_read", "read", "remove_folder", "replacing", "status", "sync_directory",
     "sync_file", "write_all",
 )  # fmt: skip
@@ -113,6 +113,32 @@ def replacing(path: str, *, sync: bool = True) -> Iterator[BinaryIO]:
     os.replace(temporary, path)
     if sync:
         sync_directory(os.path.dirname(path) or os.curdir)
+
+
+@contextmanager
+def named_by_user(path: str) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` at the block's end, for its owner alone: whole, or else what was there is
+    there still, and nothing beside it. What is no file (a pipe, a device) gets what is written as it comes, and stays
+    what it is. Raises OSError.
+    """
+    found = status(path)
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        with open(path, "wb") as file:  # of a folder the system says so
+            yield file
+        return
+    temporary = os.path.join(os.path.dirname(path), f".mgit-{os.urandom(8).hex()}.new")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | AT_ONCE, 0o600)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, path) from None
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def sync_file(path: str) -> None:

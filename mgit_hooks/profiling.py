@@ -6,7 +6,7 @@ import marshal
 from collections.abc import Callable
 from typing import TypeVar
 
-from mgit_hooks.files import replacing
+from mgit_hooks.files import named_by_user
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ def profiled(path: str, function: Callable[[], T]) -> T:
     profile = Profile()
     given: list[T] = []
     raised: BaseException | None = None
-    with replacing(path, sync=False) as file:
+    with named_by_user(path) as file:
         try:
             given.append(profile.runcall(function))
         except BaseException as error:

@@ -74,7 +74,7 @@ class Collected:
 
     def write(self, path: str) -> int:
         """How many entries. Raises OSError; killed anywhere, the old file or the new one is there."""
-        with files.replacing(path, sync=False) as file:
+        with files.named_by_user(path) as file:
             file.write(b'{"version":%d,"findings":[\n' % _VERSION)
             for mark in sorted(self._about):
                 file.write(f"{dumped(self._entry(mark))},\n".encode())

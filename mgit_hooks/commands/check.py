@@ -6,7 +6,7 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from mgit_hooks.checking import baseline, commits, given, judging, provenance
 from mgit_hooks.checking.baseline import Baseline, Collected
@@ -16,7 +16,7 @@ from mgit_hooks.checking.judging import Policy
 from mgit_hooks.commands import policyoptions, requiregate
 from mgit_hooks.display import escape
 from mgit_hooks.errors import UsageError
-from mgit_hooks.files import replacing
+from mgit_hooks.files import named_by_user
 from mgit_hooks.git.gitfiles import shallow_boundary
 from mgit_hooks.layout import locate
 from mgit_hooks.output import Output
@@ -233,19 +233,13 @@ def _destination(args: argparse.Namespace, out: Output) -> Iterator[None]:
     if args.output is None:
         yield
         return
-    target = _path(args, args.output)
-    try:
-        with replacing(target, sync=False) as file:
-            out.redirect(file)
-            try:
-                yield
-            finally:
-                out.flush()
-                out.restore()
-    except BaseException:
-        with suppress(OSError):
-            os.remove(f"{target}.new")
-        raise
+    with named_by_user(_path(args, args.output)) as file:
+        out.redirect(file)
+        try:
+            yield
+        finally:
+            out.flush()
+            out.restore()
 
 
 def _remark(totals: Totals, known: Baseline | None, policy: Policy, about: About, out: Output) -> None:

@@ -6,11 +6,12 @@ Counters and histograms are of all operations ever folded, whatever is kept one 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mgit_hooks.errors import UsageError
-from mgit_hooks.files import replacing
+from mgit_hooks.files import named_by_user
 from mgit_hooks.metrics import figures
 from mgit_hooks.metrics.folded import Store
 from mgit_hooks.metrics.places import Place, journal_size
@@ -58,9 +59,9 @@ def text(found: Sequence[Place]) -> str:
 def write(path: str, told: str) -> None:
     """The file in the place of what is at ``path``, whole at any moment, for node-exporter's textfile collector: that
     reads ``*.prom`` only, and as another user. Raises OSError."""
-    with replacing(path, sync=False) as file:
+    with named_by_user(path) as file:
         file.write(told.encode())
-        if hasattr(os, "fchmod"):
+        if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             os.fchmod(file.fileno(), _READABLE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pstats
 import sys
@@ -212,6 +213,37 @@ def test_profile_of_a_command_that_fails(work: Recording, mgit: Any, tmp_path: P
     told = mgit("-C", work.path, "log", "--profile", str(tmp_path / "no" / "where"))
     assert (told.code, told.out, told.err.count("\n")) == (128, "", 2)
     assert os.listdir(tmp_path) == ["repo", "boot.py", "show.prof"] or "show.prof.new" not in os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("stats", "--textfile"),
+        ("log", "--profile"),
+        ("check", "--format", "sarif", "-o"),
+        ("check", "--write-baseline"),
+    ],
+)
+def test_what_is_no_file_stays_what_it_is_and_a_file_of_another_name_too(
+    work: Recording, mgit: Any, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """A device's name went over to a file, where the user may do that."""
+    pipe, plain = tmp_path / "pipe", tmp_path / "plain"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    fcntl.fcntl(reader, 1031, 1 << 20)  # F_SETPIPE_SZ: all of it, before we read
+    (tmp_path / "plain.new").write_text("theirs")
+    try:
+        assert mgit("-C", work.path, *words, str(pipe)).code == 0
+        piped = os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+    assert (pipe.is_fifo(), bool(piped)) == (True, True)
+    assert mgit("-C", work.path, *words, str(plain)).code == 0
+    assert plain.stat().st_size > 0
+    assert mgit("-C", work.path, *words, str(tmp_path)).code == 128
+    assert (tmp_path / "plain.new").read_text() == "theirs"
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".mgit")] == []
 
 
 def test_the_log_names_the_operation(work: Recording, mgit: Any) -> None:
