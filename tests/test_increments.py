@@ -107,6 +107,15 @@ def test_a_path_that_is_both_deleted_and_untracked_is_two_things() -> None:
     assert increment(between(before, LATER._replace(uncommitted_files=(gone,))))["settled"] == ["b"]
 
 
+@pytest.mark.parametrize(("then", "now"), [("untracked", "added"), ("deleted", "untracked")])
+def test_a_path_that_is_changed_in_another_way_has_not_settled(then: str, now: str) -> None:
+    before = BASE._replace(uncommitted_files=(file("b", change_type=then),))
+    found = between(before, LATER._replace(uncommitted_files=(file("b", change_type=now),)))
+    assert found is not None
+    assert found.uncommitted_files == (file("b", change_type=now),)
+    assert increment(found)["settled"] == []
+
+
 def test_names_that_read_the_same_are_told_apart_by_their_bytes() -> None:
     one, other = file("\ufffd", filename_bytes="/w=="), file("\ufffd", filename_bytes="/g==")
     found = between(BASE._replace(uncommitted_files=(one,)), LATER._replace(uncommitted_files=(other,)))

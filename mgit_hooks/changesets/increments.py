@@ -26,7 +26,9 @@ def between(before: RepositoryChangeset | None, now: RepositoryChangeset) -> Rep
     held = {_identity(change): _said(change) for change in before.uncommitted_files or ()}
     files = tuple(each for each in now.uncommitted_files or () if held.get(_identity(each)) != _said(each))
     still = set(map(_identity, now.uncommitted_files or ()))
-    settled = [change.filename for change in before.uncommitted_files or () if _identity(change) not in still]
+    # Whose path is changed in another way by now (it was untracked, and is in the index) has not settled.
+    over = still | {(path, not untracked) for path, untracked in still - held.keys()}
+    settled = [change.filename for change in before.uncommitted_files or () if _identity(change) not in over]
     known = {commit.hash for commit in before.recent_commits or ()}
     commits = tuple(each for each in now.recent_commits or () if each.hash not in known)
     if not (files or settled or commits) and _about(before) == _about(now):
