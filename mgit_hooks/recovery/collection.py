@@ -23,6 +23,7 @@ from mgit_hooks.recovery.results import RecoveryResult
 
 SOURCES: Final = (BACKUP, CHECKPOINT, "git")
 """What can be asked for by its name."""
+_REQUIRED: Final = ("name", "created_at", "updated_at")
 
 
 class Wanted(NamedTuple):
@@ -94,7 +95,6 @@ def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathere
     is_told = lead is not None and _is_told(lead)
     if lead is None:
         lacking = {key: path for each in (file, *others) for key, path in _named(each).items()}
-    value: Json = {}
     found: dict[str, Json] = {}
     for each in asked:
         if each is not lead and is_told and not lacking:
@@ -108,9 +108,7 @@ def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathere
         if not is_told and each is not lead and each.content is not None:
             is_told = each.whole or each.paths is not None
             lacking |= {key: path for key, path in each.lost().items() if key not in found}
-    for each in asked or (file, *others):
-        for name, field in each.value.items():
-            value.setdefault(name, field)
+    value = _fields(asked or [file, *others])
     lacking |= {repository_key(path): path for path in wanted.repositories if repository_key(path) not in found}
     lost = _rebuild(lacking, found, file, actions)
     empty = not found and not any(each.whole for each in asked)
@@ -120,6 +118,19 @@ def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathere
     if held or not file.whole or wanted.source is not None:
         value["repositories"] = held
     return _Gathered(value, _older(others), lost, actions, empty)
+
+
+def _fields(generations: list[Kept]) -> Json:
+    """What stands beside the changesets: of the first that still has it. What that one has not, it may have had taken
+    out; only what each collection has comes from the others."""
+    value: Json = {}
+    taken = False
+    for each in generations:
+        for name, field in each.value.items():
+            if not taken or name in _REQUIRED:
+                value.setdefault(name, field)
+        taken = taken or any(name != "repositories" for name in each.value)
+    return value
 
 
 def _is_told(each: Kept) -> bool:

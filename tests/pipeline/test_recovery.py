@@ -615,6 +615,21 @@ def test_a_damaged_backup_is_told_of(manager: ChangesetRecoveryManager) -> None:
     ]
 
 
+@pytest.mark.parametrize("source", [None, "backup"])
+def test_a_field_that_a_generation_has_not_does_not_come_from_another_one(
+    manager: ChangesetRecoveryManager, source: str | None
+) -> None:
+    kept = ChangesetCollection("work", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z", {})
+    kept = kept.with_repository(sound())
+    invalid = kept.with_repository(sound()._replace(git_status="tidy"))
+    other = kept._replace(others={"of the other one": 1})
+    for each in (kept, other) if source else (other, invalid):
+        manager.storage.save_changeset_collection(each)
+    result = manager.recover_storage_operation("work", "load", source=source)
+    assert result.recovery_successful
+    assert manager.storage.load_changeset_collection("work") == kept
+
+
 def test_what_was_taken_out_on_purpose_does_not_come_back(manager: ChangesetRecoveryManager) -> None:
     """The header says which repositories there were: the backup's others are not missed."""
     saved(manager, "/src/a", "/src/b", "/src/c")
