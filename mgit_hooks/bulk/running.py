@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mgit_hooks.bulk.outcomes import Outcome, Plan
 from mgit_hooks.bulk.supervising import Supervisor
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 
 def run(
@@ -38,26 +41,36 @@ async def arun(
 
     supervisor = Supervisor(items, function, plan, how)
     loop = asyncio.get_running_loop()
-    happened = asyncio.Event()
-    watched = supervisor.fileno()
     try:
         supervisor.step(wait=False)
         while not supervisor.is_finished:
+            handed_on = False
             for outcome in supervisor.due():
                 yield outcome
+                handed_on = True
             if supervisor.is_finished:
                 break
-            happened.clear()
-            loop.add_reader(watched, happened.set)
-            # Not wait_for: before Python 3.12 it loses a cancellation that comes at the moment of what it waits for.
-            patience = supervisor.patience()
-            alarm = None if patience is None else loop.call_later(patience, happened.set)
-            try:
-                await happened.wait()
-            finally:
-                loop.remove_reader(watched)
-                if alarm is not None:
-                    alarm.cancel()
+            if handed_on:  # which made room: where all that was begun is done, nothing happens before more is begun
+                await asyncio.sleep(0)
+            else:
+                await _something(supervisor, loop)
             supervisor.step(wait=False)
     finally:
         supervisor.close()
+
+
+async def _something(supervisor: Supervisor, loop: AbstractEventLoop) -> None:
+    """Wait until ``step`` has something to do."""
+    from asyncio import Event
+
+    happened = Event()
+    watched, patience = supervisor.fileno(), supervisor.patience()
+    loop.add_reader(watched, happened.set)
+    # Not wait_for: before Python 3.12 it loses a cancellation that comes at the moment of what it waits for.
+    alarm = None if patience is None else loop.call_later(patience, happened.set)
+    try:
+        await happened.wait()
+    finally:
+        loop.remove_reader(watched)
+        if alarm is not None:
+            alarm.cancel()

@@ -521,6 +521,17 @@ def test_the_event_loop_goes_on_while_workers_work(how: str) -> None:
     assert ticks >= 5
 
 
+@pytest.mark.parametrize("prefetch", [1, 6])
+def test_in_an_event_loop_nothing_waits_where_all_that_was_begun_is_done(prefetch: int) -> None:
+    """What the caller has taken makes room, of which no worker tells."""
+
+    async def main() -> list[Any]:
+        plan = Plan(workers=2, batch=2, prefetch=prefetch)
+        return [each.value async for each in bulk.arun(range(40), doing.double, plan, how="fork")]
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == [2 * item for item in range(40)]
+
+
 def test_an_event_loop_that_cancels_a_run_ends_its_workers() -> None:
     async def main() -> float:
         async def work() -> None:
