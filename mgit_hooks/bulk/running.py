@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mgit_hooks.bulk.outcomes import Outcome, Plan
 from mgit_hooks.bulk.supervising import Supervisor
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
 
 
 def run(
@@ -40,7 +37,6 @@ async def arun(
     import asyncio
 
     supervisor = Supervisor(items, function, plan, how)
-    loop = asyncio.get_running_loop()
     try:
         supervisor.step(wait=False)
         while not supervisor.is_finished:
@@ -53,17 +49,17 @@ async def arun(
             if handed_on:  # which made room: where all that was begun is done, nothing happens before more is begun
                 await asyncio.sleep(0)
             else:
-                await _something(supervisor, loop)
+                await _something(supervisor)
             supervisor.step(wait=False)
     finally:
         supervisor.close()
 
 
-async def _something(supervisor: Supervisor, loop: AbstractEventLoop) -> None:
-    """Wait until ``step`` has something to do."""
-    from asyncio import Event
+async def _something(supervisor: Supervisor) -> None:
+    """Wait until ``step`` has something to do, in the loop that runs now: one may begin in one and go on in another."""
+    from asyncio import Event, get_running_loop
 
-    happened = Event()
+    loop, happened = get_running_loop(), Event()
     watched, patience = supervisor.fileno(), supervisor.patience()
     loop.add_reader(watched, happened.set)
     # Not wait_for: before Python 3.12 it loses a cancellation that comes at the moment of what it waits for.

@@ -532,6 +532,14 @@ def test_in_an_event_loop_nothing_waits_where_all_that_was_begun_is_done(prefetc
     assert asyncio.run(asyncio.wait_for(main(), 20)) == [2 * item for item in range(40)]
 
 
+def test_a_run_goes_on_in_another_event_loop() -> None:
+    found = bulk.arun([0.0, 0.2], doing.nap, Plan(workers=1, prefetch=1), how="fork")
+    for expected in (0.0, 0.2):
+        with asyncio.Runner() as runner:
+            assert runner.get_loop().run_until_complete(asyncio.wait_for(anext(found), 10)).value == expected
+    asyncio.run(found.aclose())
+
+
 def test_an_event_loop_that_cancels_a_run_ends_its_workers() -> None:
     async def main() -> float:
         async def work() -> None:
