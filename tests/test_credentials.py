@@ -13,6 +13,8 @@ from mgit_hooks.credentials import strip
     ("text", "expected"),
     [
         ("https://user:hunter2@example.org/a.git", "https://example.org/a.git"),
+        ("there is no /tmp/https:/user:hunter2@example.org/a", "there is no /tmp/https:/example.org/a"),
+        ("there is no ssh:/hunter2@example.org", "there is no ssh:/example.org"),
         ("https://hunter2@example.org/a.git", "https://example.org/a.git"),
         ("https://user:hunter2@example.org:8443/a.git", "https://example.org:8443/a.git"),
         ("https://user:hun@ter2@example.org/a", "https://example.org/a"),
@@ -46,7 +48,7 @@ def test_a_credential_is_taken_out(text: str, expected: str) -> None:
         "", "plain", "git@example.org:team/a.git", "https://example.org/a.git", "https://example.org:8443/a",
         "/srv/git/a.git", "file:///srv/git/a.git", "../a.git", "Ada <ada@example.org>", "https://[::1]:80/@scope/x",
         "https://example.org/@scope/package", "https://example.org:443/@scope", "commit: a note: see x@y",
-        "C:\\repositories\\a", "refs/heads/main@{1}", "What? #7",
+        "C:\\repositories\\a", "/srv/a:/b@c/d", "C:/a@b/c", "refs/heads/main@{1}", "What? #7",
     ],
 )  # fmt: skip
 def test_what_is_no_credential_stays(text: str) -> None:

@@ -1035,6 +1035,7 @@ def test_stats_history(work: Recording, mgit: Any) -> None:
 
 def test_stats_prometheus(work: Recording, mgit: Any) -> None:
     mgit("-C", work.path, "verify")
+    assert mgit("-C", work.path, "stats", "--prometheus", "--json").code == 2
     text = mgit("-C", work.path, "stats", "--prometheus").out
     assert 'operation="verify",outcome="success",type="command"} 1.0\n' in text
     assert 'mgit_journal_size_bytes{journal="' in text
@@ -1449,3 +1450,5 @@ def test_diff_optimization_strategy(forge: Path, mgit: Any, monkeypatch: pytest.
     assert stored.codec == usual.codec
     assert [(each.workers, each.batch, each.timeout) for each in plans] == [(usual.workers, usual.batch, usual.timeout)]
     assert mgit("diff", str(forge), "--optimization-strategy", "fastest").code == 2
+    one = mgit("diff", f"{forge}/web", "--optimization-strategy", strategy, "-v")
+    assert (len(one.json), f"strategy {strategy}: one repository is read by this process" in one.err) == (1, True)

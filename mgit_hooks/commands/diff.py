@@ -162,7 +162,10 @@ def _collected(name: str) -> dict[str, RepositoryChangeset] | None:
 def _plan(args: argparse.Namespace, repositories: int, out: Output) -> Plan | None:
     """The numbers of the strategy that was asked for; one repository needs none."""
     strategy = args.optimization_strategy
-    if strategy is None or repositories == 1:
+    if strategy is None:
+        return None
+    if repositories == 1:
+        out.detail(f"mgit-hooks: strategy {strategy}: one repository is read by this process, whatever the strategy")
         return None
     from mgit_hooks.pipeline.optimization import Workload, plan, resource_limits, words
 

@@ -10,6 +10,7 @@ from itertools import islice
 
 from mgit_hooks import report
 from mgit_hooks.cli import COUNTED
+from mgit_hooks.credentials import strip
 from mgit_hooks.dates import local
 from mgit_hooks.display import escape
 from mgit_hooks.errors import DamageError, UsageError
@@ -98,7 +99,7 @@ def _nothing(args: argparse.Namespace, out: Output) -> None:
     """What was named, and may be misspelt: there is no record of it."""
     named = [*args.paths, *([] if args.branch is None else [f"branch {args.branch}"])]
     if named:
-        out.note(f"mgit-hooks: no record tells of {', '.join(map(escape, named))}")
+        out.note(f"mgit-hooks: no record tells of {', '.join(escape(strip(each)) for each in named)}")
     if args.paths:
         out.note("hint: a PATH is a file or a folder; a branch is named with --branch")
 

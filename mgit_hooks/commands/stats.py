@@ -33,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.prometheus and out.as_json:
+        raise UsageError("--prometheus and --json are two forms of the same", "give one of them")
     since = 0.0 if args.since is None else moment(args.directory, args.since)
     given = alerts.thresholds(args.directory)
     with places.opened(args.directory) as found:

@@ -14,9 +14,15 @@ def check(location: Location) -> Iterator[Finding]:
     # The check of the journal has read all of it: damage is told there.
     given = [each for each in alerts.thresholds(location.git_dir) if each.name != alerts.DAMAGE]
     if given:
-        from mgit_hooks.metrics import figures, folded
+        from mgit_hooks.metrics import folded
+        from mgit_hooks.metrics.figures import of
 
         with folded.opened(location.mgit_dir) as store:
-            found = [] if store is None else figures.of(store.noted())
+            found = [] if store is None else of(store.noted())
+        counted = {figures.name for figures in found}
+        for each in given:
+            if found and each.operation is not None and each.operation not in counted:
+                message = f"{each.key} is for '{each.operation}', which never ran here"
+                yield Finding("remark", message, "see 'mgit-hooks stats' for the names of what has run")
         for alert in alerts.beyond(given, found, location):
             yield Finding("remark", alert.message, "see 'mgit-hooks stats --detailed'")

@@ -81,6 +81,8 @@ def _threshold(key: str, value: str) -> Threshold:
     match = form.fullmatch(value.strip())
     if match is None:
         raise ConfigError(f"git config mgit.alert.{key}: '{value}' is no such value", f"it is {words}")
+    if name == SUCCESS_RATE and float(match[1]) > 100:
+        raise ConfigError(f"git config mgit.alert.{key}: '{value}' is more than all", f"it is {words}")
     unit = match[2].upper() if name == JOURNAL_SIZE and match[2].lower() == "m" else match[2].lower()
     return Threshold(name, operation or None, float(match[1]) * _UNITS[unit])
 

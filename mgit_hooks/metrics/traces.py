@@ -31,7 +31,7 @@ class Done(NamedTuple):
 def exporter(*, console: bool) -> SpanExporter:
     """To standard output, or by OTLP over HTTP to where ``OTEL_EXPORTER_OTLP_ENDPOINT`` and its kin say.
 
-    Raises UsageError where the libraries are not installed.
+    Raises UsageError where the libraries are not installed, or do not start.
     """
     try:
         if console:
@@ -49,6 +49,11 @@ def exporter(*, console: bool) -> SpanExporter:
         return OTLPSpanExporter()
     except ImportError as error:
         raise UsageError("OpenTelemetry is not installed", "pip install 'mgit-hooks[otel]'") from error
+    except Exception as error:  # its parts do not fit each other, or an OTEL_… variable says what none of them takes
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UsageError(
+            f"OpenTelemetry does not start: {said}", "pip install --upgrade 'mgit-hooks[otel]', and look at OTEL_…"
+        ) from error
 
 
 def send(store: Store, to: SpanExporter) -> Done:

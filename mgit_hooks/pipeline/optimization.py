@@ -149,7 +149,8 @@ class PipelineOptimizer:
         operation_type: str | None,
     ) -> _Watch:
         inner = getattr(operation, "func", operation)
-        name = operation_type or f"{inner.__module__}.{inner.__qualname__}"
+        named = inner if hasattr(inner, "__qualname__") else type(inner)
+        name = operation_type or f"{named.__module__}.{named.__qualname__}"
         chosen = self.strategy if strategy is None else strategy
         self.last_plan = self.plan_for(name, len(items) if isinstance(items, Sized) else None, chosen)
         return _Watch(name, str(chosen), self.last_plan)

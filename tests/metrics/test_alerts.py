@@ -89,6 +89,14 @@ def test_they_are_held_against_what_is_asked_for(work: Recording, mgit: Any) -> 
     assert mgit("-C", work.path, "stats", "--since", "now").code == 0
 
 
+def test_doctor_tells_of_a_threshold_for_what_never_ran(work: Recording, mgit: Any) -> None:
+    work.repo.git("config", "mgit.alert.drian.p95", "2s")
+    work.repo.git("config", "mgit.alert.verify.p95", "9s")
+    told = mgit("-C", work.path, "doctor")
+    assert "mgit.alert.drian.p95 is for 'drian', which never ran here" in told.out
+    assert "verify.p95" not in told.out
+
+
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
@@ -96,6 +104,7 @@ def test_they_are_held_against_what_is_asked_for(work: Recording, mgit: Any) -> 
         ("log.damage", "1", "unknown key 'mgit.alert.log.damage'"),
         ("p95", "fast", "it is a time, as 500ms, 2s or 1.5m"),
         ("successRate", "-1", "it is a percentage"),
+        ("log.successRate", "100.1", "'100.1' is more than all"),
         ("journalSize", "1.5g", "it is a size"),
         ("damage", "some", "damaged places"),
     ],

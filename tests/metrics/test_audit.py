@@ -187,6 +187,20 @@ def test_export_without_the_extra_says_what_to_install(
     assert (told.code, told.err.splitlines()[0]) == (2, "mgit-hooks: OpenTelemetry is not installed")
 
 
+def test_an_extra_that_does_not_start_is_no_internal_error(
+    work: Recording, mgit: Any, otel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> None:
+        raise TypeError("unexpected keyword")
+
+    monkeypatch.setattr(otel, "ConsoleSpanExporter", broken)
+    told = mgit("-C", work.path, "monitoring", "export", "--console")
+    assert (told.code, told.err.splitlines()[0]) == (
+        2,
+        "mgit-hooks: OpenTelemetry does not start: TypeError: unexpected keyword",
+    )
+
+
 # The profile of one command
 
 

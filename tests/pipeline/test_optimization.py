@@ -232,6 +232,18 @@ def test_a_partial_is_an_operation_and_is_named_by_its_function() -> None:
     assert list(optimizer.get_optimization_statistics()["operations"]) == ["builtins.pow"]
 
 
+class Doubling:
+    def __call__(self, number: int) -> int:
+        return 2 * number
+
+
+def test_an_object_that_can_be_called_is_an_operation_and_is_named_by_its_class() -> None:
+    optimizer = PipelineOptimizer(limits=TWO)
+    found = list(optimizer.optimize_operation(Doubling(), [3, 4]))
+    assert [each.value for each in found] == [6, 8]
+    assert list(optimizer.get_optimization_statistics()["operations"]) == [f"{__name__}.Doubling"]
+
+
 def test_a_ceiling_that_was_asked_for_holds() -> None:
     optimizer = PipelineOptimizer("performance", TWO._replace(max_memory=200 * MIB))
     found = list(optimizer.optimize_operation(doing.allocate, [MIB, 500 * MIB, 2 * MIB]))
