@@ -170,11 +170,15 @@ def main(arguments: list[str] | None = None) -> int:
         return _report(error.message, error.remedy, error.exit_code)
     except BrokenPipeError:
         # The reader of our output has left (`log | head`): as quiet an end as git's own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _let_output_go()
         return 141
     except KeyboardInterrupt:
         return 130
     except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _let_output_go()
         return _report(reason(error), "mend that and run the command again", 128)
     except MemoryError:
         return _report("not enough memory", "give it more (see 'ulimit -v') and run the command again", 128)
@@ -183,6 +187,11 @@ def main(arguments: list[str] | None = None) -> int:
             _print_traceback(error)
         what = f"internal error: {type(error).__name__}: {error}"
         return _report(what, "run it again with -v and report what it prints", 128)
+
+
+def _let_output_go() -> None:
+    """What nobody took is in a buffer still: as it is flushed at the end, Python would fail, with a code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run(given: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import NamedTuple
 
@@ -11,7 +12,6 @@ from mgit_hooks.files import is_folder, sync_directory
 from mgit_hooks.git import plumbing
 
 MAIN_WORKTREE = "main-worktree"
-_FOLDER = "mgit"
 
 
 class Location(NamedTuple):
@@ -23,7 +23,7 @@ class Location(NamedTuple):
 
     @property
     def mgit_dir(self) -> str:
-        return os.path.join(self.common_dir, _FOLDER)
+        return os.path.join(self.common_dir, "mgit")
 
     @property
     def journal_dir(self) -> str:
@@ -132,7 +132,9 @@ def make_private_dir(path: str) -> None:
     """
     if not is_folder(path):
         parent = os.path.dirname(path)
-        if os.path.basename(path) != _FOLDER and not is_folder(parent):
+        if not is_folder(parent):
+            if parent.endswith(".git"):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), parent)
             make_private_dir(parent)
         try:
             os.mkdir(path, 0o700)

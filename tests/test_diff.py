@@ -204,7 +204,9 @@ def test_a_signal_leaves_no_half_of_a_file_and_no_git_behind(work: Repo, tmp_pat
 def test_what_could_not_be_told_is_not_kept(work: Repo) -> None:
     """Else the next `--incremental` would pass over what nobody has ever seen."""
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([sys.executable, "-m", "mgit_hooks", "diff", work.path, "-is"], stdout=full, check=False)
+        command = [sys.executable, "-m", "mgit_hooks", "diff", work.path, "-is"]
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        done = subprocess.run(command, stdout=full, env=buffered, check=False)
     assert done.returncode == 128
     assert ChangesetStorage().names() == []
 

@@ -304,6 +304,7 @@ def test_a_new_journal_has_its_folders_on_the_disk_before_its_first_record(
 
     for name, fake in (("fsync", fsync), ("replace", replace), ("open", opened)):
         monkeypatch.setattr(os, name, fake)
+    (tmp_path / ".git").mkdir()
     journal = str(tmp_path / ".git" / "mgit" / "journal")
     append(journal, [b"first"])
     folder = os.path.join(".git", "mgit", "journal")
