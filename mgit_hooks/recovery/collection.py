@@ -121,15 +121,15 @@ def _gathered(storage: ChangesetStorage, wanted: Wanted, file: Kept) -> _Gathere
 
 
 def _fields(generations: list[Kept]) -> Json:
-    """What stands beside the changesets: of the first that still has it. What that one has not, it may have had taken
-    out; only what each collection has comes from the others."""
+    """What stands beside the changesets: of the first that still has it. What a whole one has not, it may have had
+    taken out, a damaged one has lost: of those behind a whole one only what each collection has is taken."""
     value: Json = {}
     taken = False
     for each in generations:
         for name, field in each.value.items():
             if not taken or name in _REQUIRED:
                 value.setdefault(name, field)
-        taken = taken or any(name != "repositories" for name in each.value)
+        taken = taken or (each.whole and any(name != "repositories" for name in each.value))
     return value
 
 
