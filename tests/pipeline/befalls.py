@@ -207,6 +207,13 @@ def changed(make: Callable[[bytes], bytes]) -> Callable[[Scene], None]:
     return act
 
 
+def spliced(scene: Scene) -> None:
+    """As where a file is written over in place, and the machine goes off in between."""
+    path, older = scene.file, scene.backup.read_bytes()
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + older[len(data) // 2 :])
+
+
 def without_lines(data: bytes) -> bytes:
     return data.split(b"\n", 2)[2]
 

@@ -35,7 +35,8 @@ def test_a_scenario(scene: Scene, row: Row) -> None:
 def test_at_least_nine_in_ten_of_more_than_forty_recover() -> None:
     assert len(ROWS) >= 50
     assert len(BY_NAME) == len(ROWS)
-    assert sum(row.recovered for row in ROWS) / len(ROWS) >= 0.9
+    whole = [row for row in ROWS if row.recovered and "minimal" not in row.outcome]  # the rest is beside these
+    assert len(whole) / len(ROWS) >= 0.9
 
 
 def test_the_page_is_what_ran() -> None:
