@@ -70,9 +70,14 @@ PLANTED: dict[str, tuple[Any, str, Any]] = {
 
 
 def misses(made: Callable[[int], World], monkeypatch: pytest.MonkeyPatch, name: str, steps: int) -> None:
+    """Within so many steps of one of a few worlds: what a world comes to is for chance to say."""
     monkeypatch.setattr(*PLANTED[name])
-    with pytest.raises(Differs):
-        run(made(1), steps)
+    for seed in range(1, 6):
+        try:
+            run(made(seed), steps)
+        except Differs:
+            return
+    pytest.fail(f"nothing told of {name}")
 
 
 def test_a_change_that_is_not_noticed_is_told(made: Callable[[int], World], monkeypatch: pytest.MonkeyPatch) -> None:
