@@ -97,20 +97,28 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 @contextmanager
-def replacing(path: str, *, sync: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: str, *, sync: bool = True, alone: bool = True) -> Iterator[BinaryIO]:
     """A file that takes the place of ``path`` at the block's end, for its owner alone. Raises OSError.
 
     Killed anywhere, the old one or the new one is there; without ``sync`` a power cut may leave an empty one. What a
-    kill leaves of ``PATH.new`` means nothing: one writer at a time, which the caller sees to.
+    kill leaves of ``PATH.new`` means nothing: one writer at a time, which the caller sees to. Where others may write
+    the same one, threads of this process among them, it is not ``alone``: its file has a name by chance until then,
+    and goes where the block raises.
     """
-    temporary = f"{path}.new"
-    with open(create(temporary), "wb") as file:
-        os.chmod(temporary, 0o600)
-        yield file
-        file.flush()
-        if sync:
-            os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary = f"{path}.new" if alone else f"{path}.{os.urandom(6).hex()}.new"
+    try:
+        with open(create(temporary), "wb") as file:
+            os.chmod(temporary, 0o600)
+            yield file
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        if not alone:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise
     if sync:
         sync_directory(os.path.dirname(path) or os.curdir)
 

@@ -18,6 +18,14 @@ STRATEGIES: Final = ("ignore", "fallback", "checkpoint", "repair", "abort")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    _repositories(parser)
+    _reading(parser)
+    _keeping(parser)
+    _judging(parser)
+    _contents(parser)
+
+
+def _repositories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path",
         nargs="?",
@@ -39,6 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="those that the collection has too, wherever they are, and not only those at PATH",
     )
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c",
         "--concurrency",
@@ -58,6 +69,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="repositories that one process is handed at once, at most",
     )
+
+
+def _keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="write the lines to FILE, in the place of what it is")
     parser.add_argument(
         "-s", "--save-changeset", action="store_true", help="keep what was seen in a collection, by repository"
@@ -80,6 +94,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compress --output FILE and the saved collection as small as they get, and say what that saves",
     )
+
+
+def _judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation-level", choices=LEVELS, help="judge each changeset, and tell the verdict in its line"
     )
@@ -90,6 +107,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what becomes of an invalid changeset, or of a repository that cannot be read: "
         f"{', '.join(STRATEGIES)}; judges at level standard where no level is given",
     )
+
+
+def _contents(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embed-content", action="store_true", help="put contents of the changed files in")
     parser.add_argument(
         "--content-strategy",

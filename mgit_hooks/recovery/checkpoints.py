@@ -6,11 +6,10 @@ import gzip
 import json
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 
 from mgit_hooks.encoding import encode_json
 from mgit_hooks.errors import JournalError
-from mgit_hooks.files import open_to_read
+from mgit_hooks.files import open_to_read, replacing
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Issue, Json
 
@@ -34,20 +33,8 @@ def write(mgit_dir: str, kind: str, value: Json, issues: Iterable[Issue], made_a
         "issues": [issue.to_json() for issue in issues],
         "value": value,
     }
-    made = f"{path}.{os.urandom(6).hex()}.new"  # others may write the same one, threads of this process among them
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with open(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
-            file.write(gzip.compress(encode_json(content), 6, mtime=0))
-            file.flush()
-            os.fsync(handle)
-        os.replace(made, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(made)
-        raise
-    _sync_folder(folder)
+    with replacing(path, alone=False) as file:
+        file.write(gzip.compress(encode_json(content), 6, mtime=0))
     return path
 
 
@@ -61,11 +48,3 @@ def read(path: str) -> Json:
     if not isinstance(content, dict) or content.get("checkpoint") != _VERSION:
         raise JournalError(f"{path}: not a checkpoint of version {_VERSION}", "read it with a newer mgit-hooks")
     return content
-
-
-def _sync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

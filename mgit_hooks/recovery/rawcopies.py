@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from mgit_hooks.changesets.names import escaped
-from mgit_hooks.files import create, sync_directory
+from mgit_hooks.files import replacing
 from mgit_hooks.layout import make_private_dir
 from mgit_hooks.record import Action
 
@@ -17,21 +16,10 @@ def save(folder: str, name: str, content: bytes) -> Action:
 
     place = os.path.join(folder, "checkpoints")
     path = os.path.join(place, f"{escaped(name)}-{sha256(content).hexdigest()[:16]}.mgitc")
-    # Of a name of its own: who recovers the same file at the same time keeps the same copy.
-    made = f"{path}.{os.urandom(6).hex()}.new"
     try:
         make_private_dir(place)
-        try:
-            with open(create(made), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(made, path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(made)
-            raise
-        sync_directory(place)
+        with replacing(path, alone=False) as file:  # who recovers the same file at the same time keeps the same copy
+            file.write(content)
     except OSError as error:
         return Action("checkpoint_failed", "no copy could be saved: nothing was changed", False, str(error))
     return Action("checkpoint_created", f"saved a copy of '{name}'", True, None, {"checkpoint_path": path})
