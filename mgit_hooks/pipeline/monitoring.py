@@ -72,8 +72,11 @@ class PipelineMonitor:
         Other processes see it within a second. Raises ValueError where no operation under way has the id, or a number
         is negative or none (NaN, infinite). Of items and bytes whole ones count.
         """
-        items, bytes, total = (None if each is None else _counted(each) for each in (items, bytes, total))
-        spent = [(_plain(name), _in_range(seconds)) for name, seconds in (phases or {}).items()]
+        # Once for each item of bulk work: no loop, and no list where there is nothing for it.
+        items = items if items is None else _counted(items)
+        bytes = bytes if bytes is None else _counted(bytes)
+        total = total if total is None else _counted(total)
+        spent = [(_plain(name), _in_range(seconds)) for name, seconds in phases.items()] if phases else ()
         with self._lock:
             watched = self._of(operation_id)
             of = watched.operation
@@ -279,6 +282,8 @@ def _in_range(value: float) -> float:
 
 
 def _counted(value: float) -> int:
+    if type(value) is int and 0 <= value <= meter.MOST:
+        return value
     return int(_in_range(value))
 
 
