@@ -50,7 +50,7 @@ class _Wanted(NamedTuple):
     """What some changes ask of their blobs. ``pairs``: by each of its two blobs, what is compared; ``whole``: whose
     lines are counted."""
 
-    paths: dict[Oid, bytes]
+    oids: dict[Oid, None]
     pairs: dict[Oid, set[tuple[Oid, Oid]]]
     whole: set[Oid]
 
@@ -69,15 +69,15 @@ class Contents:
     def expect(self, changes: Iterable[Change]) -> None:
         """Find what ``counts`` of these changes will ask for, blob by blob in the order that costs least.
 
-        The versions of a file lie beside each other in a pack, each made from the next: so many commits' changes cost
-        what the packs hold, where one commit after the other takes the same deltas apart over and over. What is
-        found is a few numbers a change. What cannot be read, is large, or is asked for otherwise (a renamed file) is
-        read when it is asked for: it is for that to say.
+        In a pack each version of a file is made from one that lies near it: so many commits' changes cost what the
+        packs hold, where one commit after the other takes the same deltas apart over and over. What is found is a few
+        numbers a change. What cannot be read, is large, or is asked for otherwise (a renamed file) is read when it is
+        asked for: it is for that to say.
         """
         wanted = _wanted(changes)
         self._seen.clear()
         self._compared.clear()
-        for oid in self._objects.reading_order(wanted.paths):
+        for oid in self._objects.reading_order(wanted.oids):
             try:
                 if self._objects.size(oid) <= _KEPT_AT_MOST:
                     self._look(oid, wanted)
@@ -178,7 +178,7 @@ def _wanted(changes: Iterable[Change]) -> _Wanted:
     for change in changes:
         sides = ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
         oids = [oid for mode, oid in sides if oid is not None and mode != GITLINK]
-        found.paths.update(dict.fromkeys(oids, change.path))
+        found.oids.update(dict.fromkeys(oids))
         if len(oids) == 1:
             found.whole.update(oids)
         elif change.status == "M" and oids and oids[0] != oids[1]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mgit_hooks.errors import UsageError
 from mgit_hooks.files import named_by_user
@@ -24,19 +24,6 @@ _OF = ("journal", "type", "operation")
 """``journal`` is the first 8 digits of the journal's id, which tells repositories apart and names nothing in them; it
 is empty for what was counted for the user."""
 _READABLE = 0o644
-
-
-class _Total(NamedTuple):
-    """What was counted under one name, on all days."""
-
-    labels: tuple[str, str, str]
-    runs: int
-    failed: int
-    seconds: float
-    cpu: float
-    items: int
-    bytes: int
-    buckets: tuple[int, ...]
 
 
 def text(found: Sequence[Place]) -> str:
@@ -68,19 +55,19 @@ def write(path: str, told: str) -> None:
 def _metrics(found: Sequence[Place]) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-    totals = [total for place in found for total in _totals(place.journal, place.store)]
+    totals = [((place.journal, of.type, of.name), of) for place in found for of in _totals(place.store)]
     ended = CounterMetricFamily("mgit_operations", "Operations that have ended.", labels=(*_OF, "outcome"))
     took = HistogramMetricFamily("mgit_operation_duration_seconds", "How long operations took.", labels=_OF)
     cpu = CounterMetricFamily("mgit_operation_cpu_seconds", "Processor time of operations.", labels=_OF)
     items = CounterMetricFamily("mgit_operation_items", "Items that operations worked off.", labels=_OF)
     size = CounterMetricFamily("mgit_operation_bytes", "Bytes that operations worked off.", labels=_OF)
-    for total in totals:
-        ended.add_metric((*total.labels, "success"), total.runs - total.failed)
-        ended.add_metric((*total.labels, "failure"), total.failed)
-        took.add_metric(total.labels, _cumulative(total.buckets), total.seconds)
-        cpu.add_metric(total.labels, total.cpu)
-        items.add_metric(total.labels, total.items)
-        size.add_metric(total.labels, total.bytes)
+    for labels, of in totals:
+        ended.add_metric((*labels, "success"), of.runs - of.failed)
+        ended.add_metric((*labels, "failure"), of.failed)
+        took.add_metric(labels, _cumulative(of.buckets), of.seconds)
+        cpu.add_metric(labels, of.cpu)
+        items.add_metric(labels, of.items)
+        size.add_metric(labels, of.bytes)
     yield from (ended, took, cpu, items, size)
     last = GaugeMetricFamily("mgit_operation_last_timestamp_seconds", "When the last one began.", labels=_OF)
     memory = GaugeMetricFamily("mgit_operation_memory_peak_bytes", "The most that one held, of the newest.", labels=_OF)
@@ -106,14 +93,15 @@ def _of_places(found: Sequence[Place]) -> Iterator[Metric]:
     yield from (cut, size)
 
 
-def _totals(journal: str, store: Store) -> Iterator[_Total]:
+def _totals(store: Store) -> Iterator[Day]:
+    """What was counted under each name on all days, as that of the last of them."""
     days: dict[tuple[str, str], list[Day]] = {}
     for day in store.days():
         days.setdefault((day.type, day.name), []).append(day)
     for (type, name), of in sorted(days.items()):
         buckets = tuple(map(sum, zip(*(day.buckets for day in of), strict=True)))
-        yield _Total(
-            (journal, type, name), sum(day.runs for day in of), sum(day.failed for day in of),
+        yield Day(
+            max(day.day for day in of), type, name, sum(day.runs for day in of), sum(day.failed for day in of),
             sum(day.seconds for day in of), sum(day.cpu for day in of), sum(day.items for day in of),
             sum(day.bytes for day in of), buckets,
         )  # fmt: skip
